@@ -1,0 +1,126 @@
+"""Kinds of attribute values: what a spec may write, what the op stores, and how to write it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import OpError
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A set of values.
+
+    `parse` turns what the spec wrote into what the op stores, or raises OpError (A206 wrong type, A207 wrong
+    value); `show` writes it back as short as the language allows; `schema` names the values in documentation.
+    """
+
+    schema: str
+    parse: Callable[[Any], Any]
+    show: Callable[[Any], str] = repr
+
+
+def _wrong_type(expected: str, value: Any) -> OpError:
+    return OpError("A206", f"expected {expected}, got {_name(value)} {value!r}")
+
+
+def _name(value: Any) -> str:
+    names = {bool: "a truth value", int: "an integer", float: "a number", str: "a string", tuple: "a tuple"}
+    return names.get(type(value), type(value).__name__ if value is not None else "nothing:")
+
+
+#: no network has a layer this wide, and products of two such values stay quick to compute
+LARGEST = 2**31 - 1
+
+
+def integer(least: int) -> Kind:
+    """An integer not below `least`."""
+
+    def parse(value: Any) -> int:
+        if type(value) is not int:
+            if isinstance(value, float) and value.is_integer():
+                raise OpError("A206", f"expected an integer, got the number {value!r}", help=f"write {int(value)}")
+            raise _wrong_type("an integer", value)
+        if not least <= value <= LARGEST:
+            bound = f"at least {least}" if value < least else f"at most {LARGEST}"
+            raise OpError("A207", f"{value} is out of range", notes=[f"must be {bound}"])
+        return value
+
+    return Kind(f"int ≥ {least}", parse, str)
+
+
+def pair(least: int) -> Kind:
+    """An integer for both axes, or (vertical, horizontal)."""
+    one = integer(least)
+
+    def parse(value: Any) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            if len(value) != 2:
+                raise OpError("A207", f"expected one integer or two (height, width), got {len(value)}")
+            return one.parse(value[0]), one.parse(value[1])
+        number = one.parse(value)
+        return number, number
+
+    def show(value: tuple[int, int]) -> str:
+        return str(value[0]) if value[0] == value[1] else f"({value[0]}, {value[1]})"
+
+    return Kind(f"int or (int, int) ≥ {least}", parse, show)
+
+
+def optional(kind: Kind) -> Kind:
+    """The kind, or None."""
+    return Kind(
+        f"{kind.schema}, or None",
+        lambda value: None if value is None else kind.parse(value),
+        lambda value: "None" if value is None else kind.show(value),
+    )
+
+
+def one_of(*words: str) -> Kind:
+    """One of a few words."""
+
+    def parse(value: Any) -> str:
+        if not isinstance(value, str):
+            raise _wrong_type("one of " + ", ".join(map(repr, words)), value)
+        if value not in words:
+            raise OpError("A207", f"{value!r} is not one of " + ", ".join(map(repr, words)))
+        return value
+
+    return Kind(" | ".join(map(repr, words)), parse)
+
+
+def either(words: Kind, kind: Kind) -> Kind:
+    """A word of `words`, or a value of `kind`."""
+    return Kind(
+        f"{kind.schema}, or {words.schema}",
+        lambda value: words.parse(value) if isinstance(value, str) else kind.parse(value),
+        lambda value: words.show(value) if isinstance(value, str) else kind.show(value),
+    )
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong_type("True or False", value)
+    return value
+
+
+FLAG = Kind("True | False", _flag, str)
+
+
+def number(least: float | None = None, most: float | None = None) -> Kind:
+    """A real number within closed bounds."""
+
+    def parse(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _wrong_type("a number", value)
+        if value != value or value in (float("inf"), float("-inf")):
+            raise OpError("A207", f"{value} is not a finite number")
+        if (least is not None and value < least) or (most is not None and value > most):
+            bounds = f"between {least} and {most}" if most is not None else f"at least {least}"
+            raise OpError("A207", f"{value} is out of range", notes=[f"must be {bounds}"])
+        return float(value)
+
+    bounds = {(True, True): "", (False, True): f" ≥ {least}"}.get((least is None, most is None), f" {least}…{most}")
+    return Kind(f"number{bounds}", parse, lambda value: f"{value:g}" if float(f"{value:g}") == value else repr(value))

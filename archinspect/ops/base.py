@@ -1,0 +1,263 @@
+"""What an op is: one frozen dataclass that holds everything archinspect knows about a layer type.
+
+Its fields are the attributes a spec may give, with PyTorch's names and defaults; its methods say the output shape,
+the weights (as named shapes), the cost, the window (for receptive fields), the derivation of each figure, and how
+PyTorch spells the layer.  To add a layer type, write one such class under `@register(...)`; the parser, the tables,
+the documentation and the conformance tests pick it up.
+
+No op file imports torch: `torch_call` only *names* what to construct.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from ..errors import OpError
+from ..geometry import Window
+from .attributes import Kind
+
+OpSelf = TypeVar("OpSelf", bound="Op")
+Shape = tuple[int, ...]
+Shapes = tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Work of one forward pass, by kind; `docs/counting.md` prints the rules.
+
+    `macs` are multiply-accumulates; the other three count single operations.  There is deliberately no field called
+    FLOPs: `flops` is derived, so that nobody can mistake one for the other.
+    """
+
+    macs: int = 0
+    bias_adds: int = 0
+    elementwise: int = 0  # additions, multiplications, divisions, roots, exponentials, each as one
+    comparisons: int = 0
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.macs + self.bias_adds + self.elementwise + self.comparisons
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.macs + other.macs,
+            self.bias_adds + other.bias_adds,
+            self.elementwise + other.elementwise,
+            self.comparisons + other.comparisons,
+        )
+
+
+NO_COST = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class TorchCall:
+    """How PyTorch spells a layer: `nn.Conv2d(64, 128, 3, padding=1)`, or `torch.cat([x, y], 1)`.
+
+    `target` is a dotted name under `nn` (a module class, constructed once) or under `torch` (a function, called in
+    forward).  A function's `args` stand after its inputs; `as_list` passes the inputs as one list; `fold` applies a
+    function of two inputs from left to right over more of them.
+    """
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    as_list: bool = False
+    fold: bool = False
+
+    @property
+    def is_module(self) -> bool:
+        return self.target.startswith("nn.")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of an op, as the parser and the documentation need it."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = MISSING
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+    def show(self, value: Any) -> str:
+        """The value as a spec writes it."""
+        return self.kind.show(value)
+
+
+def attr(kind: Kind, doc: str, default: Any = MISSING) -> Any:
+    """Declare an attribute: what values it takes, what it means, and PyTorch's default (none: required)."""
+    metadata = {"kind": kind, "doc": doc}
+    if default is MISSING:
+        return field(metadata=metadata)
+    return field(default=kind.parse(default), metadata=metadata)
+
+
+class Op:
+    """Base of all ops.  Shapes are full PyTorch shapes, batch first: (N, C, H, W)."""
+
+    type: ClassVar[str] = ""
+    category: ClassVar[str] = ""
+    attributes: ClassVar[tuple[Attribute, ...]] = ()
+    #: number of inputs: 1, or None for a join of two or more branches
+    arity: ClassVar[int | None] = 1
+    #: sample attributes for the conformance test: (keyword attributes, input shapes)
+    samples: ClassVar[tuple[tuple[dict[str, Any], Shapes], ...]] = ()
+
+    @classmethod
+    def of(cls: type[OpSelf], *args: Any, **kwargs: Any) -> OpSelf:
+        """The op with attributes as a spec would write them: `Conv2d.of(64, 3, padding=1)`.
+
+        Raises OpError for values that the attributes do not take, TypeError for a wrong number or name.
+        """
+        given = dict(zip((a.name for a in cls.attributes), args, strict=False), **kwargs)
+        kinds = {a.name: a.kind for a in cls.attributes}
+        return cls(**{name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()})
+
+    def shape(self, inputs: Shapes) -> Shape:
+        """Output shape.  Raises OpError when the inputs do not suit the op."""
+        raise NotImplementedError
+
+    def weights(self, inputs: Shapes) -> dict[str, Shape]:
+        """Learnable parameters by PyTorch's names."""
+        return {}
+
+    def buffers(self, inputs: Shapes) -> dict[str, Shape]:
+        """State that is saved but not learned (running statistics)."""
+        return {}
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost | None:
+        """Work of one forward pass in evaluation mode; None when it cannot be counted."""
+        raise NotImplementedError
+
+    def windows(self, inputs: Shapes) -> tuple[Window, Window] | None:
+        """Vertical and horizontal window for the receptive field; None for a pointwise op."""
+        return None
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        """The PyTorch module or function that does the same."""
+        raise NotImplementedError
+
+    # Derivations: a formula with its figures in it; evaluating it gives the cell.
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        return _tuple(str(d) for d in output)
+
+    def derive_params(self, inputs: Shapes) -> str:
+        terms = ["×".join(map(str, shape)) or "1" for shape in self.weights(inputs).values()]
+        if len(terms) > 1:
+            terms = [f"({t})" if "×" in t else t for t in terms]
+        return " + ".join(terms) or "0"
+
+    def derive_macs(self, inputs: Shapes, output: Shape) -> str:
+        cost = self.cost(inputs, output)
+        return str(cost.macs) if cost else ""
+
+    def derive_flops(self, inputs: Shapes, output: Shape) -> str:
+        """Σ of the kinds of work: `2×MACs + bias additions + elementwise + comparisons`."""
+        cost = self.cost(inputs, output)
+        if cost is None:
+            return ""
+        macs = [f"2×{cost.macs:,}"] if cost.macs else []
+        rest = [f"{n:,}" for n in (cost.bias_adds, cost.elementwise, cost.comparisons) if n]
+        return " + ".join(macs + rest) or "0"
+
+    def __str__(self) -> str:
+        """The op as a spec writes it: required attributes first, then those that differ from their default."""
+        parts = []
+        keyword = False
+        for a in self.attributes:
+            value = getattr(self, a.name)
+            if not a.required and value == a.default:
+                keyword = True
+                continue
+            parts.append(f"{a.name}={a.show(value)}" if keyword or not a.required else a.show(value))
+        return f"{self.type}({', '.join(parts)})"
+
+
+OpType = TypeVar("OpType", bound=type[Op])
+REGISTRY: dict[str, type[Op]] = {}
+CATEGORIES = (
+    "convolution",
+    "linear",
+    "pooling",
+    "normalisation",
+    "activation",
+    "merge",
+    "shape",
+    "regularisation",
+)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(attr,))
+def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType], OpType]:
+    """Make the class a frozen dataclass and enter it in the registry under its spec name."""
+
+    def decorate(cls: OpType) -> OpType:
+        if type in REGISTRY:
+            raise ValueError(f"op '{type}' is registered twice: {REGISTRY[type].__name__} and {cls.__name__}")
+        if category not in CATEGORIES:
+            raise ValueError(f"op '{type}' has an unknown category '{category}'")
+        made = dataclass(frozen=True, repr=False)(cls)
+        made.type = type
+        made.category = category
+        made.samples = tuple(samples)
+        made.attributes = tuple(
+            Attribute(
+                f.name,
+                f.metadata["kind"],
+                f.metadata["doc"],
+                f.default,
+            )
+            for f in fields(made)  # type: ignore[arg-type]
+        )
+        REGISTRY[type] = made
+        return made
+
+    return decorate
+
+
+def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:
+    """Refuse an input that has another number of dimensions than the op works on."""
+    if len(shape) != rank:
+        flat = rank == 2
+        raise OpError(
+            "A301",
+            f"{op.type} needs a {rank}-D input {layout}, and gets {len(shape)}-D {show_shape(shape)}",
+            notes=[f"{len(shape)} dimensions ≠ {rank}"],
+            help="put flatten before it" if flat else "is it placed after flatten?" if len(shape) == 2 else "",
+        )
+
+
+def module_call(op: Op, target: str, *inferred: int) -> TorchCall:
+    """PyTorch's constructor call: inferred arguments, then the op's attributes, defaults left out."""
+    args = list(inferred)
+    kwargs = {}
+    for a in op.attributes:
+        value = getattr(op, a.name)
+        if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+            value = value[0]  # nn.Conv2d(64, 64, 3) reads better than nn.Conv2d(64, 64, (3, 3))
+        if a.required:
+            args.append(value)
+        elif getattr(op, a.name) != a.default:
+            kwargs[a.name] = value
+    return TorchCall(target, tuple(args), kwargs)
+
+
+def show_shape(shape: Shape) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def numel(shape: Shape) -> int:
+    """Number of elements."""
+    return math.prod(shape)
+
+
+def _tuple(parts: Any) -> str:
+    return "(" + ", ".join(parts) + ")"

@@ -2,11 +2,13 @@
 
 from . import convolution
 from .base import REGISTRY, Attribute, Cost, Op, Shape, Shapes, TorchCall, numel, show_shape
+from .input import Input
 
 __all__ = [
     "REGISTRY",
     "Attribute",
     "Cost",
+    "Input",
     "Op",
     "Shape",
     "Shapes",

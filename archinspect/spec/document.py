@@ -1,0 +1,98 @@
+"""A validated spec: its arguments, blocks and statements, before anything is expanded.
+
+`read_document` turns YAML nodes into these and reports every error that can be seen without values: unknown keys,
+ops, blocks, attributes and names, missing and surplus arguments, recursion, unused arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .calls import Chain
+from .expressions import Expression
+from .nodes import Scalar
+from .source import Source
+
+#: statement keys that are structure, not names
+JOINS = ("add", "concat", "multiply")
+SIDE_OUTPUT = "side_output"
+
+
+@dataclass(slots=True, eq=False)
+class Body:
+    """What a statement holds: exactly one of a chain of calls, a sequence, joined branches, or side outputs."""
+
+    chain: Chain | None = None
+    text: Scalar | None = None  # where the chain is written
+    sequence: tuple[Statement, ...] | None = None
+    join: str | None = None
+    branches: tuple[Statement, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Statement:
+    """One item of a sequence, or one branch.
+
+    `name` is None for an anonymous layer and for a join.  `first`..`last` make several of it, named name1, name2 ...
+    """
+
+    name: str | None
+    key: Scalar | None
+    body: Body
+    condition: Expression | None = None
+    first: Expression | None = None
+    last: Expression | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Parameter:
+    """A parameter of a block; `default` is None when a use must give it."""
+
+    name: str
+    default: Expression | None
+    column: int
+    length: int
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A named, parametrised sequence."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: tuple[Statement, ...]
+    key: Scalar
+
+
+@dataclass(slots=True, eq=False)
+class Initializer:
+    """How the weights of one op type start: a function of torch.nn.init (without its underscore)."""
+
+    op: str
+    function: str
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Document:
+    """A whole spec file."""
+
+    source: Source
+    name: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    input: tuple[int, ...] | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    argument_keys: dict[str, Scalar] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    layers: tuple[Statement, ...] = ()
+    initializers: tuple[Initializer, ...] = ()
+
+
+def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:
+    """Every statement of a sequence, nested ones too, in reading order."""
+    for statement in body:
+        yield statement
+        yield from statements(statement.body.sequence or ())
+        yield from statements(statement.body.branches)

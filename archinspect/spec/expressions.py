@@ -1,0 +1,281 @@
+"""Integer arithmetic over names, as the call syntax allows it: parsed with Python's `ast`, never evaluated by Python.
+
+An expression is compiled once into closures; evaluating it costs a few calls.  What is allowed: numbers, True,
+False, None, strings, tuples, names, `+ - * // / %`, comparisons, `and or not`, `a if b else c`, and the functions of
+FUNCTIONS.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Environment = Mapping[str, Any]
+_Compiled = Callable[[Environment], Any]
+
+#: results beyond this are no attribute of any network, and would let a short text ask for much work
+LARGEST = 2**53
+
+
+class ExpressionError(Exception):
+    """What is wrong with an expression and where in its text (0-based column, length)."""
+
+    def __init__(self, code: str, message: str, column: int, length: int, help: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.column = column
+        self.length = length
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """A compiled expression: the names it reads, its place in its text, and `evaluate(environment)`."""
+
+    evaluate: _Compiled
+    names: frozenset[str]
+    places: tuple[tuple[str, int, int], ...]  # name, column, length
+    column: int
+    length: int
+    text: str
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `value`, at least `divisor`, never more than 10 % below `value`.
+
+    Source: MobileNetV2's reference code, `_make_divisible`; used by MobileNetV2/V3 and EfficientNet widths.
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "int": int,
+    "max": max,
+    "min": min,
+    "round": round,
+    "make_divisible": make_divisible,
+}
+
+_BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.FloorDiv: ("//", operator.floordiv),
+    ast.Div: ("/", operator.truediv),
+    ast.Mod: ("%", operator.mod),
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+def compile_expression(node: ast.expr, text: str) -> Expression:
+    """Compile a parsed expression.  Raises ExpressionError for anything outside the language."""
+    compiler = _Compiler(text)
+    evaluate = compiler.compile(node)
+    column, length = place(node, text)
+    names = frozenset(name for name, _, _ in compiler.places)
+    return Expression(evaluate, names, tuple(compiler.places), column, length, text[column : column + length])
+
+
+def parse_expression(text: str) -> Expression:
+    """Parse and compile the text of an expression."""
+    return compile_expression(parse_python(text), text)
+
+
+MAX_TEXT = 4000
+
+
+def parse_python(text: str) -> ast.expr:
+    """Python's own parser on a text that must be one expression.  Raises ExpressionError."""
+    if len(text) > MAX_TEXT:
+        raise ExpressionError("A103", f"a text of {len(text):,} characters is too long", 0, 1)
+    stripped = text.strip()
+    if not stripped:
+        raise ExpressionError("A201", "expected a layer, found nothing", 0, 1)
+    try:
+        # Leading space would be an indentation error.
+        tree = ast.parse(text.lstrip(), mode="eval").body
+    except SyntaxError as error:
+        message = (error.msg or "invalid syntax").partition(". Perhaps")[0]
+        column = max(0, (error.offset or 1) - 1) + len(text) - len(text.lstrip())
+        raise ExpressionError("A201", f"cannot read this: {message}", min(column, len(text) - 1), 1) from None
+    except (RecursionError, MemoryError, ValueError):
+        raise ExpressionError("A103", "the expression is nested too deep", 0, len(stripped)) from None
+    return tree
+
+
+def place(node: ast.AST, text: str) -> tuple[int, int]:
+    """Column and length of a parsed node in characters (ast counts UTF-8 bytes)."""
+    indent = len(text) - len(text.lstrip())
+    body = text.lstrip()
+    if getattr(node, "lineno", 1) != 1 or getattr(node, "end_lineno", 1) != 1:
+        return indent, max(1, len(body.partition("\n")[0]))
+    start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0) or 0
+    if body.isascii():
+        return start + indent, max(1, end - start)
+    data = body.encode()
+    left = len(data[:start].decode(errors="replace"))
+    return left + indent, max(1, len(data[start:end].decode(errors="replace")))
+
+
+class _Compiler:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.places: list[tuple[str, int, int]] = []
+        self.depth = 0
+
+    def error(self, code: str, message: str, node: ast.AST, help: str = "") -> ExpressionError:
+        return ExpressionError(code, message, *place(node, self.text), help=help)
+
+    def compile(self, node: ast.expr) -> _Compiled:
+        self.depth += 1
+        if self.depth > 50:
+            raise self.error("A103", "the expression is nested too deep", node)
+        compiled = self._dispatch(node)
+        self.depth -= 1
+        return compiled
+
+    def _dispatch(self, node: ast.expr) -> _Compiled:
+        if isinstance(node, ast.Constant):
+            return self._constant(node)
+        if isinstance(node, ast.Name):
+            name = node.id
+            self.places.append((name, *place(node, self.text)))
+            return lambda env: env[name]
+        if isinstance(node, ast.BinOp):
+            return self._binary(node)
+        if isinstance(node, ast.UnaryOp):
+            return self._unary(node)
+        if isinstance(node, ast.Tuple):
+            parts = [self.compile(item) for item in node.elts]
+            return lambda env: tuple([part(env) for part in parts])
+        if isinstance(node, ast.Compare):
+            return self._compare(node)
+        if isinstance(node, ast.BoolOp):
+            parts = [self.compile(item) for item in node.values]
+            if isinstance(node.op, ast.And):
+                return lambda env: all(part(env) for part in parts)
+            return lambda env: any(part(env) for part in parts)
+        if isinstance(node, ast.IfExp):
+            test, then, otherwise = self.compile(node.test), self.compile(node.body), self.compile(node.orelse)
+            return lambda env: then(env) if test(env) else otherwise(env)
+        if isinstance(node, ast.Call):
+            return self._function(node)
+        what = _FORBIDDEN.get(type(node), "this expression")
+        raise self.error("A213", f"{what} is not part of the language", node, help=_ALLOWED)
+
+    def _constant(self, node: ast.Constant) -> _Compiled:
+        value = node.value
+        if not (value is None or isinstance(value, (bool, int, float, str))):
+            raise self.error("A213", f"{type(value).__name__} is not part of the language", node, help=_ALLOWED)
+        if isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:
+            raise self.error("A213", "the number is too large", node)
+        return lambda env: value
+
+    def _binary(self, node: ast.BinOp) -> _Compiled:
+        found = _BINARY.get(type(node.op))
+        if found is None:
+            raise self.error("A213", "this operator is not part of the language", node, help=_ALLOWED)
+        symbol, apply = found
+        left, right = self.compile(node.left), self.compile(node.right)
+        column, length = place(node, self.text)
+
+        def evaluate(env: Environment) -> Any:
+            a, b = left(env), right(env)
+            if not (_is_number(a) and _is_number(b)):
+                raise ExpressionError("A206", f"cannot compute {a!r} {symbol} {b!r}: not numbers", column, length)
+            if symbol in "//%" and b == 0:
+                raise ExpressionError("A213", f"cannot compute {a} {symbol} 0: division by zero", column, length)
+            result = apply(a, b)
+            if not -LARGEST <= result <= LARGEST:
+                raise ExpressionError("A213", f"{a} {symbol} {b} is too large", column, length)
+            return result
+
+        return evaluate
+
+    def _unary(self, node: ast.UnaryOp) -> _Compiled:
+        inner = self.compile(node.operand)
+        if isinstance(node.op, ast.Not):
+            return lambda env: not inner(env)
+        if not isinstance(node.op, ast.USub):
+            raise self.error("A213", "this operator is not part of the language", node, help=_ALLOWED)
+        column, length = place(node, self.text)
+
+        def negate(env: Environment) -> Any:
+            value = inner(env)
+            if not _is_number(value):
+                raise ExpressionError("A206", f"cannot compute -{value!r}: not a number", column, length)
+            return -value
+
+        return negate
+
+    def _compare(self, node: ast.Compare) -> _Compiled:
+        if any(type(op) not in _COMPARE for op in node.ops):
+            raise self.error("A213", "this comparison is not part of the language", node, help=_ALLOWED)
+        parts = [self.compile(item) for item in [node.left, *node.comparators]]
+        tests = [_COMPARE[type(op)] for op in node.ops]
+        column, length = place(node, self.text)
+
+        def evaluate(env: Environment) -> bool:
+            values = [part(env) for part in parts]
+            try:
+                return all(test(a, b) for test, a, b in zip(tests, values, values[1:], strict=False))
+            except TypeError:
+                shown = " and ".join(map(repr, values))
+                raise ExpressionError("A206", f"cannot compare {shown}", column, length) from None
+
+        return evaluate
+
+    def _function(self, node: ast.Call) -> _Compiled:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        function = FUNCTIONS.get(name)
+        if function is None or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+            known = ", ".join(sorted(FUNCTIONS))
+            raise self.error("A213", "only these functions can be called here: " + known, node)
+        parts = [self.compile(item) for item in node.args]
+        column, length = place(node, self.text)
+
+        def evaluate(env: Environment) -> Any:
+            values = [part(env) for part in parts]
+            if not values or not all(map(_is_number, values)):
+                shown = ", ".join(map(repr, values))
+                raise ExpressionError("A206", f"cannot compute {name}({shown}): it needs numbers", column, length)
+            try:
+                return function(*values)
+            except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+                message = f"cannot compute {name}({', '.join(map(str, values))}): {error}"
+                raise ExpressionError("A213", message, column, length) from None
+
+        return evaluate
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or type(value) is float
+
+
+_ALLOWED = "allowed are numbers, names, strings, tuples, + - * // / %, comparisons, and/or/not, a if b else c"
+_FORBIDDEN: dict[type[ast.expr], str] = {
+    ast.Attribute: "an attribute access",
+    ast.Subscript: "an index",
+    ast.Lambda: "lambda",
+    ast.List: "a list",
+    ast.Dict: "a dict",
+    ast.Set: "a set",
+    ast.ListComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.JoinedStr: "an f-string",
+    ast.Await: "await",
+    ast.NamedExpr: "an assignment",
+    ast.Starred: "a starred argument",
+}

@@ -30,7 +30,7 @@ def run_python(
     cwd: Path | str | None = None,
     timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter with `args`; text in and out, never a terminal; `env` is added to the environment."""
+    """Run this interpreter with `args`: text in and out, never a terminal; `env` adds to the environment."""
     return subprocess.run(
         [sys.executable, *args],
         input=input if input is not None else "",

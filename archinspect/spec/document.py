@@ -1,7 +1,6 @@
 """A validated spec: its arguments, blocks and statements, before anything is expanded.
 
-`read_document` turns YAML nodes into these and reports every error that can be seen without values: unknown keys,
-ops, blocks, attributes and names, missing and surplus arguments, recursion, unused arguments.
+`reader` makes these of YAML nodes; `validate` checks them; `expand` lays them out.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import Diagnostic
 from .calls import Chain
 from .expressions import Expression
 from .nodes import Scalar
@@ -88,6 +88,7 @@ class Document:
     blocks: dict[str, Block] = field(default_factory=dict)
     layers: tuple[Statement, ...] = ()
     initializers: tuple[Initializer, ...] = ()
+    errors: list[Diagnostic] = field(default_factory=list)  # met while reading
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -13,14 +13,14 @@ from typing import Any
 
 from ..errors import ArchinspectError, Diagnostic, OpError, Span
 from ..graph import BlockUse, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
-from ..ops import REGISTRY, Op, show_shape
+from ..ops import REGISTRY, Input, Op, show_shape
 from .calls import Call, Part
 from .document import Block, Document, Statement
 from .expressions import Expression, ExpressionError
 from .nodes import Scalar
-from .reader import span_in
+from .reader import chain_statements, span_in
 from .size import refuse_too_many_layers
-from .source import MAX_DEPTH
+from .source import MAX_SCOPES
 from .validate import IN_CHANNELS
 
 _UNKNOWN = object()  # the value of an expression that an earlier error, or an unknown shape, leaves open
@@ -56,15 +56,16 @@ class Expander:
         self.nodes: list[Node] = []
         self.side_outputs: list[int] = []
         self.uses: list[tuple[Scalar, Call]] = []  # blocks that are open, outermost first
-        self._ops: dict[Any, Op | None] = {}
+        self._arguments: Mapping[str, Any] = {}
+        self._ops: dict[Any, Op] = {}
         self._spans: dict[tuple[int, int], Span] = {}
         self._seen: set[tuple[str, str, str]] = set()
 
     def expand(self, arguments: Mapping[str, Any], input_shape: tuple[int, ...] | None) -> Graph:
-        refuse_too_many_layers(self.document, arguments)
+        refuse_too_many_layers(self.document, arguments, self.errors, self.broken)
+        self._arguments = arguments
         if input_shape is not None:
-            node = Node("input", REGISTRY["input"](shape_=input_shape), (), (), input_shape)  # type: ignore[call-arg]
-            self.nodes.append(node)
+            self.nodes.append(Node("input", Input(input_shape), (), (), input_shape))
         start = None if input_shape is None else 0
         items, end = self._sequence(self.document.layers, dict(arguments), _Names("", {"input": None}), start)
         if self.errors:
@@ -123,10 +124,13 @@ class Expander:
             index = self._layer(call, body.text, path, env, current)
             return ([] if index is None else [Layer(index)]), index
         assert name is not None
-        inner = _Names(self._take(names, name, statement.key))
+        path = self._take(names, name, statement.key)
+        if self._too_deep(path, statement.key):
+            return [], None
+        inner = _Names(path)
         if body.chain is not None:
-            parts = tuple(Statement(None, body.text, type(body)((part,), body.text)) for part in body.chain)
-            items, current = self._sequence(parts, env, inner, current)
+            assert body.text is not None
+            items, current = self._sequence(chain_statements(body.chain, body.text), env, inner, current)
         else:
             items, current = self._sequence(body.sequence or (), env, inner, current)
         return [Scope(name, items)], current
@@ -137,17 +141,19 @@ class Expander:
         values = self._block_arguments(block, call, text, env, current)
         if values is None:
             return None, None
-        if len(self.uses) >= MAX_DEPTH:
-            self._error("A103", f"blocks are nested more than {MAX_DEPTH} deep", self._call_span(text, call), path)
+        if self._too_deep(path, text):
             return None, None
         self.uses.append((text, call))
-        globals_ = self.document.arguments
-        inner = {**{n: env[n] for n in globals_ if n in env}, **values}
-        for n in globals_:
-            inner.setdefault(n, self._globals.get(n))
-        items, current = self._sequence(block.body, inner, _Names(path), current)
+        items, current = self._sequence(block.body, {**self._arguments, **values}, _Names(path), current)
         self.uses.pop()
         return Scope(name, items, BlockUse(block.name, values)), current
+
+    def _too_deep(self, path: str, scalar: Scalar | None) -> bool:
+        if path.count(".") < MAX_SCOPES:
+            return False
+        span = self._scalar_span(scalar) if scalar else None
+        self._error("A103", f"scopes are nested more than {MAX_SCOPES} deep", span)
+        return True
 
     def _join(
         self, statement: Statement, env: Environment, names: _Names, current: int | None, items: list[Item]
@@ -335,8 +341,7 @@ class Expander:
             values[name] = self._value(argument.value, text, env, current)
         for parameter in block.parameters:
             if parameter.name not in values and parameter.default is not None:
-                outer = dict(self._globals)
-                values[parameter.name] = self._value(parameter.default, block.key, outer, current)
+                values[parameter.name] = self._value(parameter.default, block.key, dict(self._arguments), current)
         if any(value is _UNKNOWN for value in values.values()):
             return None
         return {p.name: values[p.name] for p in block.parameters}
@@ -399,12 +404,6 @@ class Expander:
         self._seen.add(key)
         uses = tuple((self._call_span(text, call), f"block '{call.name}' used here") for text, call in reversed(self.uses))
         self.errors.append(Diagnostic(code, message, span, path, tuple(notes or ()), help, related + uses))
-
-    @property
-    def _globals(self) -> Mapping[str, Any]:
-        return self._arguments
-
-    _arguments: Mapping[str, Any] = {}
 
 
 def _reading_order(diagnostic: Diagnostic) -> tuple[int, int]:

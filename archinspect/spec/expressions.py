@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import Diagnostic, Span
+
 Environment = Mapping[str, Any]
 _Compiled = Callable[[Environment], Any]
 
@@ -30,6 +32,9 @@ class ExpressionError(Exception):
         self.column = column
         self.length = length
         self.help = help
+
+    def diagnostic(self, span: Span) -> Diagnostic:
+        return Diagnostic(self.code, self.message, span, help=self.help)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

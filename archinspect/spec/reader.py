@@ -206,8 +206,7 @@ class Reader:
 
     def _anonymous(self, text: Scalar) -> tuple[Statement, ...]:
         """The layers of a chain that stands where a sequence is expected, one statement each."""
-        chain = self._chain(text)
-        return tuple(Statement(None, text, Body((part,), text)) for part in chain or ())
+        return chain_statements(self._chain(text) or (), text)
 
     def _statement(self, key: Scalar, value: Value) -> Statement:
         match = _KEY.match(key.value)
@@ -307,6 +306,11 @@ class Reader:
         self.errors.append(Diagnostic(code, message, span_in(self.tree.source, scalar, column, length), help=help))
 
 
+def chain_statements(chain: Chain, text: Scalar) -> tuple[Statement, ...]:
+    """The calls of a chain as anonymous layers of the sequence it stands in."""
+    return tuple(Statement(None, text, Body((part,), text)) for part in chain)
+
+
 def span_in(source: Any, scalar: Scalar, column: int, length: int) -> Span:
     """The span of a part of a scalar; of the whole scalar when its text does not stand in one line as it is."""
     if scalar.exact:
@@ -325,7 +329,7 @@ LARGEST_SIDE = 1 << 20
 
 
 def parse_input(text: str) -> tuple[int, ...]:
-    """`3x224x224` to (1, 3, 224, 224); `8x3x224x224` keeps its batch; one number is a vector of features.
+    """`3x224x224` to (1, 3, 224, 224); `8x3x224x224` keeps its batch; `784` and `8x784` are vectors of features.
 
     Raises ValueError with what is wrong.
     """
@@ -333,11 +337,11 @@ def parse_input(text: str) -> tuple[int, ...]:
     if not all(part.strip().isascii() and part.strip().isdigit() and len(part.strip()) < 10 for part in parts):
         raise ValueError(f"'{text}' is not an input size")
     sizes = tuple(int(part) for part in parts)
-    if len(sizes) not in (1, 3, 4):
-        raise ValueError(f"'{text}' has {len(sizes)} sizes; an input has 3 (or 4 with the batch)")
+    if len(sizes) > 4:
+        raise ValueError(f"'{text}' has {len(sizes)} sizes; an input has 3, or 4 with the batch")
     if min(sizes) < 1 or max(sizes) > LARGEST_SIDE:
         raise ValueError(f"'{text}' has a size outside 1 … {LARGEST_SIDE:,}")
-    return sizes if len(sizes) == 4 else (1, *sizes)
+    return sizes if len(sizes) in (2, 4) else (1, *sizes)
 
 
 _MISSING = {

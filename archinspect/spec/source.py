@@ -10,7 +10,8 @@ from ..errors import ArchinspectError, Diagnostic, Span, fail
 
 #: A network written by hand is a few kilobytes; limits keep a hostile file an error, not an outage.
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 48
+MAX_DEPTH = 160  # of YAML; a network whose scopes are MAX_SCOPES deep can still be written back
+MAX_SCOPES = 48
 MAX_EVENTS = 200_000
 MAX_NODES = 200_000
 

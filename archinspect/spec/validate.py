@@ -39,8 +39,8 @@ def block_signature(block: Block) -> Signature:
 
 
 def ops_for_specs() -> list[str]:
-    """Names a spec may use as layers: every op of one input but the network's own input node."""
-    return [name for name, op in REGISTRY.items() if op.arity == 1 and name != "input"]
+    """Names that a spec may use as layers: every op of one input."""
+    return [name for name, op in REGISTRY.items() if op.arity == 1]
 
 
 class Validator:
@@ -52,6 +52,8 @@ class Validator:
         self.ops = {name: op_signature(name) for name in ops_for_specs()}
         self.blocks = {name: block_signature(block) for name, block in document.blocks.items()}
         self.used: set[str] = set()
+        #: calls that cannot be laid out, by the identity of their text and their column in it
+        self.broken: set[tuple[int, int]] = set()
 
     def validate(self) -> None:
         document = self.document
@@ -116,8 +118,12 @@ class Validator:
             else:
                 help = suggestion(call.name, candidates, otherwise="`archinspect ops` lists the ops")
             self._error("A202", f"unknown op or block '{call.name}'", span, help=help)
+            self.broken.add((id(text), call.column))
             return
+        before = len(self.errors)
         self._arguments(call, signature, text)
+        if len(self.errors) > before:
+            self.broken.add((id(text), call.column))
 
     def _arguments(self, call: Call, signature: Signature, text: Scalar) -> None:
         def span(argument: Argument) -> Span:
@@ -189,6 +195,7 @@ class Validator:
                     cycle = [*names[names.index(call.name) :], call.name]
                     text = statement.body.text
                     assert text is not None
+                    self.broken.add((id(text), call.column))  # without it the rest can still be laid out
                     span = span_in(self.document.source, text, call.column, call.length)
                     message = f"block '{call.name}' uses itself"
                     help = "a block can repeat others, never itself; use name[1..n] to repeat"

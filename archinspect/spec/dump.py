@@ -1,0 +1,83 @@
+"""A graph back to the text of a spec: blocks and repeats laid out, every name and shape kept.
+
+`load_graph(dump(graph))` equals the graph.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
+from .document import Initializer
+from .reader import METADATA
+
+
+def dump(graph: Graph) -> str:
+    """The YAML text of a spec that says `graph` layer by layer."""
+    lines = [f"name: {_scalar(graph.name)}"]
+    lines += [f"{key}: {_scalar(graph.metadata[key])}" for key in METADATA if key in graph.metadata]
+    lines.append("input: " + "x".join(map(str, _input(graph))))
+    initializers: tuple[Initializer, ...] = graph.metadata.get("init", ())
+    if initializers:
+        lines += ["init:", *(f"  {i.op}: {_scalar(_call(i))}" for i in initializers)]
+    lines += ["layers:", *_sequence(graph, graph.structure.items, "  ")]
+    return "\n".join(lines) + "\n"
+
+
+def _input(graph: Graph) -> tuple[int, ...]:
+    """The input as a spec writes it: without a batch of one where it can be left out."""
+    shape = graph.input_shape
+    return shape[1:] if shape[0] == 1 and len(shape) in (2, 4) else shape
+
+
+def _sequence(graph: Graph, items: tuple[Item, ...], indent: str) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, Layer):
+            node = graph.nodes[item.index]
+            yield f"{indent}- {node.name.rpartition('.')[2]}: {_scalar(str(node.op))}"
+        elif isinstance(item, Scope):
+            yield from _scope(graph, item, f"{indent}- ", indent + "    ")
+        else:
+            keyword = graph.nodes[item.index].op.type if isinstance(item, Join) else "side_output"
+            yield f"{indent}- {keyword}:"
+            yield from _branches(graph, item, indent + "    ")
+
+
+def _branches(graph: Graph, item: Join | SideOutputs, indent: str) -> Iterator[str]:
+    for branch in item.branches:
+        if isinstance(branch, Leaf):
+            yield f"{indent}{branch.name}: {_scalar(str(graph.nodes[branch.index].op))}"
+        elif branch.items:
+            yield from _scope(graph, branch, indent, indent + "  ")
+        else:
+            yield f"{indent}{branch.name}: identity"
+
+
+def _scope(graph: Graph, scope: Scope, start: str, indent: str) -> Iterator[str]:
+    if scope.items:
+        yield f"{start}{scope.name}:"
+        yield from _sequence(graph, scope.items, indent)
+    else:
+        yield f"{start}{scope.name}: []"
+
+
+def _call(initializer: Initializer) -> str:
+    return f"{initializer.function}({', '.join(f'{k}={v!r}' for k, v in initializer.kwargs.items())})"
+
+
+def _scalar(value: Any) -> str:
+    """A value as one YAML scalar: plain where that is safe, else in double quotes (JSON's strings are YAML's)."""
+    if not isinstance(value, str):
+        return str(value)
+    plain = (
+        value.isascii()
+        and value.isprintable()
+        and value[:1].isalpha()
+        and ": " not in value
+        and " #" not in value
+        and not value.endswith((":", " "))
+        and value.lower() not in ("true", "false", "null", "none")
+    )
+    return value if plain else json.dumps(value)

@@ -1,0 +1,92 @@
+"""The one place that rounds and adds units.  Everything else keeps exact integers.
+
+Decimal prefixes (k, M, G) are powers of 1000 and binary ones (Ki, Mi, Gi) powers of 1024, IEC 80000-13.  Keras
+and many lectures write MB where they mean MiB; `keras_bytes` repeats that notation where their look is wanted.
+All roundings are of the exact quotient, half to even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB")
+_KERAS = ("B", "KB", "MB", "GB", "TB", "PB")
+_SI = ("", " k", " M", " G", " T", " P")
+_TIME = ((10**9, "ns"), (10**6, "µs"), (10**3, "ms"), (1, "s"))
+
+
+def grouped(number: int) -> str:
+    """138357544 → `138,357,544`."""
+    return f"{number:,}"
+
+
+def fixed(numerator: int, denominator: int, places: int = 2) -> str:
+    """The quotient with a fixed number of decimals and thousands commas: `fixed(2, 3)` → `0.67`."""
+    scaled = _round(numerator * 10**places, denominator)
+    whole, rest = divmod(abs(scaled), 10**places)
+    sign = "-" if scaled < 0 else ""
+    return f"{sign}{whole:,}.{rest:0{places}d}" if places else f"{sign}{whole:,}"
+
+
+def binary_bytes(count: int) -> str:
+    """553430176 → `527.79 MiB`; below 1024 an exact `12 B`."""
+    return _scaled(count, 1024, _BINARY, gap=" ")
+
+
+def decimal_bytes(count: int) -> str:
+    """553430176 → `553.43 MB`, with MB = 10⁶ bytes."""
+    return _scaled(count, 1000, _DECIMAL, gap=" ")
+
+
+def keras_bytes(count: int) -> str:
+    """249513376 → `237.95 MB`, 0 → `0.00 B`: what Keras' summary prints, where MB means MiB."""
+    if count < 1024:
+        return f"{count}.00 B"
+    return _scaled(count, 1024, _KERAS, gap=" ")
+
+
+def si(count: int) -> str:
+    """15470264320 → `15.47 G`; below 1000 the exact number."""
+    return _scaled(count, 1000, _SI, gap="")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """(1, 64, 224, 224) → `1×64×224×224`."""
+    return "×".join(map(str, shape))
+
+
+def percent(part: int, whole: int, places: int = 1) -> str:
+    """`percent(1, 8)` → `12.5 %`; nothing of nothing is `0.0 %`."""
+    return f"{fixed(100 * part, whole, places) if whole else fixed(0, 1, places)} %"
+
+
+def ratio(value: float, places: int = 2) -> str:
+    """2.4142 → `2.41×`."""
+    return f"{value:,.{places}f}×"
+
+
+def seconds(duration: float) -> str:
+    """0.00123 → `1.23 ms`; the unit in which the number reads from 1 to 999 (ns to s)."""
+    for scale, unit in _TIME:
+        if abs(duration) * scale < 999.995 or unit == "s":
+            return f"{duration * scale:.2f} {unit}"
+    raise AssertionError("the last unit takes every duration")
+
+
+def _scaled(count: int, base: int, units: tuple[str, ...], *, gap: str) -> str:
+    """`count` in the largest unit of which it is at least one, after rounding."""
+    if abs(count) < base:
+        return f"{count}{gap}{units[0]}"
+    for power, unit in enumerate(units[1:], 1):
+        # 1,048,575 B would round to 1024.00 KiB: that is 1.00 MiB
+        if abs(_round(count * 100, base**power)) < base * 100 or unit == units[-1]:
+            return f"{fixed(count, base**power)}{gap}{unit}"
+    raise AssertionError("the last unit takes every count")
+
+
+def _round(numerator: int, denominator: int) -> int:
+    """The integer nearest to the quotient; a tie goes to the even one."""
+    quotient, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))

@@ -46,7 +46,7 @@ def _has_gpu() -> bool:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """`golden("vgg16.json", text)` compares `text` with tests/golden/vgg16.json, or writes it (--update-golden)."""
+    """`golden("vgg16.json", text)` compares `text` with that file of tests/golden, or writes it (--update-golden)."""
 
     def compare(name: str, text: str) -> None:
         path = GOLDEN / name

@@ -8,8 +8,8 @@ its own tokenizer and evaluates with integers and fractions only, so a text can 
     power   = atom ("²" | "³" | "^" atom)*
     atom    = number | "−" power | "(" sum ")" | "(" sum "," ... ")" | "⌊" sum "⌋" | "⌈" sum "⌉"
 
-`*` and `·` are read as `×`, `-` as `−`.  A number may have thousands commas (`73,856`); what separates the items
-of a tuple is therefore a comma that is not followed by exactly three digits.
+`*` and `·` are read as `×`, `-` as `−`.  A number may have thousands commas (`73,856`); what separates the
+items of a tuple is therefore a comma that is not followed by exactly three digits.
 """
 
 from __future__ import annotations

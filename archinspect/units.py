@@ -1,7 +1,7 @@
 """The one place that rounds and adds units.  Everything else keeps exact integers.
 
-Decimal prefixes (k, M, G) are powers of 1000 and binary ones (Ki, Mi, Gi) powers of 1024, IEC 80000-13.  Keras
-and many lectures write MB where they mean MiB; `keras_bytes` repeats that notation where their look is wanted.
+Decimal prefixes (k, M, G) are powers of 1000 and binary ones (Ki, Mi, Gi) powers of 1024, IEC 80000-13.
+Keras and many lectures write MB where they mean MiB; `keras_bytes` repeats that where their look is wanted.
 All roundings are of the exact quotient, half to even.
 """
 

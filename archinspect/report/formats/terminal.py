@@ -1,0 +1,173 @@
+"""Aligned text that fits the terminal.
+
+What does not fit folds, in this order: derivations go to lines of their own below their row, long names are shortened
+in the middle, optional columns are left out (and a line says so), other texts are shortened.  Numbers are never cut.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..style import Style
+from ..table import Column, Report, Table
+
+_GAP = 2
+_SHORTEST_NAME = 24
+_SHORTEST_TEXT = 8
+_ASCII = str.maketrans(
+    {
+        "×": "x",
+        "·": "*",
+        "−": "-",
+        "–": "-",
+        "─": "-",
+        "═": "=",
+        "…": "~",
+        "≥": ">=",
+        "≤": "<=",
+        "⌊": "floor(",
+        "⌋": ")",
+        "⌈": "ceil(",
+        "⌉": ")",
+        "²": "^2",
+        "³": "^3",
+        "→": "->",
+        "µ": "u",
+        "Σ": "sum",
+    }
+)
+
+
+def export(report: Report, style: Style) -> str:
+    return "\n\n".join("\n".join(_lines(table, style)) for table in report.tables) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which columns stand in the row with which widths, which below it, and which are left out."""
+
+    widths: dict[int, int]
+    below: tuple[int, ...]
+    dropped: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.widths.values()) + _GAP * (len(self.widths) - 1)
+
+
+def _lines(table: Table, style: Style) -> Iterator[str]:
+    columns = table.columns
+    titles = [_plain(c.title, style) for c in columns]
+    rows = [_texts(columns, row, style) for row in table.rows]
+    totals = [_texts(columns, table.total, style)] if table.total is not None else []
+    layout = _fit(columns, [titles, *rows, *totals], style.width)
+    bold, dim, off = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if style.color else ("", "", "")
+    if table.title:
+        yield f"{bold}{_plain(table.title, style)}{off}"
+    if table.subtitle:
+        yield from (f"{dim}{line}{off}" for line in _wrap(_plain(table.subtitle, style), style.width))
+    if table.title or table.subtitle:
+        yield ""
+    yield f"{bold}{_line(columns, titles, layout, style)}{off}"
+    thin, thick = ("─", "═") if style.unicode else ("-", "=")
+    yield f"{dim}{thin * layout.total}{off}"
+    for texts in rows:
+        yield _line(columns, texts, layout, style)
+        for line in _below(columns, texts, layout, style):
+            yield f"{dim}{line}{off}"
+    for texts in totals:
+        yield f"{dim}{thick * layout.total}{off}"
+        yield f"{bold}{_line(columns, texts, layout, style)}{off}"
+    notes = [_plain(note, style) for note in table.notes]
+    if layout.dropped:
+        left_out = ", ".join(titles[i] for i in layout.dropped)
+        notes.append(f"Left out to fit {style.width} columns: {left_out} (--format csv has all).")
+    if notes:
+        yield ""
+        for note in notes:
+            yield from _wrap(note, style.width)
+
+
+def _texts(columns: Sequence[Column], row: Iterable[object], style: Style) -> list[str]:
+    return [_plain(c.show(cell), style) for c, cell in zip(columns, row, strict=True)]  # type: ignore[arg-type]
+
+
+def _plain(text: str, style: Style) -> str:
+    """Without control characters, and in ASCII where the destination knows nothing else."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return text if style.unicode else text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) -> _Layout:
+    natural = {i: max(len(row[i]) for row in rows) for i in range(len(columns))}
+    layout = _Layout(natural, (), ())
+    if width is None or layout.total <= width:
+        return layout
+    below = tuple(i for i, c in enumerate(columns) if c.own_line)
+    layout = _Layout({i: w for i, w in natural.items() if i not in below}, below, ())
+    names = [i for i, c in enumerate(columns) if c.kind == "name"]
+    layout = _shorten(layout, names, width, _SHORTEST_NAME, rows)
+    while layout.total > width:
+        optional = [i for i in layout.widths if columns[i].optional]
+        if not optional:
+            break
+        victim = max(optional, key=lambda i: columns[i].optional)
+        kept = {i: natural[i] for i in layout.widths if i != victim}
+        dropped = tuple(sorted([*layout.dropped, victim]))
+        layout = _shorten(_Layout(kept, below, dropped), names, width, _SHORTEST_NAME, rows)
+    texts = [i for i in layout.widths if columns[i].kind in ("name", "text")]
+    return _shorten(layout, texts, width, _SHORTEST_TEXT, rows)
+
+
+def _shorten(layout: _Layout, which: list[int], width: int, least: int, rows: list[list[str]]) -> _Layout:
+    """Narrow the columns `which`, widest first, as far as needed and never below `least` or their heading."""
+    widths = dict(layout.widths)
+    for i in sorted((i for i in which if i in widths), key=lambda i: -widths[i]):
+        surplus = sum(widths.values()) + _GAP * (len(widths) - 1) - width
+        if surplus > 0:
+            floor = min(widths[i], max(least, len(rows[0][i])))
+            widths[i] = max(floor, widths[i] - surplus)
+    return _Layout(widths, layout.below, layout.dropped)
+
+
+def _line(columns: Sequence[Column], texts: list[str], layout: _Layout, style: Style) -> str:
+    cells = []
+    for i, width in layout.widths.items():
+        text = _middle(texts[i], width, "…" if style.unicode else "~")
+        cells.append(f"{text:>{width}}" if columns[i].right else f"{text:<{width}}")
+    return (" " * _GAP).join(cells).rstrip()
+
+
+def _below(columns: Sequence[Column], texts: list[str], layout: _Layout, style: Style) -> Iterator[str]:
+    """The cells that stand on lines of their own, indented; labelled when a row has several."""
+    labels = {i: columns[i].title for i in layout.below} if len(layout.below) > 1 else {}
+    pad = max(map(len, labels.values()), default=0)
+    for i in layout.below:
+        if texts[i]:
+            label = f"{labels[i]:<{pad}}  " if labels else ""
+            indent = " " * (4 + len(label))
+            yield from _wrap(texts[i], style.width, first=f"    {label}", rest=indent + "  ")
+
+
+def _middle(text: str, width: int, mark: str) -> str:
+    """`inception_3a.branch2.reduce.conv` → `inception_3a…reduce.conv`: start and end tell the most."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 3 // 5
+    return text[: width - 1 - tail] + mark + text[len(text) - tail :]
+
+
+def _wrap(text: str, width: int | None, *, first: str = "", rest: str = "") -> list[str]:
+    if width is None or len(first) + len(text) <= width:
+        return [first + text]
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,61 @@
+"""Writing files: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from ..errors import fail
+
+
+def write(content: str | bytes, path: str | os.PathLike[str]) -> None:
+    """Write text (as UTF-8) or bytes to `path` atomically: a reader sees the old file or the new, never a half.
+
+    The content goes to a neighbour file that then takes the name.  A symbolic link is followed; a special file
+    (`/dev/stdout`, a pipe) is written directly.  Raises ArchinspectError (A405) when that fails.
+    """
+    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    target = Path(path)
+    try:
+        if target.is_symlink():
+            target = target.resolve()
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)  # a directory raises, a device takes it
+        else:
+            _replace(data, target)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise fail("A405", f"cannot write '{path}'", notes=[_reason(error)], help=_help(target)) from None
+
+
+def _replace(data: bytes, target: Path) -> None:
+    import tempfile  # only a command that writes a file needs it
+
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _help(target: Path) -> str:
+    if target.is_dir():
+        return "give the name of a file"
+    return "" if target.parent.is_dir() else f"the folder '{target.parent}' does not exist"

@@ -1,0 +1,122 @@
+"""The typed table: what every result becomes before it becomes text.
+
+Cells are raw values (exact integers, shapes, formulas); a column's kind says how they are shown.  `None` is "cannot
+be counted" and shows as such: it is never printed as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import units
+
+#: name: a dotted path.  bytes: a count of bytes.  formula, detail: text that may stand on a line of its own.
+Kind = Literal["name", "text", "int", "bytes", "shape", "ratio", "percent", "seconds", "formula", "detail"]
+
+UNKNOWN = "unknown"
+_LEFT = {"name", "text", "shape", "formula", "detail"}
+_OWN_LINE = {"formula", "detail"}
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A total over rows some of which could not be counted."""
+
+    value: int
+
+
+Cell = int | float | str | tuple[int, ...] | AtLeast | None
+Cells = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: machine name (CSV header), heading, kind, and whether a narrow terminal may leave it out.
+
+    `optional` 0 is always shown; of the others the largest goes first.
+    """
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    optional: int = 0
+
+    @property
+    def right(self) -> bool:
+        """Whether cells are aligned to the right, so that digits stand under digits."""
+        return self.kind not in _LEFT
+
+    @property
+    def own_line(self) -> bool:
+        return self.kind in _OWN_LINE
+
+    def show(self, cell: Cell) -> str:
+        """The cell as people read it."""
+        if isinstance(cell, str):
+            return cell
+        if cell is None:
+            return UNKNOWN
+        if isinstance(cell, AtLeast):
+            return f"≥ {self.show(cell.value)}"
+        return _SHOW[self.kind](cell)
+
+    def raw(self, cell: Cell) -> str:
+        """The cell as machines read it: plain integers, shapes as `1x64x55x55`, empty for what is unknown."""
+        if cell is None:
+            return ""
+        if isinstance(cell, AtLeast):
+            return str(cell.value)
+        return "x".join(map(str, cell)) if isinstance(cell, tuple) else str(cell)
+
+
+_SHOW: dict[str, Callable[[Any], str]] = {
+    "name": str,
+    "text": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else str(cell),
+    "int": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else units.grouped(cell),
+    "bytes": units.binary_bytes,
+    "shape": units.shape_text,
+    "ratio": units.ratio,
+    "percent": lambda cell: f"{cell:.1f} %",
+    "seconds": units.seconds,
+    "formula": str,
+    "detail": str,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, rows, the total row, and what stands around them.
+
+    `title` and `subtitle` stand above (a caption in documents), `notes` below.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Cells, ...]
+    total: Cells | None = None
+    title: str = ""
+    subtitle: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in (*self.rows, *([self.total] if self.total else [])):
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"a row of {len(row)} cells in a table of {len(self.columns)} columns: {row}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one command prints: tables for people, and the document that `--format json` prints instead.
+
+    `document` is called only for JSON.
+    """
+
+    tables: tuple[Table, ...]
+    document: Callable[[], Mapping[str, Any]] | None = None
+
+    @property
+    def title(self) -> str:
+        return self.tables[0].title if self.tables else ""

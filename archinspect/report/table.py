@@ -20,7 +20,7 @@ _LEFT = {"name", "text", "shape", "formula", "detail"}
 _OWN_LINE = {"formula", "detail"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AtLeast:
     """A total over rows some of which could not be counted."""
 
@@ -31,7 +31,7 @@ Cell = int | float | str | tuple[int, ...] | AtLeast | None
 Cells = tuple[Cell, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """A column: machine name (CSV header), heading, kind, and whether a narrow terminal may leave it out.
 
@@ -85,7 +85,7 @@ _SHOW: dict[str, Callable[[Any], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """Columns, rows, the total row, and what stands around them.
 
@@ -107,7 +107,7 @@ class Table:
                 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """What one command prints: tables for people, and the document that `--format json` prints instead.
 

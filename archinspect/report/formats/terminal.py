@@ -1,14 +1,15 @@
 """Aligned text that fits the terminal.
 
-What does not fit folds, in this order: derivations go to lines of their own below their row, long names are shortened
-in the middle, optional columns are left out (and a line says so), other texts are shortened.  Numbers are never cut.
+What does not fit folds, in this order: explanations wrap inside their column or, like derivations, go to lines of
+their own below their row; long names are shortened in the middle; optional columns are left out (and a line says so);
+other texts are shortened.  Numbers are never cut.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..style import Style
 from ..table import Column, Report, Table
@@ -16,6 +17,7 @@ from ..table import Column, Report, Table
 _GAP = 2
 _SHORTEST_NAME = 24
 _SHORTEST_TEXT = 8
+_NARROWEST_WRAP = 32
 _ASCII = str.maketrans(
     {
         "×": "x",
@@ -44,13 +46,13 @@ def export(report: Report, style: Style) -> str:
     return "\n\n".join("\n".join(_lines(table, style)) for table in report.tables) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Which columns stand in the row with which widths, which below it, and which are left out."""
+class _Layout(NamedTuple):
+    """Which columns stand in the row with which widths, which below it, which are left out, which one wraps."""
 
     widths: dict[int, int]
-    below: tuple[int, ...]
-    dropped: tuple[int, ...]
+    below: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+    wrapped: int | None = None
 
     @property
     def total(self) -> int:
@@ -65,21 +67,23 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
     layout = _fit(columns, [titles, *rows, *totals], style.width)
     bold, dim, off = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if style.color else ("", "", "")
     if table.title:
-        yield f"{bold}{_plain(table.title, style)}{off}"
+        yield from (
+            f"{bold}{line}{off}" for line in _wrap(_plain(table.title, style), style.width, rest="    ")
+        )
     if table.subtitle:
         yield from (f"{dim}{line}{off}" for line in _wrap(_plain(table.subtitle, style), style.width))
     if table.title or table.subtitle:
         yield ""
-    yield f"{bold}{_line(columns, titles, layout, style)}{off}"
+    yield f"{bold}{_row(columns, titles, layout, style)[0]}{off}"
     thin, thick = ("─", "═") if style.unicode else ("-", "=")
     yield f"{dim}{thin * layout.total}{off}"
     for texts in rows:
-        yield _line(columns, texts, layout, style)
+        yield from _row(columns, texts, layout, style)
         for line in _below(columns, texts, layout, style):
             yield f"{dim}{line}{off}"
     for texts in totals:
         yield f"{dim}{thick * layout.total}{off}"
-        yield f"{bold}{_line(columns, texts, layout, style)}{off}"
+        yield f"{bold}{_row(columns, texts, layout, style)[0]}{off}"
     notes = [_plain(note, style) for note in table.notes]
     if layout.dropped:
         left_out = ", ".join(titles[i] for i in layout.dropped)
@@ -103,11 +107,16 @@ def _plain(text: str, style: Style) -> str:
 
 def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) -> _Layout:
     natural = {i: max(len(row[i]) for row in rows) for i in range(len(columns))}
-    layout = _Layout(natural, (), ())
+    layout = _Layout(natural)
     if width is None or layout.total <= width:
         return layout
     below = tuple(i for i, c in enumerate(columns) if c.own_line)
-    layout = _Layout({i: w for i, w in natural.items() if i not in below}, below, ())
+    last = len(columns) - 1
+    if below == (last,) and columns[last].kind == "detail":
+        rest = width - (layout.total - natural[last])
+        if rest >= _NARROWEST_WRAP:
+            return _Layout(natural | {last: rest}, wrapped=last)
+    layout = _Layout({i: w for i, w in natural.items() if i not in below}, below)
     names = [i for i, c in enumerate(columns) if c.kind == "name"]
     layout = _shorten(layout, names, width, _SHORTEST_NAME, rows)
     while layout.total > width:
@@ -117,7 +126,7 @@ def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) ->
         victim = max(optional, key=lambda i: columns[i].optional)
         kept = {i: natural[i] for i in layout.widths if i != victim}
         dropped = tuple(sorted([*layout.dropped, victim]))
-        layout = _shorten(_Layout(kept, below, dropped), names, width, _SHORTEST_NAME, rows)
+        layout = _shorten(layout._replace(widths=kept, dropped=dropped), names, width, _SHORTEST_NAME, rows)
     texts = [i for i in layout.widths if columns[i].kind in ("name", "text")]
     return _shorten(layout, texts, width, _SHORTEST_TEXT, rows)
 
@@ -130,15 +139,21 @@ def _shorten(layout: _Layout, which: list[int], width: int, least: int, rows: li
         if surplus > 0:
             floor = min(widths[i], max(least, len(rows[0][i])))
             widths[i] = max(floor, widths[i] - surplus)
-    return _Layout(widths, layout.below, layout.dropped)
+    return layout._replace(widths=widths)
 
 
-def _line(columns: Sequence[Column], texts: list[str], layout: _Layout, style: Style) -> str:
+def _row(columns: Sequence[Column], texts: list[str], layout: _Layout, style: Style) -> list[str]:
+    """The row's line, and the lines that its wrapped cell needs below it."""
+    more: list[str] = []
     cells = []
     for i, width in layout.widths.items():
-        text = _middle(texts[i], width, "…" if style.unicode else "~")
+        text = texts[i]
+        if i == layout.wrapped and len(text) > width:
+            text, *more = _wrap(text, width)
+        text = _middle(text, width, "…" if style.unicode else "~")
         cells.append(f"{text:>{width}}" if columns[i].right else f"{text:<{width}}")
-    return (" " * _GAP).join(cells).rstrip()
+    indent = " " * (layout.total - layout.widths[layout.wrapped]) if layout.wrapped is not None else ""
+    return [(" " * _GAP).join(cells).rstrip(), *(indent + line for line in more)]
 
 
 def _below(columns: Sequence[Column], texts: list[str], layout: _Layout, style: Style) -> Iterator[str]:

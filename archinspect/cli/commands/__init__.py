@@ -1,0 +1,1 @@
+"""One file per command group: parse, one library call, one render."""

@@ -1,0 +1,57 @@
+"""`params`, `shapes`, `flops`: one aspect of each layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...analysis import analyse
+from ...report import layers
+from ...spec import load_graph
+from ..options import Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..output import emit
+
+if TYPE_CHECKING:
+    from ...analysis import Analysis
+    from ...graph import Graph
+
+
+def params(
+    model: Model,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    explain: Explain = False,
+    format: Format = None,
+    output: Output = None,
+) -> None:
+    """Count the parameters of each layer.
+
+    Learnable parameters, per layer and in all; buffers such as running statistics are told apart.
+    """
+    graph, analysis = _analyse(model, input, set, depth)
+    emit(layers.params(graph, analysis, explain=explain), format, output)
+
+
+def shapes(
+    model: Model,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    explain: Explain = False,
+    format: Format = None,
+    output: Output = None,
+) -> None:
+    """Show the output shape and receptive field of each layer.
+
+    Shapes are batch first, N×C×H×W.
+    """
+    graph, analysis = _analyse(model, input, set, depth)
+    emit(layers.shapes(graph, analysis, explain=explain), format, output)
+
+
+def _analyse(
+    model: str, input: str | None, set: list[str] | None, depth: int | None
+) -> tuple[Graph, Analysis]:
+    graph = load_graph(model, arguments=arguments(set), input=input)
+    analysis = analyse(graph)
+    return graph, analysis if depth is None else analysis.fold(depth)

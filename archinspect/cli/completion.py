@@ -1,0 +1,64 @@
+"""Shell completion: scripts for shells, and what can stand where in a command line."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..errors import fail, suggestion
+
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+
+
+def show(shell: str, program: str) -> None:
+    """Print the script that teaches a shell to complete our command lines."""
+    from typer._completion_shared import get_completion_script
+
+    script = get_completion_script(prog_name=program, complete_var=_variable(program), shell=_known(shell))
+    print(script)  # noqa: T201
+
+
+def install(shell: str, program: str) -> None:
+    """Write the script where the shell looks for it."""
+    from typer._completion_shared import install
+
+    shell, path = install(shell=_known(shell), prog_name=program, complete_var=_variable(program))
+    print(f"completion for {shell} is installed in {path}; it works in the next terminal")  # noqa: T201
+
+
+def models(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+    """Names of shipped networks and specs lying about, for MODEL."""
+    from ..spec import shipped
+
+    folder, _, start = incomplete.rpartition("/")
+    try:
+        entries = sorted(os.listdir(folder or "."))
+    except OSError:
+        entries = []
+    prefix = f"{folder}/" if folder else ""
+    files = [
+        prefix + name + ("/" if os.path.isdir(os.path.join(folder or ".", name)) else "")
+        for name in entries
+        if name.startswith(start) and not (name.startswith(".") and not start.startswith("."))
+    ]
+    specs = [name for name in files if name.endswith((".yaml", ".yml")) or (folder and name.endswith("/"))]
+    return [name for name in [*shipped(), *specs] if name.startswith(incomplete)]
+
+
+def ops(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+    """Names of layer types."""
+    from ..ops import REGISTRY
+
+    return [name for name in sorted(REGISTRY) if name.startswith(incomplete)]
+
+
+def _known(shell: str) -> str:
+    name = os.path.basename(shell).lower()
+    if name not in SHELLS:
+        help = suggestion(name, SHELLS) or f"shells: {', '.join(SHELLS)}"
+        raise fail("A403", f"completion for '{shell}' is not supported", help=help)
+    return name
+
+
+def _variable(program: str) -> str:
+    return f"_{program.upper()}_COMPLETE"

@@ -1,0 +1,72 @@
+"""Where a command's result goes: standard output, or a file written whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from ..errors import fail
+from ..report import Report, Table, format_of, render
+from ..report.style import FILE, style_of
+
+
+def emit(report: Report | Table, format: str | None = None, output: str | None = None) -> None:
+    """Print a report, or write it to `output`; the format is the one asked for, or the file's, or a table."""
+    if output in (None, "-"):
+        format = format or "table"
+        put(render(report, format, style_of(_stdout())), machine=format != "table")
+        return
+    assert output is not None
+    format = format or format_of(output)
+    _write(render(report, format, FILE), output)
+
+
+def emit_text(text: str, output: str | None = None) -> None:
+    """Print a text that is no table (source, a schema), or write it to `output`."""
+    if output in (None, "-"):
+        put(text, machine=True)
+        return
+    assert output is not None
+    _write(text, output)
+
+
+def put(text: str, *, machine: bool) -> None:
+    """Write to standard output and see that it arrives.
+
+    What machines read is UTF-8 whatever the terminal's encoding.  A reader that has seen enough (`| head`) is no
+    failure; a full disk is.
+    """
+    stream = _stdout()
+    try:
+        if machine and hasattr(stream, "buffer"):
+            stream.flush()
+            stream.buffer.write(text.encode("utf-8", "replace"))
+        else:
+            stream.write(
+                text.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8")
+            )
+        stream.flush()
+    except BrokenPipeError:
+        _discard_the_rest()
+    except OSError as error:
+        _discard_the_rest()
+        raise fail("A405", "cannot write to standard output", notes=[error.strerror or str(error)]) from None
+
+
+def _write(text: str, path: str) -> None:
+    from ..report import output
+
+    output.write(text, path)
+    print(f"wrote {path}", file=sys.stderr)  # noqa: T201  a diagnostic, not the result
+
+
+def _stdout() -> TextIO:
+    if sys.stdout is None:
+        raise fail("A405", "standard output is closed", help="write to a file with -o FILE")
+    return sys.stdout
+
+
+def _discard_the_rest() -> None:
+    """Let the interpreter's last flush go nowhere instead of failing again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,34 @@
+"""The commands and where they live.  To add one, write its function in a file of `commands` and name it here.
+
+Nothing but a command's own module is imported when it runs, and none for `archinspect --help`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A command: `module:function` below `archinspect.cli.commands`, its line in the help, and its section there."""
+
+    target: str
+    help: str
+    section: str
+
+
+NUMBERS = "Numbers of a network"
+CHECKS = "Checks"
+RESULTS = "Pictures, programs, timings"
+REFERENCE = "Reference"
+
+COMMANDS: dict[str, Entry] = {
+    "params": Entry("tables:params", "Count the parameters of each layer.", NUMBERS),
+    "shapes": Entry("tables:shapes", "Show the output shape and receptive field of each layer.", NUMBERS),
+    "flops": Entry("tables:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
+    "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
+    "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
+    "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),
+    "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),
+    "ops": Entry("ops:ops", "List the layer types, or document one of them.", REFERENCE),
+    "schema": Entry("schema:schema", "Print the JSON Schema of the spec language.", REFERENCE),
+}

@@ -1,0 +1,23 @@
+"""What click says about a wrong command line, in our own form: code, message, help."""
+
+from __future__ import annotations
+
+import click
+
+from ..errors import ArchinspectError, fail, nearest
+
+
+def as_error(error: click.UsageError) -> ArchinspectError:
+    """A403 with click's message, and the nearest option or the command's own help as the way out."""
+    message = error.format_message().rstrip(".").replace(" (Possible options:", "\n(").partition("\n")[0]
+    message = message[:1].lower() + message[1:]
+    return fail("A403", message.partition(" Did you mean")[0].rstrip("."), help=_help(error))
+
+
+def _help(error: click.UsageError) -> str:
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        known = [o for p in error.ctx.command.get_params(error.ctx) for o in (*p.opts, *p.secondary_opts)]
+        close = nearest(error.option_name, [o for o in known if o.startswith("--")])
+        if close:
+            return f"did you mean '{close}'?"
+    return f"{error.ctx.command_path} --help" if error.ctx is not None else "archinspect --help"

@@ -1,0 +1,146 @@
+"""The per-layer tables: parameters, shapes, cost, and all of them in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import units
+from ..formula import equation
+from .table import AtLeast, Cell, Cells, Column, Report, Table
+
+if TYPE_CHECKING:
+    from ..analysis import Analysis, Row
+    from ..graph import Graph
+
+_NAME = Column("name", "Layer", "name")
+_TYPE = Column("op", "Type")
+_SHAPE = Column("output_shape", "Output shape", "shape")
+_PARAMS = Column("params", "Params", "int")
+_MACS = Column("macs", "MACs", "int")
+_FLOPS = Column("flops", "FLOPs", "int")
+_FIELD = Column("receptive_field", "Receptive field", "int", optional=1)
+_ACTIVATIONS = Column("activation_bytes", "Activations", "bytes", optional=2)
+
+
+def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+    """Learnable parameters of each layer and in all."""
+    totals = analysis.totals
+    split = f"trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}"
+    notes = [f"Params: {split}; {units.binary_bytes(totals.weight_bytes)} in fp32."]
+    if totals.buffers:
+        notes.append(f"Not counted: {totals.buffers:,} buffer elements (running statistics).")
+    columns = (_NAME, _TYPE, _SHAPE, _PARAMS)
+    rows = [(r.name, r.op, r.output_shape, r.params) for r in analysis.rows]
+    total = ("Total", "", "", totals.params)
+    return _report(graph, analysis, columns, rows, total, notes, ("params",) if explain else ())
+
+
+def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+    """Output shape and receptive field of each layer."""
+    calls = {node.name: str(node.op) for node in graph.layers}
+    columns = (_NAME, Column("op", "Op"), _SHAPE, _FIELD)
+    rows = [(r.name, calls.get(r.name, r.op), r.output_shape, _field(r)) for r in analysis.rows]
+    notes = [
+        "Shapes are batch first: N×C×H×W.  Receptive field: input pixels an output element sees, per side."
+    ]
+    return _report(graph, analysis, columns, rows, None, notes, ("shape",) if explain else ())
+
+
+def flops(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+    """Multiply-accumulates and FLOPs of each layer and in all."""
+    totals = analysis.totals
+    columns = (_NAME, _TYPE, _SHAPE, _MACS, _FLOPS)
+    rows = [(r.name, r.op, r.output_shape, r.macs, r.flops) for r in analysis.rows]
+    total = ("Total", "", "", _sum(analysis, totals.macs), _sum(analysis, totals.flops))
+    notes = [
+        f"{units.si(totals.macs)}MACs, {units.si(totals.flops)}FLOPs for a batch of {graph.input_shape[0]}.",
+        "FLOPs = 2·MACs + bias additions + every elementwise operation and comparison.",
+    ]
+    return _report(graph, analysis, columns, rows, total, notes, ("macs", "flops") if explain else ())
+
+
+def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+    """Shapes, parameters, cost and memory of each layer and in all."""
+    totals = analysis.totals
+    columns = (_NAME, _TYPE, _SHAPE, _PARAMS, _MACS, _ACTIVATIONS, _FIELD)
+    rows = [
+        (r.name, r.op, r.output_shape, r.params, r.macs, r.activation_bytes, _field(r)) for r in analysis.rows
+    ]
+    total = (
+        "Total",
+        "",
+        "",
+        totals.params,
+        _sum(analysis, totals.macs),
+        totals.activation_bytes,
+        "",
+    )
+    notes = [
+        f"Params: trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}, "
+        f"buffers {totals.buffers:,} (not counted).",
+        f"Cost: {units.si(totals.macs)}MACs, {units.si(totals.flops)}FLOPs for a batch of {graph.input_shape[0]}.",
+        f"Memory in fp32: weights {units.binary_bytes(totals.weight_bytes)}, "
+        f"all activations {units.binary_bytes(totals.activation_bytes)}, "
+        f"peak {units.binary_bytes(totals.peak_activation_bytes)} during inference.",
+    ]
+    which = ("shape", "params", "macs", "flops") if explain else ()
+    return _report(graph, analysis, columns, rows, total, notes, which)
+
+
+_DERIVED = {"shape": "Shape", "params": "Params", "macs": "MACs", "flops": "FLOPs"}
+
+
+def _report(
+    graph: Graph,
+    analysis: Analysis,
+    columns: tuple[Column, ...],
+    rows: list[Cells],
+    total: Cells | None,
+    notes: list[str],
+    explained: tuple[str, ...],
+) -> Report:
+    """The table with its title, the derivations that were asked for, and what could not be counted."""
+    if explained:
+        one = len(explained) == 1
+        columns += tuple(
+            Column(f"{key}_derivation", "Derivation" if one else f"{_DERIVED[key]} derived", "formula")
+            for key in explained
+        )
+        rows = [
+            (*cells, *(_derivation(row, key) for key in explained))
+            for cells, row in zip(rows, analysis.rows, strict=True)
+        ]
+        total = (*total, *("" for _ in explained)) if total else None
+    if total is not None:
+        notes += _uncounted(analysis)
+    table = Table(columns, tuple(rows), total, _title(graph), _subtitle(graph), tuple(notes))
+    return Report((table,), analysis.to_dict)
+
+
+def _title(graph: Graph) -> str:
+    title = graph.metadata.get("title")
+    return f"{title} ({graph.name})" if title and title != graph.name else graph.name
+
+
+def _subtitle(graph: Graph) -> str:
+    changed = ", ".join(f"{name}={value}" for name, value in graph.arguments.items())
+    return f"Input {units.shape_text(graph.input_shape)}" + (f"; {changed}" if changed else "")
+
+
+def _field(row: Row) -> Cell:
+    return row.receptive_field if row.receptive_field is not None else ""
+
+
+def _sum(analysis: Analysis, value: int) -> Cell:
+    return value if analysis.totals.complete else AtLeast(value)
+
+
+def _uncounted(analysis: Analysis) -> list[str]:
+    names = [f"{row.name} ({row.op})" for row in analysis.rows if row.macs is None or row.flops is None]
+    return [f"Cannot be counted: {', '.join(names)}; totals are lower bounds."] if names else []
+
+
+def _derivation(row: Row, key: str) -> str:
+    formula = row.derivations.get(key, "")
+    value = row.output_shape if key == "shape" else getattr(row, key)
+    return equation(formula, value) if formula and value is not None else ""

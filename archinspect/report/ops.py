@@ -1,0 +1,92 @@
+"""`ops`: the catalogue of layer types, and the page of one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import units
+from ..formula import equation
+from ..ops import REGISTRY, Attribute, Op, Shapes, numel
+from ..ops.base import CATEGORIES
+from .table import Cell, Column, Report, Table
+
+
+def catalogue() -> Report:
+    """All layer types by category, one line each."""
+    types = sorted(REGISTRY, key=lambda name: (CATEGORIES.index(REGISTRY[name].category), name))
+    columns = (
+        Column("op", "Op", "name"),
+        Column("category", "Category"),
+        Column("doc", "What it does", "detail"),
+    )
+    rows = tuple((name, REGISTRY[name].category, _first_line(REGISTRY[name])) for name in types)
+    notes = ("archinspect ops NAME documents one of them.",)
+    return Report(
+        (Table(columns, rows, notes=notes),),
+        lambda: {"ops": [_record(REGISTRY[name]) for name in types]},
+    )
+
+
+def page(op: type[Op]) -> Report:
+    """Everything about one layer type: attributes, and its figures on a sample with their derivations."""
+    columns = (
+        Column("attribute", "Attribute", "name"),
+        Column("values", "Values"),
+        Column("default", "Default"),
+        Column("doc", "Meaning", "detail"),
+    )
+    rows = tuple((a.name, a.kind.schema, _default(a), a.doc) for a in op.attributes)
+    first, *rest = (" ".join(part.split()) for part in (op.__doc__ or "").strip().split("\n\n"))
+    tables = [Table(columns, rows, title=signature(op), subtitle=first, notes=tuple(filter(None, rest)))]
+    tables += [_sample(op, attributes, inputs) for attributes, inputs in op.samples[:1]]
+    return Report(tuple(tables), lambda: _record(op))
+
+
+def signature(op: type[Op]) -> str:
+    """The call as a spec writes it: `conv2d(out_channels, kernel_size, stride=1, ...)`."""
+    parts = [a.name if a.required else f"{a.name}={a.show(a.default)}" for a in op.attributes]
+    return f"{op.type}({', '.join(parts)})"
+
+
+def _sample(op: type[Op], attributes: dict[str, Any], inputs: Shapes) -> Table:
+    made = op.of(**attributes)
+    output = made.shape(inputs)
+    cost = made.cost(inputs, output)
+    weights = {**made.weights(inputs), **made.buffers(inputs)}
+    params = sum(numel(shape) for shape in made.weights(inputs).values())
+    rows: list[tuple[Cell, ...]] = [("output shape", equation(made.derive_shape(inputs, output), output))]
+    rows += [(name, units.shape_text(shape)) for name, shape in weights.items()]
+    rows.append(("params", equation(made.derive_params(inputs), params)))
+    if cost is not None:
+        rows.append(("MACs", equation(made.derive_macs(inputs, output), cost.macs)))
+        rows.append(("FLOPs", equation(made.derive_flops(inputs, output), cost.flops)))
+    shapes = ", ".join(map(units.shape_text, inputs))
+    columns = (Column("figure", "Figure"), Column("value", "Derivation", "formula"))
+    return Table(columns, tuple(rows), title=f"{made} on {shapes}")
+
+
+def _record(op: type[Op]) -> dict[str, Any]:
+    return {
+        "op": op.type,
+        "category": op.category,
+        "doc": " ".join((op.__doc__ or "").split()),
+        "signature": signature(op),
+        "attributes": [
+            {
+                "name": a.name,
+                "values": a.kind.schema,
+                "required": a.required,
+                "default": None if a.required else a.default,
+                "doc": a.doc,
+            }
+            for a in op.attributes
+        ],
+    }
+
+
+def _first_line(op: type[Op]) -> str:
+    return (op.__doc__ or "").strip().partition("\n")[0]
+
+
+def _default(attribute: Attribute) -> str:
+    return "required" if attribute.required else attribute.show(attribute.default)

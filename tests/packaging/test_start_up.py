@@ -1,0 +1,68 @@
+"""Start-up is a feature: what a command does not need, it does not import."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from archinspect.cli.registry import COMMANDS
+from tests.support import run_python
+
+LINE = "conv2d(8, 3) -> relu -> flatten -> linear(10)"
+HEAVY = {"fvcore", "matplotlib", "numpy", "onnx", "pandas", "rich", "torch", "torchinfo"}
+
+#: Commands that run a real module; all others work where torch is not installed.
+NEED_TORCH = {"verify"}
+#: One use of each of the others, on a network with branches where it takes one.
+WITHOUT_TORCH = {
+    "params": ("resnet50", "--explain"),
+    "shapes": ("googlenet", "--depth", "1"),
+    "flops": (LINE, "--input", "3x8x8", "--format", "markdown"),
+    "summary": ("alexnet", "--style", "keras"),
+    "export": ("resnet50",),
+    "list": (),
+    "ops": ("conv2d",),
+    "schema": (),
+}
+
+IMPORTED = """
+import json, sys
+from archinspect.__main__ import main
+sys.argv = json.loads(sys.argv[1])
+try:
+    main()
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def test_every_command_is_of_one_kind_or_the_other() -> None:
+    assert set(COMMANDS) == NEED_TORCH | set(WITHOUT_TORCH)
+
+
+@pytest.mark.parametrize("command", WITHOUT_TORCH)
+def test_a_command_imports_nothing_heavy(command: str) -> None:
+    words = ["archinspect", command, *WITHOUT_TORCH[command]]
+    result = run_python("-c", IMPORTED, json.dumps(words))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    imported = set(json.loads(result.stderr.splitlines()[-1]))
+    assert {"archinspect", "typer"} <= imported
+    assert not imported & HEAVY
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, None], ids=str)
+def test_help_imports_nothing_heavy(command: str | None) -> None:
+    words = ["archinspect", *([command] if command else []), "--help"]
+    result = run_python("-c", IMPORTED, json.dumps(words))
+    assert result.returncode == 0, result.stderr
+    assert not set(json.loads(result.stderr.splitlines()[-1])) & HEAVY
+
+
+def test_the_library_analyses_without_torch() -> None:
+    code = "import archinspect, sys; before = set(sys.modules)\n"
+    code += "params = archinspect.load('vgg16').analyse().totals.params\n"
+    code += "print(params, 'torch' in sys.modules, any(name.startswith('archinspect.') for name in before))"
+    result = run_python("-c", code)
+    assert result.stdout.split() == ["138357544", "False", "False"], result.stderr

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import units
-from ..formula import equation
 from .table import AtLeast, Cell, Cells, Column, Report, Table
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _report(
     graph: Graph,
     analysis: Analysis,
     columns: tuple[Column, ...],
-    rows: list[Cells],
+    rows: Sequence[Cells],
     total: Cells | None,
     notes: list[str],
     explained: tuple[str, ...],
@@ -141,6 +141,8 @@ def _uncounted(analysis: Analysis) -> list[str]:
 
 
 def _derivation(row: Row, key: str) -> str:
+    from ..formula import equation  # only --explain needs it
+
     formula = row.derivations.get(key, "")
     value = row.output_shape if key == "shape" else getattr(row, key)
     return equation(formula, value) if formula and value is not None else ""

@@ -31,11 +31,10 @@ def page(op: type[Op]) -> Report:
     """Everything about one layer type: attributes, and its figures on a sample with their derivations."""
     columns = (
         Column("attribute", "Attribute", "name"),
-        Column("values", "Values"),
         Column("default", "Default"),
         Column("doc", "Meaning", "detail"),
     )
-    rows = tuple((a.name, a.kind.schema, _default(a), a.doc) for a in op.attributes)
+    rows = tuple((a.name, _default(a), f"{a.doc} [{a.kind.schema}]") for a in op.attributes)
     first, *rest = (" ".join(part.split()) for part in (op.__doc__ or "").strip().split("\n\n"))
     tables = [Table(columns, rows, title=signature(op), subtitle=first, notes=tuple(filter(None, rest)))]
     tables += [_sample(op, attributes, inputs) for attributes, inputs in op.samples[:1]]
@@ -49,7 +48,7 @@ def signature(op: type[Op]) -> str:
 
 
 def _sample(op: type[Op], attributes: dict[str, Any], inputs: Shapes) -> Table:
-    made = op.of(**attributes)
+    made: Op = op.of(**attributes)
     output = made.shape(inputs)
     cost = made.cost(inputs, output)
     weights = {**made.weights(inputs), **made.buffers(inputs)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .. import units
 
@@ -31,8 +31,7 @@ Cell = int | float | str | tuple[int, ...] | AtLeast | None
 Cells = tuple[Cell, ...]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column: machine name (CSV header), heading, kind, and whether a narrow terminal may leave it out.
 
     `optional` 0 is always shown; of the others the largest goes first.
@@ -107,8 +106,7 @@ class Table:
                 )
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What one command prints: tables for people, and the document that `--format json` prints instead.
 
     `document` is called only for JSON.

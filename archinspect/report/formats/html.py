@@ -11,9 +11,11 @@ _CSS = """
 .archinspect { --ink: #1c2530; --soft: #5b6774; --line: #d5dbe1; --band: #f5f7f9; --head: #fff;
   color: var(--ink); font: 15px/1.45 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 .archinspect table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0 0 .75rem; }
+.archinspect section + section { margin-top: 2.2rem; }
 .archinspect caption { text-align: left; padding: 0 .7rem .7rem 0; font-weight: 650; font-size: 1.15rem; }
 .archinspect caption small { display: block; font-weight: 400; font-size: .88rem; color: var(--soft); }
-.archinspect th, .archinspect td { padding: .28rem .7rem; text-align: left; white-space: nowrap; }
+.archinspect th, .archinspect td { padding: .28rem .7rem; text-align: left; white-space: nowrap;
+  vertical-align: baseline; }
 .archinspect .right { text-align: right; }
 .archinspect thead th { position: sticky; top: 0; background: var(--head); border-bottom: 2px solid var(--ink);
   font-weight: 650; }
@@ -23,18 +25,16 @@ _CSS = """
 .archinspect tbody tr:nth-child(even), .archinspect tbody tr:hover { background: var(--band); }
 .archinspect tfoot tr { border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
 .archinspect tfoot th, .archinspect tfoot td { font-weight: 700; padding: .45rem .7rem; }
-.archinspect td.formula, .archinspect td.detail { color: var(--soft); white-space: normal; min-width: 22rem; }
+.archinspect td.formula, .archinspect td.detail { color: var(--soft); white-space: normal; min-width: 16rem; max-width: 48rem; }
 .archinspect td.unknown { color: #a33; font-style: italic; }
 .archinspect p { margin: .2rem 0; color: var(--soft); font-size: .88rem; max-width: 60rem; }
 @media (prefers-color-scheme: dark) { .archinspect { --ink: #e4e9ee; --soft: #9aa7b4; --line: #333c46;
   --band: #1d242c; --head: #14191f; } .archinspect td.unknown { color: #f99; } }
 """.strip()
 _PAGE_CSS = """
-body { margin: 2rem auto; padding: 0 1.25rem; width: fit-content; max-width: 100%; background: #fff;
-  box-sizing: border-box; }
-.scroll { overflow-x: auto; }
+body { margin: 2rem auto; padding: 0 1.25rem; width: max-content; background: #fff; }
 @media (prefers-color-scheme: dark) { body { background: #14191f; } }
-@media print { body { margin: 0; } .archinspect thead th { position: static; } .scroll { overflow: visible; } }
+@media print { body { margin: 0; } .archinspect thead th { position: static; } }
 """.strip()
 
 
@@ -78,8 +78,8 @@ def _table(table: Table) -> str:
     foot = f"\n<tfoot>\n{_row(table.columns, table.total)}\n</tfoot>" if table.total is not None else ""
     notes = "".join(f"\n<p>{escape(note)}</p>" for note in table.notes)
     return (
-        f'<div class="scroll">\n<table>\n{caption}<thead>\n<tr>{heads}</tr>\n</thead>\n'
-        f"<tbody>\n{body}\n</tbody>{foot}\n</table>\n</div>{notes}"
+        f"<section>\n<table>\n{caption}<thead>\n<tr>{heads}</tr>\n</thead>\n"
+        f"<tbody>\n{body}\n</tbody>{foot}\n</table>{notes}\n</section>"
     )
 
 

@@ -7,7 +7,6 @@ other texts are shortened.  Numbers are never cut.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -178,6 +177,8 @@ def _middle(text: str, width: int, mark: str) -> str:
 def _wrap(text: str, width: int | None, *, first: str = "", rest: str = "") -> list[str]:
     if width is None or len(first) + len(text) <= width:
         return [first + text]
+    import textwrap  # most tables fit
+
     return textwrap.wrap(
         text,
         width,

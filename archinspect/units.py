@@ -46,9 +46,10 @@ def keras_bytes(count: int) -> str:
     return _scaled(count, 1024, _KERAS, gap=" ")
 
 
-def si(count: int) -> str:
-    """15470264320 → `15.47 G`; below 1000 the exact number."""
-    return _scaled(count, 1000, _SI, gap="")
+def si(count: int, unit: str = "") -> str:
+    """15470264320 → `15.47 G`, or `15.47 GMACs` with a unit; below 1000 the exact number."""
+    text = _scaled(count, 1000, _SI, gap="")
+    return f"{text} {unit}" if unit and abs(count) < 1000 and " " not in text else text + unit
 
 
 def shape_text(shape: Sequence[int]) -> str:

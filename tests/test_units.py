@@ -42,6 +42,11 @@ def test_text(function: object, value: object, text: str) -> None:
     assert function(value) == text
 
 
+def test_si_with_a_unit() -> None:
+    assert units.si(15_470_264_320, "MACs") == "15.47 GMACs"
+    assert units.si(12, "MACs") == "12 MACs"
+
+
 def test_percent() -> None:
     assert units.percent(1, 8) == "12.5 %"
     assert units.percent(0, 0) == "0.0 %"

@@ -24,7 +24,7 @@ REFERENCE = "Reference"
 COMMANDS: dict[str, Entry] = {
     "params": Entry("tables:params", "Count the parameters of each layer.", NUMBERS),
     "shapes": Entry("tables:shapes", "Show the output shape and receptive field of each layer.", NUMBERS),
-    "flops": Entry("tables:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
+    "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),

@@ -53,7 +53,7 @@ def flops(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
     rows = [(r.name, r.op, r.output_shape, r.macs, r.flops) for r in analysis.rows]
     total = ("Total", "", "", _sum(analysis, totals.macs), _sum(analysis, totals.flops))
     notes = [
-        f"{units.si(totals.macs)}MACs, {units.si(totals.flops)}FLOPs for a batch of {graph.input_shape[0]}.",
+        _cost(graph, analysis),
         "FLOPs = 2·MACs + bias additions + every elementwise operation and comparison.",
     ]
     return _report(graph, analysis, columns, rows, total, notes, ("macs", "flops") if explain else ())
@@ -78,7 +78,7 @@ def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Repor
     notes = [
         f"Params: trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}, "
         f"buffers {totals.buffers:,} (not counted).",
-        f"Cost: {units.si(totals.macs)}MACs, {units.si(totals.flops)}FLOPs for a batch of {graph.input_shape[0]}.",
+        f"Cost: {_cost(graph, analysis)}",
         f"Memory in fp32: weights {units.binary_bytes(totals.weight_bytes)}, "
         f"all activations {units.binary_bytes(totals.activation_bytes)}, "
         f"peak {units.binary_bytes(totals.peak_activation_bytes)} during inference.",
@@ -103,7 +103,7 @@ def _report(
     if explained:
         one = len(explained) == 1
         columns += tuple(
-            Column(f"{key}_derivation", "Derivation" if one else f"{_DERIVED[key]} derived", "formula")
+            Column(f"{key}_derivation", "Derivation" if one else f"{_DERIVED[key]} from", "formula")
             for key in explained
         )
         rows = [
@@ -119,11 +119,14 @@ def _report(
 
 def _title(graph: Graph) -> str:
     title = graph.metadata.get("title")
-    return f"{title} ({graph.name})" if title and title != graph.name else graph.name
+    return f"{graph.name}: {title}" if title and title != graph.name else graph.name
 
 
 def _subtitle(graph: Graph) -> str:
-    changed = ", ".join(f"{name}={value}" for name, value in graph.arguments.items())
+    changed = ", ".join(
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in graph.arguments.items()
+    )
     return f"Input {units.shape_text(graph.input_shape)}" + (f"; {changed}" if changed else "")
 
 
@@ -135,14 +138,23 @@ def _sum(analysis: Analysis, value: int) -> Cell:
     return value if analysis.totals.complete else AtLeast(value)
 
 
+def _cost(graph: Graph, analysis: Analysis) -> str:
+    totals = analysis.totals
+    least = "" if totals.complete else "at least "
+    figures = f"{units.si(totals.macs, 'MACs')}, {units.si(totals.flops, 'FLOPs')}"
+    return f"{least}{figures} for a batch of {graph.input_shape[0]}."
+
+
 def _uncounted(analysis: Analysis) -> list[str]:
     names = [f"{row.name} ({row.op})" for row in analysis.rows if row.macs is None or row.flops is None]
     return [f"Cannot be counted: {', '.join(names)}; totals are lower bounds."] if names else []
 
 
 def _derivation(row: Row, key: str) -> str:
+    """`formula = value`; nothing where the formula would only repeat the value."""
     from ..formula import equation  # only --explain needs it
 
     formula = row.derivations.get(key, "")
     value = row.output_shape if key == "shape" else getattr(row, key)
-    return equation(formula, value) if formula and value is not None else ""
+    text = equation(formula, value) if formula and value is not None else ""
+    return text if " = " in text else ""

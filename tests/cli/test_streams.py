@@ -124,12 +124,12 @@ def test_ascii_terminals_get_ascii_and_machine_formats_stay_utf8() -> None:
 
 def test_files_are_written_whole_in_the_format_of_their_ending(tmp_path: Path) -> None:
     for ending, start in {
-        "md": "**VGG-16",
+        "md": "**vgg16: VGG-16**",
         "tex": "% needs",
         "html": "<!DOCTYPE",
         "csv": "name,",
         "json": "{",
-        "txt": "VGG-16",
+        "txt": "vgg16: VGG-16",
     }.items():
         file = tmp_path / f"t.{ending}"
         done = run_cli("params", "vgg16", "-o", str(file))

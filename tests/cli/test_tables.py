@@ -86,13 +86,13 @@ def test_csv_rows_sum_to_the_total() -> None:
 
 def test_the_table_says_what_it_counts() -> None:
     text = run_cli("params", "vgg16").stdout
-    assert text.startswith("VGG-16 (vgg16)\nInput 1×3×224×224")
+    assert text.startswith("vgg16: VGG-16\nInput 1×3×224×224")
     (total,) = [line for line in text.splitlines() if line.startswith("Total")]
     assert total.split()[-1] == "138,357,544"
     assert "527.79 MiB" in text
     flops = run_cli("flops", "vgg16").stdout
     assert "MACs" in flops
-    assert "15.47 G MACs" in flops
+    assert "15.47 GMACs" in flops
     assert "batch of 1" in flops
 
 

@@ -41,21 +41,50 @@ def test_numbers_are_never_cut(width: int | None) -> None:
 
 def test_wide_derivations_move_below_their_row() -> None:
     text = lines(80)
-    row = next(i for i, line in enumerate(text) if line.startswith("conv1_1"))
+    row = next(i for i, line in enumerate(text) if "1,792" in line)
     assert text[row + 1] == "    (3×3×3×64) + 64 = 1,792"
     beside = next(line for line in lines(None) if line.startswith("conv1_1"))
     assert beside.endswith("(3×3×3×64) + 64 = 1,792")
 
 
-def test_long_names_keep_their_start_and_end() -> None:
-    text = "\n".join(lines(80))
-    (name,) = [line.split()[0] for line in text.splitlines() if line.startswith("stage1")]
-    start, _, end = name.partition("…")
-    assert LAYERS.rows[1][0] == "stage1.unit3.inception_3a.branch2.reduce.conv"
-    assert "stage1.unit3.inception_3a".startswith(start)
-    assert "branch2.reduce.conv".endswith(end)
-    assert len(start) >= 8
-    assert len(end) >= 12
+def test_long_names_leave_their_scope_to_a_line_above() -> None:
+    text = lines(80)
+    assert "stage1.unit3.inception_3a.branch2.reduce.conv" in "\n".join(lines(None))
+    row = next(i for i, line in enumerate(text) if "138,357,544" in line)
+    assert text[row - 1] + "." + text[row].split()[0] == "stage1.unit3.inception_3a.branch2.reduce.conv"
+    assert "…" not in "\n".join(text)
+
+
+def test_a_scope_is_named_once_for_the_rows_that_share_it() -> None:
+    names = ("a.b.long_long_long", "a.b.other", "a.c", "top", "a.b.again")
+    columns = (Column("name", "Layer", "name"), Column("x", "X"))
+    text = render(Table(columns, tuple((n, "x" * 24) for n in names)), "table", Style(40)).splitlines()
+    assert [line.split()[0] for line in text[2:]] == [
+        "a.b",
+        "long_long_long",
+        "other",
+        "a",
+        "c",
+        "top",
+        "a.b",
+        "again",
+    ]
+
+
+def test_a_name_without_scopes_is_shortened_in_the_middle() -> None:
+    columns = (Column("name", "Layer", "name"), Column("x", "X", "int"))
+    text = render(Table(columns, (("start" + "_" * 90 + "end", 1_000_000),)), "table", Style(60))
+    assert "start" in text
+    assert "…" in text
+    assert "end  1,000,000" in text
+
+
+def test_an_equation_breaks_before_its_value() -> None:
+    columns = (Column("name", "Layer", "name"), Column("d", "How", "formula"))
+    text = render(
+        Table(columns, (("a", "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 = (1, 2, 3, 4)"),)), "table", Style(40)
+    )
+    assert "    1 + 2 + 3 + 4 + 5 + 6 + 7 + 8\n      = (1, 2, 3, 4)\n" in text
 
 
 def test_columns_left_out_are_named() -> None:

@@ -25,7 +25,8 @@ _CSS = """
 .archinspect tbody tr:nth-child(even), .archinspect tbody tr:hover { background: var(--band); }
 .archinspect tfoot tr { border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
 .archinspect tfoot th, .archinspect tfoot td { font-weight: 700; padding: .45rem .7rem; }
-.archinspect td.formula, .archinspect td.detail { color: var(--soft); white-space: normal; min-width: 16rem; max-width: 48rem; }
+.archinspect td.formula, .archinspect td.detail { color: var(--soft); white-space: normal;
+  min-width: 16rem; max-width: 48rem; }
 .archinspect td.unknown { color: #a33; font-style: italic; }
 .archinspect p { margin: .2rem 0; color: var(--soft); font-size: .88rem; max-width: 60rem; }
 @media (prefers-color-scheme: dark) { .archinspect { --ink: #e4e9ee; --soft: #9aa7b4; --line: #333c46;

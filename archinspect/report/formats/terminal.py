@@ -1,8 +1,8 @@
 """Aligned text that fits the terminal.
 
 What does not fit folds, in this order: explanations wrap inside their column or, like derivations, go to lines of
-their own below their row; long names are shortened in the middle; optional columns are left out (and a line says so);
-other texts are shortened.  Numbers are never cut.
+their own below their row; long names leave their scope to a line above; optional columns are left out (and a line
+says so); texts are shortened in the middle.  Numbers are never cut.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..style import Style
 from ..table import Column, Report, Table
 
 _GAP = 2
+_INDENT = 2
 _SHORTEST_NAME = 24
 _SHORTEST_TEXT = 8
 _NARROWEST_WRAP = 32
@@ -46,12 +47,16 @@ def export(report: Report, style: Style) -> str:
 
 
 class _Layout(NamedTuple):
-    """Which columns stand in the row with which widths, which below it, which are left out, which one wraps."""
+    """Which columns stand in the row with which widths, below it, or nowhere; which one wraps.
+
+    `lifted` is how many leading parts of a dotted name stand on a line above the rows that share them.
+    """
 
     widths: dict[int, int]
     below: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
     wrapped: int | None = None
+    lifted: int = 0
 
     @property
     def total(self) -> int:
@@ -76,7 +81,13 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
     yield f"{bold}{_row(columns, titles, layout, style)[0]}{off}"
     thin, thick = ("─", "═") if style.unicode else ("-", "=")
     yield f"{dim}{thin * layout.total}{off}"
+    scope = ""
     for texts in rows:
+        if layout.lifted:
+            above, name = _lift(texts[0], layout.lifted)
+            if above and above != scope:
+                yield above
+            scope, texts = above, [name, *texts[1:]]
         yield from _row(columns, texts, layout, style)
         for line in _below(columns, texts, layout, style):
             yield f"{dim}{line}{off}"
@@ -116,8 +127,7 @@ def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) ->
         if rest >= _NARROWEST_WRAP:
             return _Layout(natural | {last: rest}, wrapped=last)
     layout = _Layout({i: w for i, w in natural.items() if i not in below}, below)
-    names = [i for i, c in enumerate(columns) if c.kind == "name"]
-    layout = _shorten(layout, names, width, _SHORTEST_NAME, rows)
+    layout = _lift_names(layout, columns, width, rows)
     while layout.total > width:
         optional = [i for i in layout.widths if columns[i].optional]
         if not optional:
@@ -125,9 +135,31 @@ def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) ->
         victim = max(optional, key=lambda i: columns[i].optional)
         kept = {i: natural[i] for i in layout.widths if i != victim}
         dropped = tuple(sorted([*layout.dropped, victim]))
-        layout = _shorten(layout._replace(widths=kept, dropped=dropped), names, width, _SHORTEST_NAME, rows)
+        layout = _lift_names(_Layout(kept, below, dropped), columns, width, rows)
+    names = [i for i in layout.widths if columns[i].kind == "name"]
+    layout = _shorten(layout, names, width, _SHORTEST_NAME, rows)
     texts = [i for i in layout.widths if columns[i].kind in ("name", "text")]
     return _shorten(layout, texts, width, _SHORTEST_TEXT, rows)
+
+
+def _lift_names(layout: _Layout, columns: Sequence[Column], width: int, rows: list[list[str]]) -> _Layout:
+    """Lift as few leading parts of dotted names as make the table fit; as many as there are if it never does."""
+    if columns[0].kind != "name" or layout.total <= width:
+        return layout
+    heading, *names = (row[0] for row in rows)
+    for lifted in range(1, 1 + max((name.count(".") for name in names), default=0)):
+        widest = max(len(heading), *(len(_lift(name, lifted)[1]) for name in names))
+        layout = layout._replace(widths=layout.widths | {0: widest}, lifted=lifted)
+        if layout.total <= width:
+            break
+    return layout
+
+
+def _lift(name: str, parts: int) -> tuple[str, str]:
+    """`("inception_3a", "  branch2.conv")` for one part of `inception_3a.branch2.conv`."""
+    split = name.split(".")
+    cut = min(parts, len(split) - 1)
+    return ".".join(split[:cut]), " " * (_INDENT if cut else 0) + ".".join(split[cut:])
 
 
 def _shorten(layout: _Layout, which: list[int], width: int, least: int, rows: list[list[str]]) -> _Layout:
@@ -177,6 +209,9 @@ def _middle(text: str, width: int, mark: str) -> str:
 def _wrap(text: str, width: int | None, *, first: str = "", rest: str = "") -> list[str]:
     if width is None or len(first) + len(text) <= width:
         return [first + text]
+    formula, equals, value = text.rpartition(" = ")
+    if equals and len(first) + len(formula) <= width >= len(rest) + 2 + len(value):
+        return [first + formula, f"{rest}= {value}"]
     import textwrap  # most tables fit
 
     return textwrap.wrap(

@@ -1,0 +1,27 @@
+"""`flops`: what each layer computes."""
+
+from __future__ import annotations
+
+from ...analysis import analyse
+from ...report.layers import flops as table
+from ...spec import load_graph
+from ..options import Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..output import emit
+
+
+def flops(
+    model: Model,
+    input: Input = None,
+    set: Set = None,
+    depth: Depth = None,
+    explain: Explain = False,
+    format: Format = None,
+    output: Output = None,
+) -> None:
+    """Count the multiply-accumulates and FLOPs of each layer.
+
+    MACs are those of convolutions and matrix products, without bias; FLOPs count every operation.
+    """
+    graph = load_graph(model, arguments=arguments(set), input=input)
+    analysis = analyse(graph)
+    emit(table(graph, analysis if depth is None else analysis.fold(depth), explain=explain), format, output)

@@ -1,0 +1,207 @@
+"""Numbers as they are printed: `34,944`, `≈ 60 Mil`, `25.0M`, `1,025,00`, `11×11×3`, `(None, 55, 55, 96)`.
+
+A printed number keeps its text, its value and its precision, so that a judgement can tell "equal", "equal as far as it
+is printed" and "wrong" apart.  Nothing here knows networks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from .. import units
+
+Form = Literal["number", "shape", "product", "sequence"]
+Agreement = Literal["exact", "rounded"]
+
+_ABOUT = ("≈", "~", "about ", "approximately ", "roughly ", "circa ", "ca. ", "nearly ", "around ")
+_OVER = ("over ", "more than ", "at least ", ">", "≥")
+_WORDS = {
+    word: value
+    for value, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+}
+_SCALES: dict[str, tuple[int, ...]] = {
+    "": (1,),
+    **dict.fromkeys(("k", "thousand"), (10**3,)),
+    **dict.fromkeys(("m", "mil", "mio", "million", "millions"), (10**6,)),
+    **dict.fromkeys(("g", "bn", "billion", "billions"), (10**9,)),
+    **dict.fromkeys(("t", "trillion"), (10**12,)),
+    "b": (1,),  # bytes
+    "byte": (1,),
+    "bytes": (1,),
+    "ki": (2**10,),
+    "mi": (2**20,),
+    "gi": (2**30,),
+    "kib": (2**10,),
+    "mib": (2**20,),
+    "gib": (2**30,),
+    # Keras and many lectures write MB for MiB; either reading may be meant.
+    "kb": (2**10, 10**3),
+    "mb": (2**20, 10**6),
+    "gb": (2**30, 10**9),
+}
+_NUMBER = re.compile(
+    r"(?P<digits>-?\d[\d,]*(?:, \d{3})*(?:\.\d+)?)(?:[eE](?P<exponent>\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
+    r"\s*(?P<unit>%|[A-Za-z]*)(?P<rest>[\sA-Za-z./()+-]*)\Z"
+)
+_COUNTED = re.compile(
+    r"(params?|parameters?|weights?|macs?|flops?|ops|mult-?adds?|multiply-?adds?|layers?|neurons|filters|images)?",
+    re.IGNORECASE,
+)
+_GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+\Z")
+_TUPLE = re.compile(r"\(\s*(?:None|N|\?|\d+)\s*(?:,\s*\d+\s*)+,?\s*\)\Z|\(\s*\d+\s*,?\s*\)\Z")
+_PRODUCT = re.compile(r"\d+(\s*[×xX*]\s*\d+)+\Z")
+_LONGEST = 80  # characters that can be a number
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number in print.
+
+    `values` holds one value for a number, several for a shape (without batch), a product such as 11×11×3, or a
+    sequence such as 192 → 128.  `step` is the distance between neighbouring numbers of this precision; 1 for an
+    integer that claims all its digits.  `scales` are the readings of its unit (MB: 2²⁰ or 10⁶), `mantissa` what stands
+    before it.  `misprint` says what is wrong with the text itself.
+    """
+
+    text: str
+    form: Form
+    values: tuple[Fraction, ...]
+    step: Fraction = Fraction(1)
+    mantissa: Fraction = Fraction(0)
+    unit: str = ""
+    scales: tuple[int, ...] = (1,)
+    about: bool = False
+    over: bool = False
+    misprint: str = ""
+
+    @property
+    def value(self) -> Fraction:
+        return self.values[0]
+
+    @property
+    def claims_all_digits(self) -> bool:
+        """Whether the text gives every digit, so that only the very number agrees with it."""
+        return self.form != "number" or (self.step == 1 and not self.about and not self.over)
+
+    def agrees(self, true: int | Fraction) -> Agreement | None:
+        """How a true figure agrees with the printed one, or None.
+
+        Within the printed precision means: half a unit of the last printed digit; a whole one where the text says
+        "about", which also admits figures that were cut off instead of rounded.
+        """
+        for scale in self.scales:
+            value, step = self.mantissa * scale, self.step * scale / self.scales[0]
+            if self.over:
+                if value <= true < 2 * value:
+                    return "rounded"
+            elif value == true and not self.about:
+                return "exact"
+            elif not self.claims_all_digits:
+                distance = abs(true - value)
+                if distance < step if self.about else distance <= step / 2:
+                    return "rounded"
+        return None
+
+    def rescaled(self, scale: int) -> Printed:
+        """The same text with its unit read as another factor (K as 1024)."""
+        ratio = Fraction(scale, self.scales[0])
+        values = tuple(value * ratio for value in self.values)
+        return Printed(
+            self.text, self.form, values, self.step * ratio, self.mantissa, self.unit, (scale,), self.about, self.over
+        )
+
+
+class NotPrinted(ValueError):
+    """The text is no number that this module knows."""
+
+
+def parse(text: str) -> Printed:
+    """The number that a text prints.  Raises NotPrinted."""
+    body = text.strip()
+    if len(body) > _LONGEST:
+        raise NotPrinted(f"'{body[:30]}…' is too long for a number")
+    if "→" in body or "->" in body:
+        parts = [part.strip() for part in re.split(r"→|->", body)]
+        inner = [parse(part) for part in parts]
+        return Printed(text, "sequence", tuple(value for p in inner for value in p.values[:1]))
+    if _TUPLE.match(body):
+        figures = tuple(Fraction(d) for d in re.findall(r"\d+", body))
+        return Printed(text, "shape", figures)
+    if _PRODUCT.match(body):
+        return Printed(text, "product", tuple(Fraction(d) for d in re.findall(r"\d+", body)))
+    return _number(text, body)
+
+
+def _number(text: str, body: str) -> Printed:
+    about, over = False, False
+    lowered = body.lower()
+    for sign in _ABOUT:
+        if lowered.startswith(sign):
+            about, body = True, body[len(sign) :].strip()
+    for sign in _OVER:
+        if lowered.startswith(sign):
+            over, body = True, body[len(sign) :].strip()
+    if body.lower().endswith(" or more"):
+        over, body = True, body[: -len(" or more")]
+    word = _WORDS.get(body.lower())
+    if word is not None:
+        body = str(word)
+    match = _NUMBER.match(body)
+    if match is None or not _COUNTED.fullmatch(match["rest"].strip()):
+        raise NotPrinted(f"'{text}' is not a number")
+    unit, scales = _unit(match["unit"], text)
+    digits = match["digits"].replace(", ", ",")
+    whole, point, decimals = digits.replace(",", "").partition(".")
+    exponent = int(match["exponent"] or match["power"] or 0)
+    mantissa = Fraction(f"{whole}{point}{decimals}" if decimals else whole) * 10**exponent
+    scale = scales[0]
+    if decimals:
+        step = Fraction(1, 10 ** len(decimals)) * 10**exponent
+    else:
+        step = Fraction(10**exponent)
+        if scale > 1 or exponent or about or _is_round(whole):
+            step *= 10 ** _trailing_zeros(whole)
+    misprint = "" if "," not in digits or _GROUPED.match(digits.partition(".")[0]) else _grouping(digits)
+    return Printed(text, "number", (mantissa * scale,), step * scale, mantissa, unit, scales, about, over, misprint)
+
+
+def _unit(word: str, text: str) -> tuple[str, tuple[int, ...]]:
+    if word == "%":
+        return "%", (1,)
+    known = _SCALES.get(word.lower())
+    if known is not None and word != "B":
+        return word, known
+    if word == "B":
+        return "B", (1,)
+    for name in sorted(_SCALES, key=len, reverse=True):  # GMACs, MFLOPs
+        if name and word.lower().startswith(name) and _COUNTED.fullmatch(word[len(name) :]):
+            return word[: len(name)], _SCALES[name]
+    if _COUNTED.fullmatch(word):
+        return "", (1,)
+    raise NotPrinted(f"'{text}' has an unknown unit '{word}'")
+
+
+def _is_round(digits: str) -> bool:
+    """820,000 is a round figure; 4,097,000 and 1,790 claim all their digits."""
+    zeros = _trailing_zeros(digits)
+    return zeros >= 3 and len(digits) - zeros <= 2
+
+
+def _trailing_zeros(digits: str) -> int:
+    stripped = digits.rstrip("0")
+    return len(digits) - len(stripped) if stripped else 0
+
+
+def _grouping(digits: str) -> str:
+    return f"thousands are grouped as '{digits}'"
+
+
+def show(value: int | Fraction) -> str:
+    """A figure as people write it: thousands commas, at most three decimals."""
+    exact = Fraction(value)
+    if exact.denominator == 1:
+        return units.grouped(exact.numerator)
+    return units.fixed(exact.numerator, exact.denominator, 3).rstrip("0").rstrip(".")

@@ -1,0 +1,38 @@
+"""What a column of a printed table, or a claim, can state: the vocabulary of a ledger's `quantity` and `columns`."""
+
+from __future__ import annotations
+
+#: quantities that are computed from a network's graph → what they are
+QUANTITIES: dict[str, str] = {
+    "params": "learnable parameters: weights, biases, normalisation scales and shifts",
+    "weights": "parameters without biases and without normalisation",
+    "trainable": "trainable parameters",
+    "non_trainable": "parameters that are not trained",
+    "non_trainable_bytes": "memory of parameters that are not trained, 4 bytes each",
+    "weight_bytes": "memory of the parameters, 4 bytes each",
+    "macs": "multiply-accumulates of one forward pass, batch 1",
+    "flops": "FLOPs of one forward pass, batch 1: 2·MACs and every other operation",
+    "in_channels": "channels (or features) that enter",
+    "out_channels": "channels (or features, filters, neurons) that leave",
+    "kernel_size": "kernel height × width, or height × width × input channels",
+    "filter": "kernel height × width × number of filters",
+    "stride": "stride",
+    "padding": "padding",
+    "groups": "groups of a convolution",
+    "input_shape": "shape that enters, height × width × channels or channels × height × width",
+    "output_shape": "shape that leaves, in either order",
+    "depth": "layers with weights on the longest path (convolutions and fully connected layers)",
+    "count": "number of layers or scopes that the selector finds",
+}
+
+#: of these a printed number may be a round one; of the others every digit counts
+SIZES = frozenset(
+    {"params", "weights", "trainable", "non_trainable", "non_trainable_bytes", "weight_bytes", "macs", "flops"}
+)
+
+#: roles of columns that are no quantities
+LABEL = "-"  # states nothing
+LAYER = "layer"  # names the row's layer
+FORMULA = "formula"  # the derivation of the row's sizes
+DETAILS = "details"  # prose such as `96 filters (11x11), stride 4`
+ROLES = (LABEL, LAYER, FORMULA, DETAILS)

@@ -1,0 +1,156 @@
+"""Tables of a ledger: rows as they are printed, with `|` between the cells, to claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import suggestion
+from ..spec.nodes import Mapping, Scalar, Value, entries
+from .equations import split, summands
+from .ledger import Cell, Claim, Table
+from .roles import DETAILS, FORMULA, LABEL, LAYER, QUANTITIES, ROLES, SIZES
+
+if TYPE_CHECKING:
+    from .fields import Fields
+
+_KEYS = ("table", "caption", "columns", "rows", "model")
+_ROW_KEYS = ("row", "id", "layer", "model", "subject", "event", "sum", "product", "same", "claims")
+_EMPTY = ("", "-", "–", "—")
+#: prose of a details cell → the quantity it states
+_DETAILS = (
+    (re.compile(r"\b(\d+) (?:filters|kernels|channels|neurons|units)", re.IGNORECASE), "out_channels"),
+    (re.compile(r"\b(\d+\s*[x×]\s*\d+)\b"), "kernel_size"),
+    (re.compile(r"\bstride (?:of )?(\d+)", re.IGNORECASE), "stride"),
+    (re.compile(r"\bpad(?:ding)? (?:of )?(\d+)", re.IGNORECASE), "padding"),
+)
+
+
+class TableReader:
+    """Reads one table."""
+
+    def __init__(self, fields: Fields, value: Mapping) -> None:
+        self.fields = fields
+        self.value = value
+        self.found = fields.mapping(value, _KEYS, needed=("columns", "rows"))
+        self.id = fields.text(self.found.get("table"))
+        self.roles: list[str] = []
+        self.titles: list[str] = []
+
+    def table(self) -> Table | None:
+        columns = self.found.get("columns")
+        if not isinstance(columns, Mapping):
+            self.fields.error("A107", "columns is a mapping from headings to what they state", columns or self.value)
+            return None
+        for title, place, role in entries(columns):
+            name = self.fields.text(role)
+            if name not in ROLES and name not in QUANTITIES and not re.fullmatch(r"[a-z]\w*", name):
+                known = (*ROLES, *QUANTITIES)
+                self.fields.error("A207", f"unknown role '{name}'", role, suggestion(name, known))
+            self.titles.append(title)
+            self.roles.append(name)
+        outer = self.fields.model
+        self.fields.model = self.fields.text(self.found.get("model")) or outer
+        rows = [self._row(item) for item in self.fields.items(self.found.get("rows"))]
+        self.fields.model = outer
+        caption = self.fields.text(self.found.get("caption"))
+        return Table(
+            self.id, tuple(self.titles), tuple(self.roles), tuple(row for row in rows if row), caption
+        )
+
+    def _row(self, value: Value) -> tuple[Cell, ...]:
+        """`text`, `{layer: text}`, `{layer: {row: text, ...}}` or `{row: text, layer: ..., ...}`."""
+        layer, settings, text = "", None, value
+        if isinstance(value, Mapping):
+            keys = [key for key, _, _ in entries(value)]
+            if "row" in keys:
+                settings = value
+            elif len(keys) == 1:
+                layer, text = keys[0], value.entries[0][1]
+                settings = text if isinstance(text, Mapping) else None
+        found: dict[str, Value] = {}
+        if settings is not None:
+            found = self.fields.mapping(settings, _ROW_KEYS, needed=("row",))
+            text = found.get("row", value)
+        if not isinstance(text, Scalar):
+            self.fields.error("A107", "a row is a text with '|' between its cells", text)
+            return ()
+        cells = [re.sub(r"\s+", " ", cell).strip() for cell in text.value.split("|")]
+        if len(cells) != len(self.roles):
+            message = f"the row has {len(cells)} cells, the table {len(self.roles)} columns"
+            self.fields.error("A107", message, text, "separate cells by '|'; an empty one is '-'")
+            return ()
+        return self._cells(cells, found, layer, text)
+
+    def _cells(self, cells: list[str], found: dict[str, Value], layer: str, place: Scalar) -> tuple[Cell, ...]:
+        label = next((c for c, role in zip(cells, self.roles, strict=True) if role == LAYER), "") or cells[0]
+        row = self.fields.text(found.get("id")) or layer.replace(" ", "") or _slug(label)
+        row = "total" if row == "." else row
+        given: dict[str, Any] = {"table": self.id, "row": row, "label": label}
+        layers = self.fields.texts(found.get("layer")) or ((layer,) if layer else ())
+        given["layers"] = () if layers == (".",) else layers or (f"?{label}",)
+        for key in ("model", "subject", "event"):
+            if key in found:
+                given[key] = self.fields.text(found[key])
+        relations: dict[str, Any] = {k: self.fields.texts(found[k]) for k in ("sum", "product") if k in found}
+        if "same" in found:
+            relations["same"] = self.fields.text(found["same"])
+        quote = " | ".join(cell or "-" for cell in cells)
+        formula = next((c for c, r in zip(cells, self.roles, strict=True) if r == FORMULA and c not in _EMPTY), "")
+        formula = "" if not re.search(r"\d", formula) else formula
+        made = []
+        for title, role, cell in zip(self.titles, self.roles, cells, strict=True):
+            fields = {**given, "quote": quote, "column": title}
+            if role in SIZES:
+                fields |= {**relations, "formula": formula}
+            made.append(Cell(cell, tuple(c.id for c in self._cell(role, cell, row, place, fields))))
+        extra = [
+            self.fields.claim(item, quote=quote, table="", row=row, label=label)
+            for item in self.fields.items(found.get("claims"))
+        ]
+        first = made[0]
+        made[0] = Cell(first.text, (*first.claims, *(c.id for c in extra if c is not None)))
+        return tuple(made)
+
+    def _cell(self, role: str, cell: str, row: str, place: Scalar, fields: dict[str, Any]) -> Iterator[Claim]:
+        if role in (LABEL, LAYER, FORMULA) or cell in _EMPTY or not re.search(r"\d|two|three", cell):
+            return
+        if role == DETAILS:
+            for pattern, quantity in _DETAILS:
+                for match in pattern.finditer(cell):
+                    yield from self._add(f"{row}.{quantity}", match[1], quantity, place, fields)
+            return
+        members = split(cell)
+        if len(members) == 1:
+            yield from self._add(f"{row}.{role}", cell, role, place, fields)
+            return
+        yield from self._equation(f"{row}.{role}", members, role, place, fields)
+
+    def _equation(
+        self, id: str, members: tuple[str, ...], role: str, place: Scalar, fields: dict[str, Any]
+    ) -> Iterator[Claim]:
+        """`formula = 16,512 + 147,584 = 164,096`: each number between states the summand it stands for."""
+        formula, *between, stated = members
+        parts = summands(formula)
+        terms: list[Claim] = []
+        for member in between:
+            numbers = [part.strip() for part in member.split("+")]
+            for index, number in enumerate(numbers, 1):
+                matched = parts[index - 1] if len(numbers) == len(parts) else ""
+                inner = {**fields, "formula": matched, "sum": (), "product": (), "same": ""}
+                if len(numbers) == len(parts) > 1 and fields["layers"]:
+                    inner["layers"] = tuple(f"{layer}#{index}" for layer in fields["layers"])
+                terms += self._add(f"{id}#{len(terms) + 1}", number, role, place, inner)
+        if len(between) == 1 and len(terms) > 1:
+            fields = {**fields, "sum": tuple(term.id for term in terms)}
+        yield from self._add(id, stated, role, place, {**fields, "formula": formula})
+        yield from terms
+
+    def _add(self, id: str, stated: str, quantity: str, place: Scalar, fields: dict[str, Any]) -> list[Claim]:
+        made = self.fields.add(f"{self.id}.{id}", stated, quantity, place, **fields)
+        return [] if made is None else [made]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_")

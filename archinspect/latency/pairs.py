@@ -1,0 +1,101 @@
+"""Which differences are real: interleaved pairs, judged against what the same thing differs from itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from .stats import CONFIDENCE, median, median_interval, sign_test
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two candidates: how many times as long the second takes, the interval of that, and whether it is a difference.
+
+    `noise` is the A/A floor, as a fraction: a ratio within 1 ± noise is never called a difference.  `interval` is
+    None when there were too few rounds for one; then nothing is called real.
+    """
+
+    first: str
+    second: str
+    ratio: float
+    interval: tuple[float, float] | None
+    p_value: float
+    noise: float
+    rounds: int
+
+    @property
+    def real(self) -> bool:
+        if self.interval is None:
+            return False
+        low, high = self.interval
+        return (low > 1 or high < 1) and abs(math.log(self.ratio)) > math.log1p(self.noise)
+
+    @property
+    def verdict(self) -> str:
+        if self.real:
+            slower, faster = (self.second, self.first) if self.ratio > 1 else (self.first, self.second)
+            return f"{slower} is {max(self.ratio, 1 / self.ratio):.2f}× as long as {faster}"
+        return "too few rounds to tell" if self.interval is None else "no difference beyond the noise"
+
+
+def pair(
+    names: tuple[str, str],
+    first: Sequence[float],
+    second: Sequence[float],
+    noise: float,
+    confidence: float = CONFIDENCE,
+) -> Pair:
+    """Judge timings taken in the same rounds: the median of log(second/first), its interval, the sign test."""
+    logs = _logs(first, second)
+    interval = median_interval(logs, confidence)
+    return Pair(
+        *names,
+        ratio=math.exp(median(logs)),
+        interval=None if interval is None else (math.exp(interval.low), math.exp(interval.high)),
+        p_value=sign_test(sum(x > 0 for x in logs), sum(x < 0 for x in logs)),
+        noise=noise,
+        rounds=len(logs),
+    )
+
+
+def noise_floor(first: Sequence[float], second: Sequence[float]) -> float:
+    """How far A may differ from A in these conditions, as a fraction: the far end of the A/A interval.
+
+    `first` and `second` are timings of the same thing in the same rounds.  Infinite when there are too few rounds.
+    """
+    interval = median_interval(_logs(first, second))
+    return math.inf if interval is None else math.expm1(max(abs(interval.low), abs(interval.high)))
+
+
+def own_noise(samples: Sequence[float]) -> float | None:
+    """The A/A floor of one run: neighbouring samples taken as pairs of the same thing."""
+    half = len(samples) // 2 * 2
+    if half < 12:
+        return None
+    floor = noise_floor(samples[0:half:2], samples[1:half:2])
+    return None if math.isinf(floor) else floor
+
+
+def judge(forth: Mapping[str, Sequence[float]], back: Mapping[str, Sequence[float]]) -> tuple[Pair, ...]:
+    """All pairs of candidates that were timed in rounds A B C … C B A, forth and back.
+
+    Going back cancels a linear drift, and gives each candidate a second timing per round: the A/A floor is the
+    largest of theirs.  The confidence is Bonferroni's for that many pairs.
+    """
+    names = list(forth)
+    pairs = list(combinations(names, 2))
+    if not pairs:
+        return ()
+    noise = max(noise_floor(forth[name], back[name]) for name in names)
+    both = {name: [math.sqrt(a * b) for a, b in zip(forth[name], back[name], strict=True)] for name in names}
+    confidence = 1 - (1 - CONFIDENCE) / len(pairs)
+    return tuple(pair(names, both[names[0]], both[names[1]], noise, confidence) for names in pairs)
+
+
+def _logs(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    if len(first) != len(second) or not first:
+        raise ValueError(f"pairs need as many of both, got {len(first)} and {len(second)}")
+    return [math.log(b / a) for a, b in zip(first, second, strict=True)]

@@ -74,10 +74,14 @@ def _table(table: Table) -> str:
         bold = [rf"\textbf{{{text}}}" if text else "" for text in _cells(table.columns, table.total)]
         rows += [r"\midrule", _line(bold)]
     if len(table.rows) > _PAGE:
-        top = [rf"\begin{{longtable}}{{{columns}}}", rf"\caption{{{caption}}} \\" if caption else ""]
+        top = [
+            r"\setlength{\LTcapwidth}{\linewidth}",
+            rf"\begin{{longtable}}{{{columns}}}",
+            rf"\caption{{{caption}}} \\" if caption else "",
+        ]
         head = [r"\toprule", header, r"\midrule", r"\endhead", r"\bottomrule", r"\endlastfoot"]
         return "\n".join([*filter(None, top), *head, *rows, r"\end{longtable}"])
-    top = [r"\begin{table}", r"\centering", rf"\caption{{{caption}}}" if caption else ""]
+    top = [r"\begin{table}[htbp]", r"\centering", rf"\caption{{{caption}}}\smallskip" if caption else ""]
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", header, r"\midrule", *rows, r"\bottomrule"]
     return "\n".join([*filter(None, top), *body, r"\end{tabular}", r"\end{table}"])
 

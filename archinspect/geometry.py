@@ -6,9 +6,34 @@ documentation of `Conv2d`, `ConvTranspose2d` and `MaxPool2d`; Dumoulin & Visin 2
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from .errors import OpError
+
+
+class Reach(NamedTuple):
+    """How far outputs see along one axis, as exact arithmetic.
+
+    n outputs side by side read at most `⌊(step·(n − 1) + span)/divisor⌋ + 1` inputs side by side, borders aside.
+    Where every divisor is 1, two layers compose into one: steps multiply, and `span = span₁ + step₁·span₂`.
+    """
+
+    step: int
+    span: int
+    divisor: int = 1
+
+    def inputs(self, outputs: int) -> int:
+        """The largest number of inputs that `outputs` neighbouring outputs read."""
+        return (self.step * (outputs - 1) + self.span) // self.divisor + 1
+
+
+class Axis(Protocol):
+    """One axis of a spatial op: whatever it is, it knows its reach."""
+
+    @property
+    def reach(self) -> Reach: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +50,10 @@ class Window:
     def extent(self) -> int:
         """Elements that the dilated kernel spans."""
         return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.stride, self.extent - 1)
 
     def output(self, size: int, *, ceil_mode: bool = False) -> int:
         """Number of positions of the window on `size` elements.
@@ -54,7 +83,10 @@ class Window:
         span = f"{self.kernel}" if self.dilation == 1 else f"({self.dilation}×({self.kernel} − 1) + 1)"
         left, right = ("⌈", "⌉") if ceil_mode else ("⌊", "⌋")
         text = f"{left}({size}{pad} − {span})/{self.stride}{right} + 1"
-        if ceil_mode and self.output(size, ceil_mode=True) != -(-(size + padding - self.extent) // self.stride) + 1:
+        if (
+            ceil_mode
+            and self.output(size, ceil_mode=True) != -(-(size + padding - self.extent) // self.stride) + 1
+        ):
             text += " − 1"  # the last window would start in the padding after the input
         return text
 
@@ -67,3 +99,83 @@ class Window:
         if self.dilation == 1:
             return f"kernel {self.kernel}"
         return f"dilation {self.dilation} × (kernel {self.kernel} − 1) + 1 = {self.extent}"
+
+
+@dataclass(frozen=True, slots=True)
+class TransposedWindow:
+    """One axis of a transposed convolution: each input writes a window, `padding` crops, `extra` rows are added."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    extra: int = 0
+
+    @property
+    def extent(self) -> int:
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def reach(self) -> Reach:
+        # Inputs i with stride·i ≤ position < stride·i + extent; the stride is 1/stride of an input.
+        return Reach(1, self.extent - 1, self.stride)
+
+    def output(self, size: int) -> int:
+        result = (size - 1) * self.stride - 2 * self.padding + self.extent + self.extra
+        if result < 1:
+            raise OpError(
+                "A302",
+                "padding crops the whole output away",
+                notes=[f"{self.formula(size)} = {result}"],
+                help="use less padding, or a larger kernel or input",
+                attribute="padding",
+            )
+        return result
+
+    def formula(self, size: int) -> str:
+        """The output size as arithmetic, e.g. `(14 − 1)×2 − 2×1 + 4`."""
+        crop = f" − 2×{self.padding}" if self.padding else ""
+        span = f"{self.kernel}" if self.dilation == 1 else f"{self.dilation}×({self.kernel} − 1) + 1"
+        return f"({size} − 1)×{self.stride}{crop} + {span}" + (f" + {self.extra}" if self.extra else "")
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveWindow:
+    """One axis of adaptive pooling: output o covers inputs ⌊o·size/outputs⌋ up to ⌈(o + 1)·size/outputs⌉."""
+
+    size: int
+    outputs: int
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The window length of each output."""
+        size, outputs = self.size, self.outputs
+        return tuple(-(-(o + 1) * size // outputs) - o * size // outputs for o in range(outputs))
+
+    @property
+    def total(self) -> int:
+        """The sum of the window lengths; more than `size` where windows overlap."""
+        common = math.gcd(self.size, self.outputs)
+        # Neighbouring windows share one input wherever their border falls inside it.
+        return self.size + self.outputs - common
+
+    @property
+    def reach(self) -> Reach:
+        common = math.gcd(self.size, self.outputs)
+        step, divisor = self.size // common, self.outputs // common
+        return Reach(step, step + divisor - 2, divisor)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """One axis of an upsampling: each output reads `taps` neighbouring inputs around its place in the input."""
+
+    size: int
+    outputs: int
+    taps: int
+
+    @property
+    def reach(self) -> Reach:
+        common = math.gcd(self.size, self.outputs)
+        step, divisor = self.size // common, self.outputs // common
+        return Reach(step, divisor * self.taps - 1, divisor)

@@ -1,6 +1,16 @@
 """The catalogue of ops.  Importing this package fills the registry; op files are imported by name, never scanned."""
 
-from . import convolution
+from . import (
+    activation,
+    convolution,
+    linear,
+    merge,
+    normalisation,
+    pooling,
+    regularisation,
+    shaping,
+    upsampling,
+)
 from .base import REGISTRY, Attribute, Cost, Op, Shape, Shapes, TorchCall, numel, show_shape
 from .input import Input
 
@@ -13,7 +23,15 @@ __all__ = [
     "Shape",
     "Shapes",
     "TorchCall",
+    "activation",
     "convolution",
+    "linear",
+    "merge",
+    "normalisation",
     "numel",
+    "pooling",
+    "regularisation",
+    "shaping",
     "show_shape",
+    "upsampling",
 ]

@@ -41,7 +41,9 @@ def integer(least: int) -> Kind:
     def parse(value: Any) -> int:
         if type(value) is not int:
             if isinstance(value, float) and value.is_integer():
-                raise OpError("A206", f"expected an integer, got the number {value!r}", help=f"write {int(value)}")
+                raise OpError(
+                    "A206", f"expected an integer, got the number {value!r}", help=f"write {int(value)}"
+                )
             raise _wrong_type("an integer", value)
         if not least <= value <= LARGEST:
             bound = f"at least {least}" if value < least else f"at most {LARGEST}"
@@ -122,5 +124,9 @@ def number(least: float | None = None, most: float | None = None) -> Kind:
             raise OpError("A207", f"{value} is out of range", notes=[f"must be {bounds}"])
         return float(value)
 
-    bounds = {(True, True): "", (False, True): f" ≥ {least}"}.get((least is None, most is None), f" {least}…{most}")
-    return Kind(f"number{bounds}", parse, lambda value: f"{value:g}" if float(f"{value:g}") == value else repr(value))
+    bounds = {(True, True): "", (False, True): f" ≥ {least}"}.get(
+        (least is None, most is None), f" {least}…{most}"
+    )
+    return Kind(
+        f"number{bounds}", parse, lambda value: f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    )

@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from ..errors import OpError
-from ..geometry import Window
+from ..geometry import Axis
 from .attributes import Kind
 
-OpSelf = TypeVar("OpSelf", bound="Op")
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
 
@@ -57,9 +56,10 @@ NO_COST = Cost()
 class TorchCall:
     """How PyTorch spells a layer: `nn.Conv2d(64, 128, 3, padding=1)`, or `torch.cat([x, y], 1)`.
 
-    `target` is a dotted name under `nn` (a module class, constructed once) or under `torch` (a function, called in
-    forward).  A function's `args` stand after its inputs; `as_list` passes the inputs as one list; `fold` applies a
-    function of two inputs from left to right over more of them.
+    `target` is a dotted name under `nn` or `archinspect` (a module class, constructed once; those of `archinspect`
+    are in `archinspect.pytorch.modules`) or under `torch` (a function, called in forward).  A function's `args` stand
+    after its inputs; `as_list` passes the inputs as one list; `fold` applies a function of two inputs from left to
+    right over more of them.
     """
 
     target: str
@@ -70,7 +70,7 @@ class TorchCall:
 
     @property
     def is_module(self) -> bool:
-        return self.target.startswith("nn.")
+        return self.target.startswith(("nn.", "archinspect."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +107,22 @@ class Op:
     attributes: ClassVar[tuple[Attribute, ...]] = ()
     #: number of inputs: 1, or None for a join of two or more branches
     arity: ClassVar[int | None] = 1
+    #: whether the output is the input's own memory in evaluation (a view, or the tensor itself)
+    aliases: ClassVar[bool] = False
     #: sample attributes for the conformance test: (keyword attributes, input shapes)
     samples: ClassVar[tuple[tuple[dict[str, Any], Shapes], ...]] = ()
 
     @classmethod
-    def of(cls: type[OpSelf], *args: Any, **kwargs: Any) -> OpSelf:
+    def of(cls, *args: Any, **kwargs: Any) -> Self:
         """The op with attributes as a spec would write them: `Conv2d.of(64, 3, padding=1)`.
 
         Raises OpError for values that the attributes do not take, TypeError for a wrong number or name.
         """
         given = dict(zip((a.name for a in cls.attributes), args, strict=False), **kwargs)
         kinds = {a.name: a.kind for a in cls.attributes}
-        return cls(**{name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()})
+        return cls(
+            **{name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()}
+        )
 
     def shape(self, inputs: Shapes) -> Shape:
         """Output shape.  Raises OpError when the inputs do not suit the op."""
@@ -136,9 +140,18 @@ class Op:
         """Work of one forward pass in evaluation mode; None when it cannot be counted."""
         raise NotImplementedError
 
-    def windows(self, inputs: Shapes) -> tuple[Window, Window] | None:
-        """Vertical and horizontal window for the receptive field; None for a pointwise op."""
+    def windows(self, inputs: Shapes) -> tuple[Axis, Axis] | None:
+        """Vertical and horizontal axis for the receptive field; None for an op that keeps positions apart.
+
+        An axis is one of `geometry`: `Window` (convolution, pooling), `TransposedWindow`, `AdaptiveWindow` or
+        `Resampling`.  Each has a `reach`: `reach.inputs(n)` inputs feed n neighbouring outputs, exactly; for a whole
+        network go from the layer back to the input.  A join reads the union of what its branches read.
+        """
         return None
+
+    def sees_everything(self, inputs: Shapes) -> bool:
+        """Whether each output depends on every position of the input (linear after flatten, attention)."""
+        return False
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         """The PyTorch module or function that does the same."""
@@ -204,21 +217,21 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
             raise ValueError(f"op '{type}' is registered twice: {REGISTRY[type].__name__} and {cls.__name__}")
         if category not in CATEGORIES:
             raise ValueError(f"op '{type}' has an unknown category '{category}'")
-        made = dataclass(frozen=True, repr=False)(cls)
-        made.type = type
-        made.category = category
-        made.samples = tuple(samples)
-        made.attributes = tuple(
+        dataclass(frozen=True, repr=False)(cls)  # without slots it is the same class
+        cls.type = type
+        cls.category = category
+        cls.samples = tuple(samples)
+        cls.attributes = tuple(
             Attribute(
                 f.name,
                 f.metadata["kind"],
                 f.metadata["doc"],
                 f.default,
             )
-            for f in fields(made)  # type: ignore[arg-type]
+            for f in fields(cls)  # type: ignore[arg-type]
         )
-        REGISTRY[type] = made
-        return made
+        REGISTRY[type] = cls
+        return cls
 
     return decorate
 
@@ -231,7 +244,11 @@ def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:
             "A301",
             f"{op.type} needs a {rank}-D input {layout}, and gets {len(shape)}-D {show_shape(shape)}",
             notes=[f"{len(shape)} dimensions ≠ {rank}"],
-            help="put flatten before it" if flat else "is it placed after flatten?" if len(shape) == 2 else "",
+            help="put flatten before it"
+            if flat
+            else "is it placed after flatten?"
+            if len(shape) == 2
+            else "",
         )
 
 

@@ -1,0 +1,61 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from ..errors import OpError
+from .attributes import FLAG, integer
+from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, numel, register, show_shape
+from .derivation import product
+
+
+@register(
+    "linear",
+    category="linear",
+    samples=[
+        ({"out_features": 4096}, ((1, 9216),)),
+        ({"out_features": 10, "bias": False}, ((3, 84),)),
+        ({"out_features": 12}, ((2, 5, 8),)),
+    ],
+)
+class Linear(Op):
+    """Fully connected layer on the last dimension of (N, features) or of tokens (N, L, features).
+
+    Source: PyTorch `nn.Linear`.
+    """
+
+    out_features: int = attr(integer(1), "width of the output")
+    bias: bool = attr(FLAG, "add a learnable bias per output", True)
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        if len(x) == 4:
+            raise OpError(
+                "A301",
+                f"linear needs (N, features) or (N, L, features), and gets 4-D {show_shape(x)}",
+                notes=[f"flattened, one image has {product(x[1:])} = {numel(x[1:]):,} features"],
+                help="put flatten before it",
+            )
+        if len(x) not in (2, 3):
+            raise OpError("A301", f"linear needs (N, features) or (N, L, features), and gets {show_shape(x)}")
+        return *x[:-1], self.out_features
+
+    def sees_everything(self, inputs: Shapes) -> bool:
+        return len(inputs[0]) == 2  # tokens stay apart
+
+    def weights(self, inputs: Shapes) -> dict[str, Shape]:
+        weight = (self.out_features, inputs[0][-1])
+        return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost:
+        return Cost(macs=numel(output) * inputs[0][-1], bias_adds=numel(output) if self.bias else 0)
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "nn.Linear", inputs[0][-1])
+
+    def derive_params(self, inputs: Shapes) -> str:
+        weight = f"{inputs[0][-1]}×{self.out_features}"
+        return f"({weight}) + {self.out_features}" if self.bias else weight
+
+    def derive_macs(self, inputs: Shapes, output: Shape) -> str:
+        rows = numel(output[:-1])
+        return product((rows, inputs[0][-1], self.out_features))

@@ -1,0 +1,254 @@
+"""Ops that rearrange, select or pad elements.  None of them costs anything: data only moves."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..errors import OpError
+from ..geometry import Window
+from .attributes import Kind, integer
+from .base import (
+    NO_COST,
+    Cost,
+    Op,
+    Shape,
+    Shapes,
+    TorchCall,
+    attr,
+    module_call,
+    need_rank,
+    register,
+    show_shape,
+)
+from .convolution import divide_groups
+from .derivation import shape_of
+
+
+class Moving(Op):
+    """An op that computes nothing."""
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost:
+        return NO_COST
+
+
+@register(
+    "flatten",
+    category="shape",
+    samples=[
+        ({}, ((1, 256, 6, 6),)),
+        ({"start_dim": 2}, ((2, 8, 3, 3),)),
+        ({"start_dim": 1, "end_dim": 2}, ((2, 8, 3, 3),)),
+    ],
+)
+class Flatten(Moving):
+    """Several dimensions as one: (N, C, H, W) becomes (N, C·H·W).  Source: PyTorch `nn.Flatten`."""
+
+    aliases: ClassVar[bool] = True
+    start_dim: int = attr(integer(-4), "first dimension to join", 1)
+    end_dim: int = attr(integer(-4), "last dimension to join", -1)
+
+    def _bounds(self, x: Shape) -> tuple[int, int]:
+        bounds = []
+        for name in ("start_dim", "end_dim"):
+            value: int = getattr(self, name)
+            if not -len(x) <= value < len(x):
+                raise OpError("A305", f"{name} {value} does not exist in {show_shape(x)}", attribute=name)
+            bounds.append(value % len(x))
+        if bounds[0] > bounds[1]:
+            raise OpError(
+                "A305", f"start_dim {self.start_dim} comes after end_dim {self.end_dim}", attribute="end_dim"
+            )
+        return bounds[0], bounds[1]
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        first, last = self._bounds(x)
+        joined = 1
+        for size in x[first : last + 1]:
+            joined *= size
+        return *x[:first], joined, *x[last + 1 :]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "nn.Flatten")
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        first, last = self._bounds(inputs[0])
+        factors = "×".join(map(str, inputs[0][first : last + 1]))
+        return shape_of(output, **{f"d{first}": factors})
+
+
+@register("identity", category="shape", samples=[({}, ((1, 64, 56, 56),)), ({}, ((2, 5),))])
+class Identity(Moving):
+    """The input, unchanged.  As a whole branch it adds no layer.  Source: PyTorch `nn.Identity`."""
+
+    aliases: ClassVar[bool] = True
+
+    def shape(self, inputs: Shapes) -> Shape:
+        return inputs[0]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "nn.Identity")
+
+
+def _parse_sides(value: Any) -> tuple[int, int, int, int]:
+    least = integer(0)
+    if not isinstance(value, tuple):
+        size = least.parse(value)
+        return size, size, size, size
+    if len(value) != 4:
+        raise OpError("A207", f"expected one integer or four (left, right, top, bottom), got {len(value)}")
+    left, right, top, bottom = map(least.parse, value)
+    return left, right, top, bottom
+
+
+def _show_sides(value: tuple[int, int, int, int]) -> str:
+    return str(value[0]) if len(set(value)) == 1 else str(value)
+
+
+_SIDES = Kind("int or (left, right, top, bottom) ≥ 0", _parse_sides, _show_sides)
+
+
+@register(
+    "zero_pad2d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 3, 224, 224),)), ({"padding": (0, 1, 2, 3)}, ((2, 3, 5, 4),))],
+)
+class ZeroPad2d(Moving):
+    """Zeros around (N, C, H, W).  Source: PyTorch `nn.ZeroPad2d`."""
+
+    padding: tuple[int, int, int, int] = attr(
+        _SIDES, "one width for all sides, or (left, right, top, bottom)"
+    )
+
+    def windows(self, inputs: Shapes) -> tuple[Window, Window]:
+        left, right, top, bottom = self.padding
+        return Window(1, 1, top, bottom), Window(1, 1, left, right)
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_rank(self, x, 4, "(N, C, H, W)")
+        left, right, top, bottom = self.padding
+        return x[0], x[1], x[2] + top + bottom, x[3] + left + right
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        sides = self.padding
+        return TorchCall("nn.ZeroPad2d", (sides[0] if len(set(sides)) == 1 else sides,))
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        left, right, top, bottom = self.padding
+        rows, columns = inputs[0][2:]
+        return shape_of(output, d2=f"{rows} + {top} + {bottom}", d3=f"{columns} + {left} + {right}")
+
+
+@register(
+    "pad_channels",
+    category="shape",
+    samples=[({"after": 64}, ((1, 64, 28, 28),)), ({"before": 2, "after": 3}, ((2, 3, 5, 4),))],
+)
+class PadChannels(Moving):
+    """Channels of zeros before and after those of (N, C, H, W): the shortcut of ResNet's option A.
+
+    Source: He et al. 2015, arXiv:1512.03385, section 3.3.  In PyTorch: `nn.ZeroPad3d`.
+    """
+
+    before: int = attr(integer(0), "channels of zeros before the others", 0)
+    after: int = attr(integer(0), "channels of zeros after the others", 0)
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_rank(self, x, 4, "(N, C, H, W)")
+        return x[0], self.before + x[1] + self.after, x[2], x[3]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("nn.ZeroPad3d", ((0, 0, 0, 0, self.before, self.after),))
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        parts = [self.before, inputs[0][1], self.after]
+        return shape_of(output, d1=" + ".join(str(part) for part in parts if part))
+
+
+@register(
+    "slice_channels",
+    category="shape",
+    samples=[({"start": 0, "stop": 58}, ((1, 116, 28, 28),)), ({"start": 2, "stop": 3}, ((2, 6),))],
+)
+class SliceChannels(Moving):
+    """The channels from `start` up to, without, `stop`: one part of a split.  In PyTorch: `torch.narrow`."""
+
+    aliases: ClassVar[bool] = True
+    start: int = attr(integer(0), "first channel")
+    stop: int = attr(integer(1), "channel after the last")
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        if not self.start < self.stop <= x[1]:
+            raise OpError(
+                "A305",
+                f"channels {self.start} to {self.stop} are not part of the {x[1]} of {show_shape(x)}",
+                notes=[f"0 ≤ start < stop ≤ {x[1]} does not hold for {self.start}, {self.stop}"],
+                attribute="stop",
+            )
+        return x[0], self.stop - self.start, *x[2:]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("torch.narrow", (1, self.start, self.stop - self.start))
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        return shape_of(output, d1=f"{self.stop} − {self.start}")
+
+
+@register(
+    "channel_shuffle",
+    category="shape",
+    samples=[({"groups": 2}, ((1, 116, 28, 28),)), ({"groups": 3}, ((2, 6, 5, 4),))],
+)
+class ChannelShuffle(Moving):
+    """Channels of (N, C, H, W) dealt out anew, so that the next groups mix the last ones.
+
+    Sources: PyTorch `nn.ChannelShuffle`; Zhang et al. 2017, arXiv:1707.01083.
+    """
+
+    groups: int = attr(integer(1), "groups that the channels are dealt out from")
+
+    def shape(self, inputs: Shapes) -> Shape:
+        need_rank(self, inputs[0], 4, "(N, C, H, W)")
+        divide_groups(self.groups, inputs[0][1], "channels")
+        return inputs[0]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "nn.ChannelShuffle")
+
+
+def _parse_order(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, tuple):
+        raise OpError("A206", f"expected a tuple such as (0, 2, 3, 1), got {value!r}")
+    if sorted(map(str, value)) != sorted(map(str, range(len(value)))) or value[:1] != (0,):
+        raise OpError("A207", f"{value} does not name every dimension once, with the batch (0) first")
+    return tuple(value)
+
+
+@register(
+    "permute",
+    category="shape",
+    samples=[({"dims": (0, 2, 3, 1)}, ((1, 96, 56, 40),)), ({"dims": (0, 2, 1)}, ((2, 5, 8),))],
+)
+class Permute(Moving):
+    """The dimensions in another order; the batch stays first.  Source: PyTorch `torch.permute`."""
+
+    aliases: ClassVar[bool] = True
+    dims: tuple[int, ...] = attr(
+        Kind("tuple of all dimensions", _parse_order, str), "old dimensions in their new order"
+    )
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        if len(self.dims) != len(x):
+            raise OpError(
+                "A301",
+                f"permute of {len(self.dims)} dimensions gets {len(x)}-D {show_shape(x)}",
+                attribute="dims",
+            )
+        return tuple(x[d] for d in self.dims)
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("torch.permute", (self.dims,))

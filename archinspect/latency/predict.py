@@ -1,0 +1,117 @@
+"""How long a network should take on a device that is not here: from the closed form and the device's sheet alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .ceilings import Precision
+from .devices import Device
+from .memory import peak_memory
+from .roofline import COMPUTE, IDLE, LAUNCH, MEMORY, Work, floor, works
+
+if TYPE_CHECKING:
+    from ..graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedLayer:
+    """One layer's range: `low_ms` the sheet's floor, `high_ms` the floor under attainable roofs plus the dispatch."""
+
+    work: Work
+    low_ms: float
+    high_ms: float
+    bound: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.work.name,
+            "macs": self.work.macs,
+            "bytes": self.work.bytes,
+            "low_ms": self.low_ms,
+            "high_ms": self.high_ms,
+            "bound": self.bound,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A network on a device at one batch and precision, with what was assumed."""
+
+    model: str
+    device: Device
+    batch: int
+    precision: Precision
+    layers: tuple[PredictedLayer, ...]
+    peak_memory_bytes: int
+
+    @property
+    def low_ms(self) -> float:
+        return sum(layer.low_ms for layer in self.layers)
+
+    @property
+    def high_ms(self) -> float:
+        return sum(layer.high_ms for layer in self.layers)
+
+    @property
+    def bound(self) -> str:
+        """What bounds the network: the bound under which most of its time (the upper end) is spent."""
+        spent = dict.fromkeys((COMPUTE, MEMORY, LAUNCH), 0.0)
+        for layer in self.layers:
+            if layer.bound != IDLE:
+                spent[layer.bound] += layer.high_ms
+        return max(spent, key=spent.__getitem__)
+
+    @property
+    def label(self) -> str:
+        return self.precision.label(has_tf32=self.device.ceilings.has_tf32)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether weights and activations fit the device's memory; None when the table does not say how large it is."""
+        memory = self.device.ceilings.memory
+        return None if memory is None else self.peak_memory_bytes <= memory
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        d = self.device
+        return (
+            f"Peaks and bandwidth: {d.source}.",
+            "Low: every layer at the sheet's dense peak (2 FLOPs per MAC) or its bandwidth (input + weights + output, "
+            "each moved once), whichever is slower; nothing overlaps, nothing is fused, nothing stays in a cache.",
+            f"High: {d.attainable:.0%} of the peak, {d.attainable_bandwidth:.0%} of the bandwidth, and "
+            f"{d.dispatch_us:g} µs for each layer that runs (eager PyTorch's dispatch). It is no upper bound: a kernel "
+            "that suits a layer badly is slower.",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "device": self.device.name,
+            "batch": self.batch,
+            "dtype": self.precision.name,
+            "label": self.label,
+            "low_ms": self.low_ms,
+            "high_ms": self.high_ms,
+            "images_per_s": [1000 * self.batch / self.high_ms, 1000 * self.batch / self.low_ms],
+            "bound": self.bound,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "fits": self.fits,
+            "assumptions": list(self.assumptions),
+            "layers": [layer.to_dict() for layer in self.layers],
+        }
+
+
+def predict(graph: Graph, device: Device, batch: int, precision: Precision) -> Prediction:
+    """Predict each layer and the sum.  Raises ArchinspectError (A403) where the device lacks the precision."""
+    low_roofs, high_roofs = device.ceilings, device.attainable_ceilings
+    layers = []
+    for work in works(graph, batch, precision.bytes):
+        low, high = floor(work, low_roofs, precision), floor(work, high_roofs, precision)
+        dispatch = 0.0 if work.idle else device.dispatch_us / 1e6
+        # the host prepares the next layer while the device works on this one; the slower of them sets the pace
+        bound = IDLE if work.idle else LAUNCH if dispatch > high.seconds else high.bound
+        layers.append(PredictedLayer(work, 1000 * low.seconds, 1000 * (high.seconds + dispatch), bound))
+    return Prediction(
+        graph.name, device, batch, precision, tuple(layers), peak_memory(graph, batch, precision.bytes)
+    )

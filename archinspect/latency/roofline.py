@@ -1,0 +1,129 @@
+"""Work per layer from the closed form, the time it takes at least, and what a measured time means.  Pure.
+
+The model is the roofline of Williams, Waterman and Patterson (2009): a layer takes at least as long as its
+multiply-accumulates at the device's peak, and at least as long as its bytes at the device's bandwidth.  The bytes are
+input + weights + output, each once; arithmetic other than MACs hides behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..ops.base import numel
+from .ceilings import Ceilings, Precision
+
+if TYPE_CHECKING:
+    from ..graph import Graph, Node
+
+#: layers that do nothing at all in evaluation mode: a view, or the input itself
+VIEWS = frozenset({"dropout", "dropout2d", "flatten", "identity", "input"})
+
+COMPUTE, MEMORY, LAUNCH = "compute-bound", "memory-bound", "launch-bound"
+BELOW, BEATS, IDLE = "below both roofs", "beats the roof", "no work"
+#: a layer that takes at most twice its floor is bound by that roof; a launch that is half of its time, by launching
+NEAR = 0.5
+#: measured ceilings and times are not better than this
+SLACK = 1.03
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one layer has to do for one batch.  `macs` None: cannot be counted, so floors are of the bytes alone."""
+
+    name: str
+    op: str
+    macs: int | None
+    input_bytes: int
+    weight_bytes: int
+    output_bytes: int
+    convolution: bool
+
+    @property
+    def bytes(self) -> int:
+        return self.input_bytes + self.weight_bytes + self.output_bytes
+
+    @property
+    def idle(self) -> bool:
+        return self.bytes == 0
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs (2 per MAC) per byte."""
+        return 2 * (self.macs or 0) / self.bytes if self.bytes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least time of a layer, in seconds, by either roof."""
+
+    compute_s: float
+    memory_s: float
+
+    @property
+    def seconds(self) -> float:
+        return max(self.compute_s, self.memory_s)
+
+    @property
+    def bound(self) -> str:
+        return COMPUTE if self.compute_s >= self.memory_s else MEMORY
+
+
+def works(graph: Graph, batch: int, element_bytes: int) -> tuple[Work, ...]:
+    """The work of each layer of `graph` at that batch, in execution order, the input left out."""
+    return tuple(_work(node, batch, graph.input_shape[0], element_bytes) for node in graph.layers)
+
+
+def _work(node: Node, batch: int, spec_batch: int, element_bytes: int) -> Work:
+    cost = node.cost
+    if node.op.type in VIEWS:
+        return Work(node.name, node.op.type, 0, 0, 0, 0, convolution=False)
+    # MACs and activations are proportional to the batch, weights are not
+    macs = None if cost is None else cost.macs * batch // spec_batch
+    inputs = sum(numel(shape) for shape in node.input_shapes) * batch // spec_batch
+    state = [*node.weights.values(), *(shape for shape in node.buffers.values() if shape)]
+    return Work(
+        name=node.name,
+        op=node.op.type,
+        macs=macs,
+        input_bytes=inputs * element_bytes,
+        weight_bytes=sum(map(numel, state)) * element_bytes,
+        output_bytes=numel(node.output_shape) * batch // spec_batch * element_bytes,
+        convolution=node.op.category == "convolution",
+    )
+
+
+def floor(work: Work, ceilings: Ceilings, precision: Precision) -> Floor:
+    """The least time of that work under those roofs."""
+    compute = 0.0
+    if work.macs:
+        compute = 2 * work.macs / ceilings.flops(precision, convolution=work.convolution)
+    return Floor(compute, work.bytes / ceilings.bandwidth)
+
+
+def verdict(seconds: float, least: Floor, launch_s: float) -> str:
+    """What bounds a layer that takes `seconds`, in words.
+
+    "beats the roof" is not clamped: Winograd convolutions need fewer multiplications than are counted, and what lies
+    in a cache is faster than memory.
+    """
+    if least.seconds == 0:
+        return IDLE
+    if seconds * SLACK < least.seconds:
+        return BEATS
+    if least.seconds >= NEAR * seconds:
+        return least.bound
+    if launch_s >= NEAR * seconds:
+        return LAUNCH
+    return BELOW
+
+
+def attainable(intensity: float, peak: float, bandwidth: float) -> float:
+    """FLOP/s under the roof at that intensity (FLOPs per byte)."""
+    return min(peak, intensity * bandwidth)
+
+
+def total_floor(layers: Iterable[Work], ceilings: Ceilings, precision: Precision) -> float:
+    """Seconds that a network takes at least when its layers run one after the other."""
+    return sum(floor(work, ceilings, precision).seconds for work in layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ _COLUMNS = (
     Column("input", "Input"),
     Column("params", "Params", "int"),
     Column("macs", "MACs", "int"),
-    Column("source", "Paper", "detail"),
+    Column("paper", "Paper"),
 )
 
 
@@ -41,8 +42,17 @@ def _row(graph: Graph, analysis: Analysis) -> tuple[Cell, ...]:
         units.shape_text(graph.input_shape[1:]),
         totals.params,
         totals.macs if totals.complete else AtLeast(totals.macs),
-        str(graph.metadata.get("source") or ""),
+        _paper(str(graph.metadata.get("source") or "")),
     )
+
+
+def _paper(source: str) -> str:
+    """The short form of a citation: its arXiv number where it has one, else the authors."""
+    number = re.search(r"arXiv:[\w./-]*\w", source)
+    if number:
+        return number[0]
+    authors = re.sub(r"\s*\b(19|20)\d\d\b.*", "", source)
+    return re.sub(r"^(\w+), .*", r"\1 et al.", authors)
 
 
 def _record(graph: Graph, analysis: Analysis) -> dict[str, object]:

@@ -19,7 +19,7 @@ def catalogue() -> Report:
         Column("category", "Category"),
         Column("doc", "What it does", "detail"),
     )
-    rows = tuple((name, REGISTRY[name].category, _first_line(REGISTRY[name])) for name in types)
+    rows = tuple((name, REGISTRY[name].category, _first_sentence(REGISTRY[name])) for name in types)
     notes = ("archinspect ops NAME documents one of them.",)
     return Report(
         (Table(columns, rows, notes=notes),),
@@ -83,8 +83,9 @@ def _record(op: type[Op]) -> dict[str, Any]:
     }
 
 
-def _first_line(op: type[Op]) -> str:
-    return (op.__doc__ or "").strip().partition("\n")[0]
+def _first_sentence(op: type[Op]) -> str:
+    paragraph = " ".join((op.__doc__ or "").strip().partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].rstrip(".") + "."
 
 
 def _default(attribute: Attribute) -> str:

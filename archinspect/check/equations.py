@@ -1,7 +1,7 @@
 """Derivations as they are printed: `(1×1×192 + 1)×128 + (3×3×128 + 1)×128 = 16,512 + 147,584 = 164,096`.
 
-`split` takes a chain of equations apart; `evaluate` computes a printed formula exactly, square brackets, `x` for `×` and
-"5×5×128 convolution on 32×32×64" included; `terms` reads which layer each product describes.
+`split` takes a chain of equations apart; `evaluate` computes a printed formula exactly, square brackets, `x` for `×`
+and "5×5×128 convolution on 32×32×64" included; `terms` reads which layer each product describes.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ..formula import FormulaError
 from ..spec.nodes import Mapping, Scalar, Sequence, Tree, Value, entries
 from .equations import evaluate
 from .ledger import Claim
-from .printed import NotPrinted, Printed, parse
+from .printed import NotANumberError, Printed, parse
 from .roles import QUANTITIES
 
 CLAIM_KEYS = (
@@ -40,7 +40,9 @@ class Fields:
     def error(self, code: str, message: str, value: Value, help: str = "") -> None:
         self.errors.append(Diagnostic(code, message, self.tree.span(value), help=help))
 
-    def mapping(self, value: Mapping, known: tuple[str, ...], needed: tuple[str, ...] = ()) -> dict[str, Value]:
+    def mapping(
+        self, value: Mapping, known: tuple[str, ...], needed: tuple[str, ...] = ()
+    ) -> dict[str, Value]:
         found = {}
         for key, place, item in entries(value):
             if key not in known:
@@ -77,7 +79,9 @@ class Fields:
     def claim(self, value: Value, *, quote: str, **given: Any) -> Claim | None:
         """A claim of its own; `given` says what its place says already (model, layers, table, row)."""
         if not isinstance(value, Mapping):
-            self.error("A107", "a claim is a mapping", value, "for example {id: depth, stated: '8', quantity: depth}")
+            self.error(
+                "A107", "a claim is a mapping", value, "for example {id: depth, stated: '8', quantity: depth}"
+            )
             return None
         found = self.mapping(value, CLAIM_KEYS, needed=("id", "stated", "quantity"))
         if not {"id", "stated", "quantity"} <= found.keys():
@@ -111,7 +115,9 @@ class Fields:
                 return None
             fields.setdefault("model", self.model)
             if not fields["model"]:
-                self.error("A109", f"claim '{id}' names no model", place, "give model: at the top of the file")
+                self.error(
+                    "A109", f"claim '{id}' names no model", place, "give model: at the top of the file"
+                )
                 return None
         made = Claim(id, self.section, quote, printed, quantity, span=self.tree.span(place), **fields)
         self.claims.append(made)
@@ -120,8 +126,10 @@ class Fields:
     def printed(self, text: str, place: Value) -> Printed | None:
         try:
             return parse(text)
-        except NotPrinted as error:
-            self.error("A207", str(error), place, "a number as printed: 34,944; ≈ 60 Mil; 25.0M; 3×3; 237.95 MB")
+        except NotANumberError as error:
+            self.error(
+                "A207", str(error), place, "a number as printed: 34,944; ≈ 60 Mil; 25.0M; 3×3; 237.95 MB"
+            )
             return None
 
     def _formula(self, text: str, place: Value) -> bool:

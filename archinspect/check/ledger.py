@@ -108,7 +108,9 @@ class Ledger:
     title: str
     sections: tuple[Section, ...]
     claims: tuple[Claim, ...]
-    models: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # own networks: name → (layers, input)
+    models: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # own networks: name → (layers, input)
     figures: tuple[Figure, ...] = ()
     file: str = ""
 

@@ -18,10 +18,8 @@ Agreement = Literal["exact", "rounded"]
 
 _ABOUT = ("≈", "~", "about ", "approximately ", "roughly ", "circa ", "ca. ", "nearly ", "around ")
 _OVER = ("over ", "more than ", "at least ", ">", "≥")
-_WORDS = {
-    word: value
-    for value, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
-}
+_NAMES = "zero one two three four five six seven eight nine ten eleven twelve"
+_WORDS = {word: value for value, word in enumerate(_NAMES.split(" "))}
 _SCALES: dict[str, tuple[int, ...]] = {
     "": (1,),
     **dict.fromkeys(("k", "thousand"), (10**3,)),
@@ -43,7 +41,8 @@ _SCALES: dict[str, tuple[int, ...]] = {
     "gb": (2**30, 10**9),
 }
 _NUMBER = re.compile(
-    r"(?P<digits>-?\d[\d,]*(?:, \d{3})*(?:\.\d+)?)(?:[eE](?P<exponent>\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
+    r"(?P<digits>-?\d[\d,]*(?:, \d{3})*(?:\.\d+)?)"
+    r"(?:[eE](?P<exponent>\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
     r"\s*(?P<unit>%|[A-Za-z]*)(?P<rest>[\sA-Za-z./()+-]*)\Z"
 )
 _COUNTED = re.compile(
@@ -89,8 +88,8 @@ class Printed:
     def agrees(self, true: int | Fraction) -> Agreement | None:
         """How a true figure agrees with the printed one, or None.
 
-        Within the printed precision means: half a unit of the last printed digit; a whole one where the text says
-        "about", which also admits figures that were cut off instead of rounded.
+        Within the printed precision means: half a unit of the last printed digit; where the text says "about", also
+        figures that were cut off instead of rounded.
         """
         for scale in self.scales:
             value, step = self.mantissa * scale, self.step * scale / self.scales[0]
@@ -101,7 +100,7 @@ class Printed:
                 return "exact"
             elif not self.claims_all_digits:
                 distance = abs(true - value)
-                if distance < step if self.about else distance <= step / 2:
+                if distance <= step / 2 or (self.about and value <= true < value + step):
                     return "rounded"
         return None
 
@@ -110,19 +109,27 @@ class Printed:
         ratio = Fraction(scale, self.scales[0])
         values = tuple(value * ratio for value in self.values)
         return Printed(
-            self.text, self.form, values, self.step * ratio, self.mantissa, self.unit, (scale,), self.about, self.over
+            self.text,
+            self.form,
+            values,
+            self.step * ratio,
+            self.mantissa,
+            self.unit,
+            (scale,),
+            self.about,
+            self.over,
         )
 
 
-class NotPrinted(ValueError):
+class NotANumberError(ValueError):
     """The text is no number that this module knows."""
 
 
 def parse(text: str) -> Printed:
-    """The number that a text prints.  Raises NotPrinted."""
+    """The number that a text prints.  Raises NotANumberError."""
     body = text.strip()
     if len(body) > _LONGEST:
-        raise NotPrinted(f"'{body[:30]}…' is too long for a number")
+        raise NotANumberError(f"'{body[:30]}…' is too long for a number")
     if "→" in body or "->" in body:
         parts = [part.strip() for part in re.split(r"→|->", body)]
         inner = [parse(part) for part in parts]
@@ -151,7 +158,7 @@ def _number(text: str, body: str) -> Printed:
         body = str(word)
     match = _NUMBER.match(body)
     if match is None or not _COUNTED.fullmatch(match["rest"].strip()):
-        raise NotPrinted(f"'{text}' is not a number")
+        raise NotANumberError(f"'{text}' is not a number")
     unit, scales = _unit(match["unit"], text)
     digits = match["digits"].replace(", ", ",")
     whole, point, decimals = digits.replace(",", "").partition(".")
@@ -165,7 +172,9 @@ def _number(text: str, body: str) -> Printed:
         if scale > 1 or exponent or about or _is_round(whole):
             step *= 10 ** _trailing_zeros(whole)
     misprint = "" if "," not in digits or _GROUPED.match(digits.partition(".")[0]) else _grouping(digits)
-    return Printed(text, "number", (mantissa * scale,), step * scale, mantissa, unit, scales, about, over, misprint)
+    return Printed(
+        text, "number", (mantissa * scale,), step * scale, mantissa, unit, scales, about, over, misprint
+    )
 
 
 def _unit(word: str, text: str) -> tuple[str, tuple[int, ...]]:
@@ -181,7 +190,7 @@ def _unit(word: str, text: str) -> tuple[str, tuple[int, ...]]:
             return word[: len(name)], _SCALES[name]
     if _COUNTED.fullmatch(word):
         return "", (1,)
-    raise NotPrinted(f"'{text}' has an unknown unit '{word}'")
+    raise NotANumberError(f"'{text}' has an unknown unit '{word}'")
 
 
 def _is_round(digits: str) -> bool:

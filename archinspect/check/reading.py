@@ -17,7 +17,7 @@ from ..spec.nodes import Mapping, Scalar, Tree, Value, entries
 from ..spec.source import Source, read, refuse_control_characters
 from .fields import Fields
 from .ledger import Claim, Figure, Ledger, Ledgers, Quote, Section, Table
-from .printed import NotPrinted, parse
+from .printed import NotANumberError, parse
 from .tables import TableReader
 
 _KEYS = ("source", "title", "model", "models", "published", "sections", "claims")
@@ -72,7 +72,9 @@ def _joined(parts: list[Ledger], errors: list[Diagnostic]) -> Ledgers:
             related = ((first, "first here"),) if first else ()
             help = "give its row an id of its own"
             errors.append(
-                Diagnostic("A210", f"two claims have the id '{claim.id}'", claim.span, help=help, related=related)
+                Diagnostic(
+                    "A210", f"two claims have the id '{claim.id}'", claim.span, help=help, related=related
+                )
             )
         seen[claim.id] = claim
         for name in (*claim.sum, *claim.product, *filter(None, [claim.same])):
@@ -104,7 +106,9 @@ class _Reader(Fields):
         root = self.tree.root
         if not isinstance(root, Mapping):
             place = Scalar("", 0, 0, 1, True, False) if root is None else root
-            self.error("A107", "a file of claims is a mapping", place, help="start with: source: where it is printed")
+            self.error(
+                "A107", "a file of claims is a mapping", place, help="start with: source: where it is printed"
+            )
             return Ledger("", "", (), ())
         found = self.mapping(root, _KEYS)
         self.model = self.text(found.get("model"))
@@ -115,7 +119,9 @@ class _Reader(Fields):
         self.section = ""
         loose = [self.claim(item, quote="") for item in self.items(found.get("claims"))]
         if not sections and not loose and not figures:
-            self.error("A109", "the file has no 'sections' and no 'claims'", root, help="docs/claims.md has examples")
+            self.error(
+                "A109", "the file has no 'sections' and no 'claims'", root, help="docs/claims.md has examples"
+            )
         if any(loose):
             ids = tuple(claim.id for claim in loose if claim is not None)
             sections.append(Section("", "", (Quote("", ids),)))
@@ -145,7 +151,7 @@ class _Reader(Fields):
             texts = {key: self.text(found.get(key)) for key in _FIGURE_KEYS}
             try:
                 printed = parse(texts["value"])
-            except NotPrinted as error:
+            except NotANumberError as error:
                 if "value" in found:
                     self.error("A207", str(error), found["value"])
                 continue
@@ -178,7 +184,7 @@ class _Reader(Fields):
             quote = re.sub(r"\s+", " ", self.text(found.get("quote")))
             made = [self.claim(item, quote=quote) for item in self.items(found.get("claims"))]
             return Quote(quote, tuple(c.id for c in made if c is not None), self.text(found.get("names")))
-        self.error("A107", "an item of a section is a quote or a table", value, help="start with: quote: or table:")
+        self.error(
+            "A107", "an item of a section is a quote or a table", value, help="start with: quote: or table:"
+        )
         return None
-
-

@@ -27,7 +27,16 @@ QUANTITIES: dict[str, str] = {
 
 #: of these a printed number may be a round one; of the others every digit counts
 SIZES = frozenset(
-    {"params", "weights", "trainable", "non_trainable", "non_trainable_bytes", "weight_bytes", "macs", "flops"}
+    {
+        "params",
+        "weights",
+        "trainable",
+        "non_trainable",
+        "non_trainable_bytes",
+        "weight_bytes",
+        "macs",
+        "flops",
+    }
 )
 
 #: roles of columns that are no quantities

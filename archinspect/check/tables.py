@@ -41,9 +41,11 @@ class TableReader:
     def table(self) -> Table | None:
         columns = self.found.get("columns")
         if not isinstance(columns, Mapping):
-            self.fields.error("A107", "columns is a mapping from headings to what they state", columns or self.value)
+            self.fields.error(
+                "A107", "columns is a mapping from headings to what they state", columns or self.value
+            )
             return None
-        for title, place, role in entries(columns):
+        for title, _, role in entries(columns):
             name = self.fields.text(role)
             if name not in ROLES and name not in QUANTITIES and not re.fullmatch(r"[a-z]\w*", name):
                 known = (*ROLES, *QUANTITIES)
@@ -83,10 +85,11 @@ class TableReader:
             return ()
         return self._cells(cells, found, layer, text)
 
-    def _cells(self, cells: list[str], found: dict[str, Value], layer: str, place: Scalar) -> tuple[Cell, ...]:
+    def _cells(
+        self, cells: list[str], found: dict[str, Value], layer: str, place: Scalar
+    ) -> tuple[Cell, ...]:
         label = next((c for c, role in zip(cells, self.roles, strict=True) if role == LAYER), "") or cells[0]
-        row = self.fields.text(found.get("id")) or layer.replace(" ", "") or _slug(label)
-        row = "total" if row == "." else row
+        row = self.fields.text(found.get("id")) or _slug(label)
         given: dict[str, Any] = {"table": self.id, "row": row, "label": label}
         layers = self.fields.texts(found.get("layer")) or ((layer,) if layer else ())
         given["layers"] = () if layers == (".",) else layers or (f"?{label}",)
@@ -97,7 +100,9 @@ class TableReader:
         if "same" in found:
             relations["same"] = self.fields.text(found["same"])
         quote = " | ".join(cell or "-" for cell in cells)
-        formula = next((c for c, r in zip(cells, self.roles, strict=True) if r == FORMULA and c not in _EMPTY), "")
+        formula = next(
+            (c for c, r in zip(cells, self.roles, strict=True) if r == FORMULA and c not in _EMPTY), ""
+        )
         formula = "" if not re.search(r"\d", formula) else formula
         made = []
         for title, role, cell in zip(self.titles, self.roles, cells, strict=True):
@@ -153,4 +158,5 @@ class TableReader:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_")
+    plain = re.sub(r"\(.*?\)", "", text.lower()).replace("×", "x")
+    return re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")

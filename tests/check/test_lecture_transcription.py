@@ -12,7 +12,9 @@ from archinspect.check.ledger import Ledgers, Quote, Section, Table
 from archinspect.check.reading import lecture
 from tests.support import ROOT
 
-EXCERPT = Path(__file__).parent / "lecture-06-section-4.txt"  # sections 4.1 to 4.5, as the lecture prints them
+EXCERPT = (
+    Path(__file__).parent / "lecture-06-section-4.txt"
+)  # sections 4.1 to 4.5, as the lecture prints them
 HEADING = re.compile(r"4\.[1-5](?:\.\d)* ")
 WORDS = ("two", "three")  # numerals in words that state something countable
 
@@ -24,7 +26,14 @@ def ledgers() -> Ledgers:
 
 def plain(text: str) -> str:
     """The text without Markdown and LaTeX, which are not in print, and without spaces."""
-    for sign, meaning in ((r"\times", "×"), (r"\rightarrow", "→"), ("*", ""), ("$", ""), ("|", ""), ("\t", " ")):
+    for sign, meaning in (
+        (r"\times", "×"),
+        (r"\rightarrow", "→"),
+        ("*", ""),
+        ("$", ""),
+        ("|", ""),
+        ("\t", " "),
+    ):
         text = text.replace(sign, meaning)
     return re.sub(r"\s+", "", text)
 

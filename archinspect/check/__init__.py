@@ -1,0 +1,1 @@
+"""Cross-examination: printed claims against four witnesses, and our figures against other tools'."""

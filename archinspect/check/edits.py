@@ -1,0 +1,68 @@
+"""What can happen to a number on its way into print: one digit, two digits swapped, a digit lost, a unit.
+
+Pure text and arithmetic; each function says how the printed number comes out of the right one, or nothing.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from .printed import Printed, show
+
+_FACTORS = (
+    (Fraction(2), "twice {}"),
+    (Fraction(1, 2), "half of {}"),
+    (Fraction(4), "four times {}"),
+    (Fraction(1, 4), "a quarter of {}"),
+    (Fraction(1024, 1000), "{} with K = 1024 for 1000"),
+    (Fraction(1000, 1024), "{} with K = 1000 for 1024"),
+    (Fraction(1000**2, 1024**2), "{} in Mi, printed as M"),
+    (Fraction(1024**2, 1000**2), "{} in M, printed as Mi"),
+    (Fraction(10), "{} with a digit too many"),
+    (Fraction(1, 10), "{} with a digit too few"),
+    (Fraction(1000), "{} in another unit (× 1000)"),
+    (Fraction(1, 1000), "{} in another unit (÷ 1000)"),
+)
+
+
+def factor(stated: Printed, right: Fraction) -> str:
+    """`twice 204,800`: the printed number is a usual multiple of the right one."""
+    for ratio, words in _FACTORS:
+        if right and stated.agrees(right * ratio):
+            return words.format(show(right))
+    return ""
+
+
+def digits(stated: Printed, right: Fraction) -> str:
+    """`digits swapped: 34,494 for 34,944`: one slip of the pen between two integers."""
+    if not stated.claims_all_digits or right.denominator != 1 or stated.value.denominator != 1:
+        return ""
+    printed, wanted = str(stated.value), str(right)
+    pair = f"{stated.text.strip()} for {show(right)}"
+    if len(printed) == len(wanted):
+        wrong = [index for index, (a, b) in enumerate(zip(printed, wanted, strict=True)) if a != b]
+        if len(wrong) == 1 and len(printed) > 1:
+            return f"one digit misprinted: {pair}"
+        if len(wrong) == 2:
+            first, second = wrong
+            if printed[first] == wanted[second] and printed[second] == wanted[first]:
+                return f"digits swapped: {pair}"
+    longer, shorter = (printed, wanted) if len(printed) > len(wanted) else (wanted, printed)
+    if len(longer) == len(shorter) + 1 and len(shorter) > 1:
+        for index in range(len(longer)):
+            if longer[:index] + longer[index + 1 :] == shorter:
+                return f"a digit {'too many' if longer == printed else 'lost'}: {pair}"
+    return ""
+
+
+def cut_off(stated: Printed, right: Fraction) -> str:
+    """A rounded figure whose digits were cut off: 5,849,136 as "5 million"."""
+    if stated.claims_all_digits or stated.form != "number" or stated.step == 0 or not right:
+        return ""
+    down = (right // stated.step) * stated.step
+    nearest = round(right / stated.step) * stated.step
+    if stated.value == down != nearest:
+        unit = f" {stated.unit}" if stated.unit else ""
+        shown = show(nearest / stated.scales[0])
+        return f"cut off instead of rounded: {show(right)} is {shown}{unit} to the nearest"
+    return ""

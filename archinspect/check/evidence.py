@@ -1,0 +1,149 @@
+"""What can be known of a claim: four independent witnesses, none of which judges.
+
+Its own printed formula, evaluated exactly; the other printed numbers that it adds up, multiplies or repeats; the
+network's graph; published figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from math import prod
+from typing import Literal
+
+from .equations import evaluate
+from .ledger import Claim, Figure, Ledgers
+from .networks import Networks
+from .printed import Printed
+from .quantities import Truth, measure
+
+Relation = Literal["sum", "product", "same"]
+
+
+@dataclass(frozen=True)
+class Related:
+    """A relation to other printed numbers, with what these give together and how far they are rounded."""
+
+    kind: Relation
+    members: tuple[Claim, ...]
+    value: Fraction
+    slack: Fraction
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the witnesses say of one claim; None where one has nothing to say."""
+
+    claim: Claim
+    formula: Fraction | None
+    related: tuple[Related, ...]
+    truth: Truth | None
+    figures: tuple[Figure, ...]
+
+
+def slack(stated: Printed) -> Fraction:
+    """How far the number may be from what it stands for."""
+    if stated.claims_all_digits:
+        return Fraction(0)
+    return stated.step if stated.about or stated.over else stated.step / 2
+
+
+def holds(stated: Printed, related: Related) -> bool:
+    """Whether a relation holds as far as the numbers are printed."""
+    return abs(stated.value - related.value) <= slack(stated) + related.slack
+
+
+class Witnesses:
+    """Calls the witnesses for the claims of some ledgers."""
+
+    def __init__(self, ledgers: Ledgers, networks: Networks) -> None:
+        self.ledgers = ledgers
+        self.networks = networks
+        self._evidence: dict[str, Evidence] = {}
+
+    def of(self, claim: Claim) -> Evidence:
+        """All evidence on a claim.  Raises ArchinspectError when its network or layers do not exist."""
+        if claim.id not in self._evidence:
+            formula = Fraction(evaluate(claim.formula)) if claim.formula else None
+            self._evidence[claim.id] = Evidence(
+                claim, formula, self._related(claim), self._truth(claim), self._figures(claim)
+            )
+        return self._evidence[claim.id]
+
+    def _related(self, claim: Claim) -> tuple[Related, ...]:
+        found = []
+        by_id = self.ledgers.by_id
+        if claim.sum:
+            found.append(_sum(self.ledgers.members(claim)))
+        if claim.product:
+            factors = tuple(by_id[name] for name in claim.product)
+            value = prod((factor.stated.value for factor in factors), start=Fraction(1))
+            # A rounded factor is rounded as often as the others say.
+            loose = sum(
+                (slack(f.stated) * value / f.stated.value for f in factors if f.stated.value), Fraction(0)
+            )
+            found.append(Related("product", factors, value, loose))
+        if claim.same:
+            other = by_id[claim.same]
+            found.append(Related("same", (other,), other.stated.value, slack(other.stated)))
+        return tuple(found)
+
+    def _truth(self, claim: Claim) -> Truth | None:
+        graph, chosen = self.networks.of(claim), self.networks.selection(claim)
+        if graph is None or chosen is None:
+            return None
+        return measure(graph, chosen, claim.quantity, claim.stated)
+
+    def _figures(self, claim: Claim) -> tuple[Figure, ...]:
+        if not claim.subject:
+            return ()
+        return tuple(figure for figure in self.ledgers.figures if figure.quantity == claim.quantity)
+
+    @cached_property
+    def repeats(self) -> dict[tuple[str, tuple[str, ...], str], list[Claim]]:
+        """Claims that state the same thing."""
+        found: dict[tuple[str, tuple[str, ...], str], list[Claim]] = {}
+        for claim in self.ledgers.claims:
+            found.setdefault(self.topic(claim), []).append(claim)
+        return found
+
+    def topic(self, claim: Claim) -> tuple[str, tuple[str, ...], str]:
+        """What a claim speaks of: model or subject, the layers' paths, quantity."""
+        chosen = self.networks.selection(claim)
+        paths = (claim.event,) if chosen is None else tuple(node.name for node in chosen.nodes)
+        return claim.model or claim.subject, paths, claim.quantity
+
+
+def _sum(members: tuple[Claim, ...]) -> Related:
+    value = sum((member.stated.value for member in members), Fraction(0))
+    loose = sum((slack(member.stated) for member in members), Fraction(0))
+    return Related("sum", members, value, loose)
+
+
+def with_binary_units(ledgers: Ledgers, networks: Networks) -> tuple[Ledgers, tuple[str, ...]]:
+    """The ledgers with K read as 1024 in columns where that makes more of the printed figures true.
+
+    Papers and tables do not say which they mean; the column as a whole tells.  Returns the tables so read, too.
+    """
+    columns: dict[tuple[str, str], list[Claim]] = {}
+    for claim in ledgers.claims:
+        if claim.stated.unit in ("K", "k") and claim.model and claim.table:
+            columns.setdefault((claim.table, claim.column), []).append(claim)
+    changed: dict[str, Claim] = {}
+    tables = []
+    witnesses = Witnesses(ledgers, networks)
+    for (table, _), claims in columns.items():
+        binary = [replace(claim, stated=claim.stated.rescaled(1024)) for claim in claims]
+        truths = [witnesses.of(claim).truth for claim in claims]
+        right = sum(
+            t is not None and t.agrees(c.stated) is not None for t, c in zip(truths, claims, strict=True)
+        )
+        right_1024 = sum(
+            t is not None and t.agrees(c.stated) is not None for t, c in zip(truths, binary, strict=True)
+        )
+        if right_1024 > right:
+            changed.update((claim.id, claim) for claim in binary)
+            tables.append(table)
+    parts = tuple(replace(p, claims=tuple(changed.get(c.id, c) for c in p.claims)) for p in ledgers.parts)
+    return Ledgers(parts), tuple(tables)

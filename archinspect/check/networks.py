@@ -1,0 +1,82 @@
+"""The networks that claims speak of, loaded once each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import ArchinspectError, Diagnostic
+from ..graph import Graph
+from ..spec import load_graph, shipped
+from .ledger import Claim
+from .select import NoSuchLayerError, Selection, select
+
+
+class Networks:
+    """Graphs by the names that a ledger gives them."""
+
+    def __init__(self, own: Mapping[str, tuple[str, str]]) -> None:
+        self._own = own  # the ledger's own one-line networks
+        self._graphs: dict[str, Graph] = {}
+        self._variants: dict[str, tuple[Graph, ...]] = {}
+        self._selections: dict[tuple[str, tuple[str, ...]], Selection] = {}
+
+    def graph(self, model: str) -> Graph:
+        """The network.  Raises ArchinspectError for an unknown one."""
+        if model not in self._graphs:
+            layers, input = self._own.get(model, (model, ""))
+            self._graphs[model] = load_graph(layers, input=input or None)
+        return self._graphs[model]
+
+    def of(self, claim: Claim) -> Graph | None:
+        """The network that a claim speaks of.  Raises ArchinspectError with the claim's place."""
+        if not claim.model or claim.subject:
+            return None
+        try:
+            return self.graph(claim.model)
+        except ArchinspectError as error:
+            first = error.diagnostics[0]
+            if first.span is not None:
+                raise
+            raise ArchinspectError(
+                Diagnostic(first.code, first.message, claim.span, first.path, first.notes, first.help)
+            ) from None
+
+    def selection(self, claim: Claim) -> Selection | None:
+        """The layers that a claim speaks of.  Raises ArchinspectError when there are none."""
+        graph = self.of(claim)
+        if graph is None:
+            return None
+        key = (claim.model, claim.layers)
+        if key not in self._selections:
+            try:
+                self._selections[key] = select(graph, claim.layers)
+            except NoSuchLayerError as error:
+                raise ArchinspectError(Diagnostic("A208", str(error), claim.span, help=error.help)) from None
+        return self._selections[key]
+
+    def variants(self, model: str) -> tuple[Graph, ...]:
+        """Other shipped networks of the same family, and the network with one of its switches turned."""
+        if model not in self._variants:
+            self._variants[model] = tuple(self._find(model))
+        return self._variants[model]
+
+    def _find(self, model: str) -> list[Graph]:
+        if model in self._own:
+            return []
+        graph = self.graph(model)
+        found: list[Graph] = []
+        for name, value in graph.arguments.items():
+            if isinstance(value, bool):
+                settings = {**graph.arguments, name: not value}
+                turned = load_graph(graph.name, arguments=settings) if graph.name in shipped() else None
+                if turned is not None:
+                    found.append(turned)
+        stem = graph.name.split("_")[0]
+        names = [name for name in shipped() if name != graph.name and name.split("_")[0] == stem]
+        return found + [self.graph(name) for name in names]
+
+
+def title(graph: Graph) -> str:
+    """A network's name with the arguments that differ from its spec's defaults unknown to the reader."""
+    switched = [name for name, value in graph.arguments.items() if value is True]
+    return f"{graph.name} with {', '.join(switched)}" if switched else graph.name

@@ -1,0 +1,205 @@
+"""The graph witness: what the network itself says of a claim's quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+
+from ..graph import Graph, Node
+from .printed import Agreement, Printed, show
+from .roles import SIZES
+from .select import Selection, has_weights
+
+BYTES = 4  # fp32
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A computed figure: one value, or the readings that a printed shape, kernel or sequence may have.
+
+    `readings[0]` is the one to show.  `mixed` tells that the selected layers do not agree with each other.
+    """
+
+    readings: tuple[tuple[int, ...], ...]
+    size: bool
+    mixed: bool = False
+
+    @property
+    def value(self) -> int | None:
+        """The figure when it is a single number."""
+        first = self.readings[0]
+        return first[0] if len(first) == 1 and not self.mixed else None
+
+    def agrees(self, stated: Printed) -> Agreement | None:
+        if self.mixed:
+            return None
+        if stated.form != "number":
+            figures = tuple(int(value) for value in stated.values)
+            return "exact" if figures in self.readings else None
+        true = self.readings[0]
+        if len(true) != 1:
+            # "3" for a 3×3 kernel
+            return "exact" if set(true) == {int(stated.value)} else None
+        agreement = stated.agrees(true[0])
+        if agreement == "rounded" and not self.size and not (stated.about or stated.over):
+            return None
+        return agreement
+
+    @property
+    def text(self) -> str:
+        joined = " or " if self.mixed else "×"
+        return joined.join(show(value) for value in self.readings[0])
+
+
+def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> Truth | None:
+    """The quantity over the selected layers; None when it cannot be computed.
+
+    `stated` only says in which form the number is printed (a sequence `192 → 128`, a kernel with its depth).
+    """
+    if quantity in SIZES:
+        value = _SIZES[quantity](chosen.nodes)
+        return None if value is None else Truth(((value,),), size=True)
+    if quantity == "count":
+        return Truth(((len(chosen.paths),),), size=False)
+    if quantity == "depth":
+        return Truth(((depth(graph, chosen),),), size=False)
+    if quantity in ("input_shape", "output_shape"):
+        shapes = {_shape(graph, chosen, path, quantity) for path in chosen.paths}
+        return (
+            _orders(shapes.pop())
+            if len(shapes) == 1
+            else Truth((tuple(0 for _ in shapes),), False, mixed=True)
+        )
+    return _attribute(graph, chosen, quantity, stated)
+
+
+def params(nodes: Iterable[Node]) -> int:
+    return sum(prod(shape) for node in nodes for shape in node.weights.values())
+
+
+def weights(nodes: Iterable[Node]) -> int:
+    return sum(prod(shape) for node in nodes for shape in node.weights.values() if len(shape) >= 2)
+
+
+def _macs(nodes: Iterable[Node]) -> int | None:
+    costs = [node.cost for node in nodes]
+    return None if None in costs else sum(cost.macs for cost in costs if cost)
+
+
+def _flops(nodes: Iterable[Node]) -> int | None:
+    costs = [node.cost for node in nodes]
+    return None if None in costs else sum(cost.flops for cost in costs if cost)
+
+
+_SIZES: dict[str, Callable[[tuple[Node, ...]], int | None]] = {
+    "params": params,
+    "weights": weights,
+    "trainable": params,
+    "non_trainable": lambda nodes: 0,  # a spec freezes nothing
+    "non_trainable_bytes": lambda nodes: 0,
+    "weight_bytes": lambda nodes: params(nodes) * BYTES,
+    "macs": _macs,
+    "flops": _flops,
+}
+
+
+def depth(graph: Graph, chosen: Selection) -> int:
+    """Layers with weights on the longest path through the selected layers."""
+    inside = {node.name for node in chosen.nodes}
+    longest: list[int] = []
+    for node in graph.nodes:
+        before = max((longest[source] for source in node.inputs), default=0)
+        longest.append(before + (node.name in inside and has_weights(node)))
+    return max(longest)
+
+
+def _shape(graph: Graph, chosen: Selection, path: str, quantity: str) -> tuple[int, ...]:
+    nodes = [
+        node for node in chosen.nodes if not path or node.name == path or node.name.startswith(path + ".")
+    ]
+    if quantity == "output_shape":
+        return nodes[-1].output_shape[1:]
+    return nodes[0].input_shapes[0][1:] if path else graph.input_shape[1:]
+
+
+def _orders(shape: tuple[int, ...]) -> Truth:
+    """Channels last, as Keras and the lecture print shapes, or channels first."""
+    return Truth(((*shape[1:], shape[0]), shape), size=False)
+
+
+def kernel(node: Node) -> tuple[int, ...]:
+    """Kernel height and width; empty for a layer without one."""
+    size = getattr(node.op, "kernel_size", None)
+    return tuple(size) if isinstance(size, tuple) else () if size is None else (size, size)
+
+
+def _pair(node: Node, name: str) -> tuple[int, ...]:
+    value = getattr(node.op, name, None)
+    if value is None and name == "stride":  # pooling: the kernel size
+        value = getattr(node.op, "kernel_size", None)
+    if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
+        return value
+    return (value, value) if isinstance(value, int) else ()
+
+
+def _channels(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[1],) if len(shape) == 4 else (shape[-1],)
+
+
+_ATTRIBUTES: dict[str, Callable[[Node], tuple[int, ...]]] = {
+    "in_channels": lambda node: _channels(node.input_shapes[0]),
+    "out_channels": lambda node: _channels(node.output_shape),
+    "kernel_size": kernel,
+    "filter": lambda node: (*kernel(node), *_channels(node.output_shape)),
+    "stride": lambda node: _pair(node, "stride"),
+    "padding": lambda node: _pair(node, "padding"),
+    "groups": lambda node: (int(getattr(node.op, "groups", 1)),),
+}
+
+
+def _attribute(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> Truth | None:
+    """An attribute that all the selected layers share; of a scope, that of its layers with weights."""
+    read = _ATTRIBUTES[quantity]
+    nodes = chosen.weighted or chosen.nodes
+    nodes = tuple(node for node in nodes if read(node))
+    if not nodes:
+        return None
+    if stated.form == "sequence":
+        values = tuple(read(node)[0] for node in nodes)
+        return Truth((values,), size=False)
+    if quantity == "in_channels":
+        nodes = tuple(first(chosen, nodes))
+    if quantity == "out_channels":
+        return _shared([_channels(_shape_of(chosen, path)) for path in chosen.paths])
+    found = [read(node) for node in nodes]
+    if quantity == "kernel_size" and len(stated.values) == 3:
+        found = [(*read(node), *_channels(node.input_shapes[0])) for node in nodes]
+    return _shared(found)
+
+
+def first(chosen: Selection, nodes: tuple[Node, ...]) -> Iterable[Node]:
+    """Of each selected path the first of the nodes."""
+    for path in chosen.paths:
+        yield next(n for n in nodes if not path or n.name == path or n.name.startswith(path + "."))
+
+
+def _shape_of(chosen: Selection, path: str) -> tuple[int, ...]:
+    nodes = [
+        node for node in chosen.nodes if not path or node.name == path or node.name.startswith(path + ".")
+    ]
+    return nodes[-1].output_shape
+
+
+def _shared(found: list[tuple[int, ...]]) -> Truth:
+    """One value where all agree, else every value that occurs."""
+    distinct = list(dict.fromkeys(found))
+    if len(distinct) == 1:
+        return Truth((distinct[0],), size=False)
+    return Truth((tuple(value for item in distinct for value in item[:1]),), size=False, mixed=True)
+
+
+def true_value(truth: Truth | None) -> Fraction | None:
+    """The single exact value of a truth."""
+    return None if truth is None or truth.value is None else Fraction(truth.value)

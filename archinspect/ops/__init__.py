@@ -2,13 +2,16 @@
 
 from . import (
     activation,
+    attention,
     convolution,
     linear,
     merge,
     normalisation,
     pooling,
     regularisation,
+    scaling,
     shaping,
+    tokens,
     upsampling,
 )
 from .base import REGISTRY, Attribute, Cost, Op, Shape, Shapes, TorchCall, numel, show_shape
@@ -24,6 +27,7 @@ __all__ = [
     "Shapes",
     "TorchCall",
     "activation",
+    "attention",
     "convolution",
     "linear",
     "merge",
@@ -31,7 +35,9 @@ __all__ = [
     "numel",
     "pooling",
     "regularisation",
+    "scaling",
     "shaping",
     "show_shape",
+    "tokens",
     "upsampling",
 ]

@@ -239,6 +239,7 @@ CATEGORIES = (
     "pooling",
     "normalisation",
     "activation",
+    "attention",
     "merge",
     "shape",
     "regularisation",
@@ -254,7 +255,9 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
             raise ValueError(f"op '{type}' is registered twice: {REGISTRY[type].__name__} and {cls.__name__}")
         if category not in CATEGORIES:
             raise ValueError(f"op '{type}' has an unknown category '{category}'")
-        dataclass(init=False, repr=False, eq=False, match_args=False)(cls)  # without slots it is the same class
+        dataclass(init=False, repr=False, eq=False, match_args=False)(
+            cls
+        )  # without slots it is the same class
         cls.type = type
         cls.category = category
         cls.samples = tuple(samples)
@@ -289,9 +292,9 @@ def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:
         )
 
 
-def module_call(op: Op, target: str, *inferred: int) -> TorchCall:
+def module_call(op: Op, target: str, *inferred: int | Shape) -> TorchCall:
     """PyTorch's constructor call: inferred arguments, then the op's attributes, defaults left out."""
-    args = list(inferred)
+    args: list[Any] = list(inferred)
     kwargs = {}
     for a in op.attributes:
         value = getattr(op, a.name)

@@ -193,7 +193,7 @@ class LayerNorm(Op):
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         sizes = self._sizes(inputs)
-        call = module_call(self, "nn.LayerNorm", sizes[0] if len(sizes) == 1 else sizes)  # type: ignore[arg-type]
+        call = module_call(self, "nn.LayerNorm", sizes[0] if len(sizes) == 1 else sizes)
         return TorchCall(
             call.target, call.args, {k: v for k, v in call.kwargs.items() if k != "normalized_shape"}
         )

@@ -1,0 +1,114 @@
+"""From maps to tokens (N, L, width) and back to one vector, as vision transformers do it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..errors import OpError
+from .attributes import integer
+from .base import NO_COST, Cost, Op, Shape, Shapes, TorchCall, attr, module_call, need_rank, numel, register
+from .derivation import product, shape_of
+from .shaping import Moving
+
+_LAYOUT = "(N, L, width)"
+
+
+@register("tokens", category="attention", samples=[({}, ((1, 768, 14, 14),)), ({}, ((2, 3, 5, 4),))])
+class Tokens(Moving):
+    """Every position of (N, C, H, W) as a token: (N, H·W, C).  Cost: none.
+
+    Source: Dosovitskiy et al. 2020, arXiv:2010.11929, section 3.1.
+    """
+
+    aliases: ClassVar[bool] = True
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_rank(self, x, 4, "(N, C, H, W)")
+        return x[0], x[2] * x[3], x[1]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "archinspect.Tokens")
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        return shape_of(output, d1=f"{inputs[0][2]}×{inputs[0][3]}")
+
+
+@register("class_token", category="attention", samples=[({}, ((1, 196, 768),)), ({}, ((2, 5, 8),))])
+class ClassToken(Op):
+    """A learnt token before the others: (N, L, width) becomes (N, L + 1, width).  Cost: none, data only moves.
+
+    Source: Dosovitskiy et al. 2020, arXiv:2010.11929, equation 1.
+    """
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_rank(self, x, 3, _LAYOUT)
+        return x[0], x[1] + 1, x[2]
+
+    def weights(self, inputs: Shapes) -> dict[str, Shape]:
+        return {"token": (1, 1, inputs[0][2])}
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost:
+        return NO_COST
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "archinspect.ClassToken", inputs[0][2])
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        return shape_of(output, d1=f"{inputs[0][1]} + 1")
+
+    def derive_params(self, inputs: Shapes) -> str:
+        return str(inputs[0][2])
+
+
+@register("position_embedding", category="attention", samples=[({}, ((1, 197, 768),)), ({}, ((2, 5, 8),))])
+class PositionEmbedding(Op):
+    """A learnt vector added to each token, one for each place.  Cost: one addition per element.
+
+    Source: Dosovitskiy et al. 2020, arXiv:2010.11929, equation 1.
+    """
+
+    def shape(self, inputs: Shapes) -> Shape:
+        need_rank(self, inputs[0], 3, _LAYOUT)
+        return inputs[0]
+
+    def weights(self, inputs: Shapes) -> dict[str, Shape]:
+        return {"embedding": (1, *inputs[0][1:])}
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost:
+        return Cost(elementwise=numel(output))
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "archinspect.PositionEmbedding", *inputs[0][1:])
+
+    def derive_params(self, inputs: Shapes) -> str:
+        return product((1, *inputs[0][1:]))
+
+    def derive_flops(self, inputs: Shapes, output: Shape) -> str:
+        return product(output)
+
+
+@register(
+    "select_token", category="attention", samples=[({}, ((1, 197, 768),)), ({"index": -1}, ((2, 5, 8),))]
+)
+class SelectToken(Moving):
+    """One token of (N, L, width) as (N, width), by default the first.  In PyTorch: `torch.select`."""
+
+    aliases: ClassVar[bool] = True
+    index: int = attr(integer(-(2**31)), "which token; −1 is the last", 0)
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_rank(self, x, 3, _LAYOUT)
+        if not -x[1] <= self.index < x[1]:
+            raise OpError(
+                "A305",
+                f"token {self.index} does not exist among {x[1]}",
+                notes=[f"−{x[1]} ≤ {self.index} < {x[1]} does not hold"],
+                attribute="index",
+            )
+        return x[0], x[2]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("torch.select", (1, self.index))

@@ -41,6 +41,12 @@ class Evidence:
     truth: Truth | None
     figures: tuple[Figure, ...]
 
+    @property
+    def truth_value(self) -> Fraction | None:
+        """The network's figure when it is a single number."""
+        value = None if self.truth is None else self.truth.value
+        return None if value is None else Fraction(value)
+
 
 def slack(stated: Printed) -> Fraction:
     """How far the number may be from what it stands for."""

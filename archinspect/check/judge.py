@@ -102,8 +102,12 @@ class Judge:
 
     def tainted(self, related: Related) -> bool:
         """Whether a member of the relation is a slip, or carries one."""
-        taints: set[Verdict] = {"slip", "carried", "contradiction"}
-        return any(taints.intersection(member.verdicts) for member in self.members(related))
+        return any(map(self.taints, self.members(related)))
+
+    @staticmethod
+    def taints(judgement: Judgement) -> bool:
+        """Whether what is built on this number is built on a slip."""
+        return any(verdict in ("slip", "carried", "contradiction") for verdict in judgement.verdicts)
 
     def _mended(self, evidence: Evidence) -> Fraction | None:
         """The number with the slips behind it mended, and nothing else changed."""

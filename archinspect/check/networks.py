@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
 
 from ..errors import ArchinspectError, Diagnostic
 from ..graph import Graph
 from ..spec import load_graph, shipped
 from .ledger import Claim
+from .quantities import params
 from .select import NoSuchLayerError, Selection, select
 
 
@@ -59,6 +62,16 @@ class Networks:
         if model not in self._variants:
             self._variants[model] = tuple(self._find(model))
         return self._variants[model]
+
+    def lookalikes(self, claim: Claim, graph: Graph) -> list[Graph]:
+        """Variants whose parameters are the printed figure too, where its digits are cut off: 60 M for 60,965,224."""
+        stated = claim.stated
+        if stated.claims_all_digits or claim.layers or claim.quantity != "params":
+            return []
+        finer = replace(stated, step=Fraction(max(stated.scales[0], 1)), about=True)
+        if stated.step <= finer.step or finer.agrees(params(graph.layers)):
+            return []
+        return [other for other in self.variants(claim.model) if finer.agrees(params(other.layers))]
 
     def _find(self, model: str) -> list[Graph]:
         if model in self._own:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from math import prod
 
 from ..graph import Graph, Node
@@ -198,8 +197,3 @@ def _shared(found: list[tuple[int, ...]]) -> Truth:
     if len(distinct) == 1:
         return Truth((distinct[0],), size=False)
     return Truth((tuple(value for item in distinct for value in item[:1]),), size=False, mixed=True)
-
-
-def true_value(truth: Truth | None) -> Fraction | None:
-    """The single exact value of a truth."""
-    return None if truth is None or truth.value is None else Fraction(truth.value)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-from ..graph import Graph, Node
-from .equations import Weights
-from .quantities import kernel
-from .select import has_weights
+from ...graph import Graph, Node
+from ..equations import Weights
+from ..quantities import kernel
+from ..select import has_weights
 
 _KERNELS = (1, 2, 3, 5, 7, 11)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .printed import Printed, show
+from ..printed import Printed, show
 
 _FACTORS = (
     (Fraction(2), "twice {}"),

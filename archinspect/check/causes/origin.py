@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from ..graph import Graph, Node
-from .equations import Weights
-from .ledger import Claim
-from .quantities import measure
-from .select import NoSuchLayerError, Selection, all_paths, select
+from ...graph import Graph, Node
+from ..equations import Weights
+from ..ledger import Claim
+from ..quantities import measure
+from ..select import NoSuchLayerError, Selection, all_paths, select
 from .structure import described
 
 

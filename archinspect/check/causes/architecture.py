@@ -1,0 +1,91 @@
+"""In what a correctly counted layer is not the network's: which layer, which attribute, whose value it is instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...graph import Graph, Node
+from ..equations import Weights, terms
+from ..printed import show
+from ..quantities import params
+from ..reconcile import waterfall
+from ..reconcile.steps import RELATIONS, REPEATS, ROWS, SLIPS
+from ..roles import SIZES
+from ..verdicts import Judgement
+from . import edits
+from .origin import sibling_values
+from .slips import SlipCauses, gives, is_fine
+from .structure import described, differences
+
+if TYPE_CHECKING:
+    from ..judge import Judge
+
+_ARITHMETIC = (ROWS, RELATIONS, REPEATS, SLIPS)  # steps that mend print, not architecture
+
+
+class ArchitectureCauses:
+    """Searches differences of architecture."""
+
+    def __init__(self, judge: Judge, slips: SlipCauses) -> None:
+        self.judge = judge
+        self.slips = slips
+
+    def find(self, judgement: Judgement, graph: Graph | None) -> str:
+        claim, stated = judgement.claim, judgement.claim.stated
+        chosen = self.judge.networks.selection(claim)
+        if graph is None or chosen is None:
+            return ""
+        if claim.quantity not in SIZES:
+            words = sibling_values(graph, chosen, claim)
+            true = judgement.evidence.truth.value if judgement.evidence.truth is not None else None
+            if words or true is None or stated.form != "number":
+                return words
+            return edits.digits(stated, judgement.evidence.truth_value or stated.value)
+        said, real = terms(claim.formula), chosen.weighted
+        if said and len(said) == len(real):
+            return _attributes(graph, said, real)
+        if judgement.evidence.related:
+            return self._steps(judgement)
+        cut = edits.cut_off(stated, judgement.evidence.truth_value or stated.value)
+        return cut or _left_out(chosen.nodes, judgement) or self.slips.from_graph(judgement, graph)
+
+    def _steps(self, judgement: Judgement) -> str:
+        """For a sum: the contributions that lead from its mended rows to the network's figure."""
+        made = waterfall(self.judge, judgement.claim)
+        if made is None or made.residue:
+            return ""
+        steps = [step for step in made.steps if step.name not in _ARITHMETIC]
+        if not steps:
+            return ""
+        words = ", ".join(
+            f"{step.name} {'+' if step.amount > 0 else '−'}{show(abs(step.amount))}" for step in steps
+        )
+        return f"{words} give {show(made.end)}"
+
+
+def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...]) -> str:
+    """Layer by layer, the attributes in which the derivation is not the network's."""
+    parts = []
+    for layer, node in zip(said, real, strict=True):
+        words = differences(layer, described(node))
+        if words:
+            whose = sibling_values(graph, node, layer)
+            parts.append(f"{node.name}: {', '.join(words)}" + (f" ({whose})" if whose else ""))
+    return "; ".join(parts)
+
+
+def _left_out(nodes: tuple[Node, ...], judgement: Judgement) -> str:
+    """What of the selected layers the printed number leaves out, by type."""
+    total, stated = params(nodes), judgement.claim.stated
+    if judgement.claim.quantity != "params" or not is_fine(stated):
+        return ""
+    kinds: dict[str, int] = {}
+    for node in nodes:
+        kinds[node.op.type] = kinds.get(node.op.type, 0) + params([node])
+    for kind, count in kinds.items():
+        if count and count != total and gives(stated, total - count):
+            return f"{kind} is left out ({show(count)})"
+    biases = sum(shape[0] for n in nodes for name, shape in n.weights.items() if name == "bias")
+    if biases and gives(stated, total - biases):
+        return f"biases are left out ({show(biases)})"
+    return ""

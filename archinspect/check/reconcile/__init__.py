@@ -1,0 +1,12 @@
+"""Why two counts of a network differ, as a waterfall of named, exact contributions.
+
+`account` takes a printed total apart into the layers it describes; `attributes` turns described layers into the
+network's, one attribute at a time; `waterfall` puts the steps together and names what is left.
+"""
+
+from __future__ import annotations
+
+from .attributes import between
+from .waterfall import Step, Waterfall, reconcile, waterfall
+
+__all__ = ["Step", "Waterfall", "between", "reconcile", "waterfall"]

@@ -59,10 +59,10 @@ class Window:
         """Number of positions of the window on `size` elements.
 
         With `ceil_mode` the last window may start inside the input or the padding before it, and never in the
-        padding after it (PyTorch's and Caffe's rule).
+        padding after it (PyTorch's and Caffe's rule); a single window may then hang over by less than a stride.
         """
         room = size + self.before + self.after - self.extent
-        if room < 0:
+        if room < 0 and not (ceil_mode and -room < self.stride):
             raise OpError(
                 "A302",
                 f"window of {self.extent} does not fit into the padded input of {size + self.before + self.after}",

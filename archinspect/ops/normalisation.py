@@ -54,6 +54,12 @@ def _derive_statistics(shape: Shape, groups: int, affine_terms: int) -> str:
     return f"{5 + affine_terms}×{product(shape)} + {times(2, str(groups))}"
 
 
+def _need_several(op: Op, count: int, what: str) -> None:
+    """Refuse to compute a variance of a single value, as PyTorch does."""
+    if count == 1:
+        raise OpError("A305", f"{op.type} has a single value per {what}, and no variance to normalise by")
+
+
 @register(
     "batch_norm2d",
     category="normalisation",
@@ -90,8 +96,11 @@ class BatchNorm2d(Op):
             )
 
     def shape(self, inputs: Shapes) -> Shape:
-        need_rank(self, inputs[0], 4, "(N, C, H, W)")
-        return inputs[0]
+        (x,) = inputs
+        need_rank(self, x, 4, "(N, C, H, W)")
+        if not self.track_running_stats:
+            _need_several(self, numel(x) // x[1], "channel")
+        return x
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
         channels = (inputs[0][1],)
@@ -258,6 +267,7 @@ class GroupNorm(Op):
         except OpError as error:
             error.attribute = "num_groups"
             raise
+        _need_several(self, numel(inputs[0]) // self.num_groups, "group")
         return inputs[0]
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
@@ -294,6 +304,7 @@ class InstanceNorm2d(Op):
 
     def shape(self, inputs: Shapes) -> Shape:
         need_rank(self, inputs[0], 4, "(N, C, H, W)")
+        _need_several(self, numel(inputs[0][2:]), "channel and image")
         return inputs[0]
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:

@@ -134,4 +134,5 @@ class SelfAttention(nn.Module):
         scores = torch.matmul(query / math.sqrt(heads[3]), key.transpose(2, 3))
         attention = F.dropout(scores.softmax(3), self.dropout, self.training)
         mixed = torch.matmul(attention, value).transpose(1, 2).reshape(batch, length, width)
-        return F.linear(mixed, self.out_proj.weight, self.out_proj.bias)
+        output: Tensor = self.out_proj(mixed)
+        return output

@@ -1,0 +1,60 @@
+"""The real torch side of an op: its module or function, run on the meta device or with values."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archinspect.ops import Op, Shape, Shapes, TorchCall
+from archinspect.pytorch import modules
+
+_HOMES: dict[str, Any] = {"nn": nn, "torch": torch, "archinspect": modules}
+
+
+class Real(nn.Module):
+    """What a `TorchCall` names, as a module of any number of inputs."""
+
+    def __init__(self, call: TorchCall) -> None:
+        super().__init__()
+        self.call = call
+        home, _, name = call.target.partition(".")
+        self.target = getattr(_HOMES[home], name)
+        self.layer = self.target(*call.args, **call.kwargs) if call.is_module else None
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        call = self.call
+        if self.layer is not None:
+            return self.layer(*inputs)
+        if call.as_list:
+            return self.target(list(inputs), *call.args, **call.kwargs)
+        if call.fold:
+            return reduce(self.target, inputs)
+        return self.target(*inputs, *call.args, **call.kwargs)
+
+
+def real(op: Op, inputs: Shapes, device: str = "meta") -> Real:
+    """The op's module in evaluation mode; its random weights are the same in every run."""
+    torch.manual_seed(0)
+    with torch.device(device):
+        return Real(op.torch_call(inputs)).eval()
+
+
+def state(module: Real) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """Parameters and buffers by name, as shapes."""
+    layer = module.layer or module
+    return (
+        {name: tuple(p.shape) for name, p in layer.named_parameters()},
+        {name: tuple(b.shape) for name, b in layer.named_buffers()},
+    )
+
+
+def run_on_meta(module: Real, inputs: Shapes) -> tuple[Shape, int]:
+    """Output shape, and what FlopCounterMode counts (twice the MACs)."""
+    tensors = [torch.empty(shape, device="meta") for shape in inputs]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        output = module(*tensors)
+    return tuple(output.shape), counter.get_total_flops()

@@ -28,9 +28,13 @@ _FIGURE_KEYS = ("subject", "event", "quantity", "value", "entry", "source")
 
 def lecture() -> Ledgers:
     """The lecture's ledger that ships, with the published figures it is held against."""
-    folder = Path(specs_folder())
-    files = sorted((folder / "lecture").glob("*.yaml")) + sorted((folder / "published").glob("*.yaml"))
-    return read_ledgers(files)
+    parts = read_ledgers(sorted((Path(specs_folder()) / "lecture").glob("*.yaml"))).parts
+    ordered = sorted(parts, key=lambda part: _number(part.sections[0].number) if part.sections else [])
+    return Ledgers((*ordered, *published()))
+
+
+def _number(section: str) -> list[int]:
+    return [int(part) for part in section.split(".") if part.isdigit()]
 
 
 def published() -> tuple[Ledger, ...]:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, Entry] = {
     "shapes": Entry("tables:shapes", "Show the output shape and receptive field of each layer.", NUMBERS),
     "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
+    "check": Entry("check:check", "Judge the numbers that the lecture, or a table of yours, prints.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),
     "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),

@@ -15,6 +15,8 @@ from .. import units
 #: name: a dotted path.  bytes: a count of bytes.  formula, detail: text that may stand on a line of its own.
 Kind = Literal["name", "text", "int", "bytes", "shape", "ratio", "percent", "seconds", "formula", "detail"]
 
+Tone = Literal["good", "fair", "bad"]
+
 UNKNOWN = "unknown"
 _LEFT = {"name", "text", "shape", "formula", "detail"}
 _OWN_LINE = {"formula", "detail"}
@@ -25,6 +27,18 @@ class AtLeast:
     """A total over rows some of which could not be counted."""
 
     value: int
+
+
+class Toned(str):
+    """A text that formats may colour; its words say all that the colour says."""
+
+    __slots__ = ("tone",)
+    tone: Tone
+
+    def __new__(cls, text: str, tone: Tone) -> Toned:
+        made = super().__new__(cls, text)
+        made.tone = tone
+        return made
 
 
 Cell = int | float | str | tuple[int, ...] | AtLeast | None

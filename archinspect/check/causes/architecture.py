@@ -68,6 +68,8 @@ def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...])
     parts = []
     for layer, node in zip(said, real, strict=True):
         words = differences(layer, described(node))
+        if layer.bias and "bias" not in node.weights and _normalised(graph, node):
+            words = [word.replace("it has none", "it has none: normalisation follows") for word in words]
         if words:
             whose = sibling_values(graph, node, layer)
             parts.append(f"{node.name}: {', '.join(words)}" + (f" ({whose})" if whose else ""))
@@ -89,3 +91,9 @@ def _left_out(nodes: tuple[Node, ...], judgement: Judgement) -> str:
     if biases and gives(stated, total - biases):
         return f"biases are left out ({show(biases)})"
     return ""
+
+
+def _normalised(graph: Graph, node: Node) -> bool:
+    """Whether a normalisation, whose shift does a bias's work, is the layer's only reader."""
+    readers = graph.consumers[graph.nodes.index(node)]
+    return len(readers) == 1 and "norm" in graph.nodes[readers[0]].op.type

@@ -75,10 +75,10 @@ def _made(
     return Waterfall(name, start_label, start, steps, end_label, end, residue)
 
 
-def reconcile(judge: Judge, models: tuple[str, ...] = ()) -> tuple[Waterfall, ...]:
+def reconcile(judge: Judge, wanted: set[str] | None = None) -> tuple[Waterfall, ...]:
     """A waterfall for every printed total that no other total contains, and for the variants it could mean.
 
-    `models` keeps the claims about these networks; all of them for none.
+    `wanted` are the ids of the claims to explain; all of them for None.
     """
     claims = [
         c for c in judge.ledgers.claims if c.derived and c.quantity == "params" and c.stated.form == "number"
@@ -87,13 +87,8 @@ def reconcile(judge: Judge, models: tuple[str, ...] = ()) -> tuple[Waterfall, ..
     found: list[Waterfall] = []
     seen: set[tuple[str, str]] = set()
     for claim in claims:
-        if (
-            claim.id in parts
-            or "#" in claim.id
-            or (models and judge.networks.graph(claim.model).name not in models)
-        ):
-            if not (models and claim.model in models and claim.id not in parts and "#" not in claim.id):
-                continue
+        if claim.id in parts or "#" in claim.id or (wanted is not None and claim.id not in wanted):
+            continue
         made = waterfall(judge, claim)
         if made is None or not (made.steps or made.residue):
             continue

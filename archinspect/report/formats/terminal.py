@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..style import Style
-from ..table import Column, Report, Table
+from ..table import Column, Report, Table, Toned
 
 _GAP = 2
 _INDENT = 2
 _SHORTEST_NAME = 24
 _SHORTEST_TEXT = 8
 _NARROWEST_WRAP = 32
+_TONES = {"good": "\x1b[32m", "fair": "\x1b[33m", "bad": "\x1b[31m"}
 _ASCII = str.maketrans(
     {
         "×": "x",
@@ -179,10 +180,12 @@ def _row(columns: Sequence[Column], texts: list[str], layout: _Layout, style: St
     cells = []
     for i, width in layout.widths.items():
         text = texts[i]
+        tone = text.tone if isinstance(text, Toned) else None
         if i == layout.wrapped and len(text) > width:
             text, *more = _wrap(text, width)
         text = _middle(text, width, "…" if style.unicode else "~")
-        cells.append(f"{text:>{width}}" if columns[i].right else f"{text:<{width}}")
+        padded = f"{text:>{width}}" if columns[i].right else f"{text:<{width}}"
+        cells.append(f"{_TONES[tone]}{padded}\x1b[0m" if tone and style.color else padded)
     indent = " " * (layout.total - layout.widths[layout.wrapped]) if layout.wrapped is not None else ""
     return [(" " * _GAP).join(cells).rstrip(), *(indent + line for line in more)]
 

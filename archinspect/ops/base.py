@@ -181,8 +181,8 @@ class Op:
         """Vertical and horizontal axis for the receptive field; None for an op that keeps positions apart.
 
         An axis is one of `geometry`: `Window` (convolution, pooling), `TransposedWindow`, `AdaptiveWindow` or
-        `Resampling`.  Each has a `reach`: `reach.inputs(n)` inputs feed n neighbouring outputs, exactly; for a whole
-        network go from the layer back to the input.  A join reads the union of what its branches read.
+        `Resampling`.  Each has a `reach`: n neighbouring outputs read at most `reach.inputs(n)` neighbouring inputs.
+        For a whole network go from the layer back to the input; a join reads the union of what its branches read.
         """
         return None
 

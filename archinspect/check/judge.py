@@ -24,10 +24,10 @@ def judge(ledgers: Ledgers) -> tuple[Judgement, ...]:
 
 
 class Judge:
-    """Judges claims, members of a sum before the sum."""
+    """Judges claims, members of a sum before the sum.  `networks` may be shared by several judges."""
 
-    def __init__(self, ledgers: Ledgers) -> None:
-        self.networks = Networks(ledgers.models)
+    def __init__(self, ledgers: Ledgers, networks: Networks | None = None) -> None:
+        self.networks = networks or Networks(ledgers.models)
         self.ledgers, self.binary = with_binary_units(ledgers, self.networks)
         self.witnesses = Witnesses(self.ledgers, self.networks)
         self.causes = Causes(self)
@@ -35,8 +35,11 @@ class Judge:
         self._open: set[str] = set()
 
     def all(self) -> tuple[Judgement, ...]:
-        plain = [self.of(claim) for claim in self.ledgers.claims]
-        return tuple(self.causes.explained(judgement) for judgement in plain)
+        return tuple(map(self.explained, self.ledgers.claims))
+
+    def explained(self, claim: Claim) -> Judgement:
+        """The claim's verdicts with their causes."""
+        return self.causes.explained(self.of(claim))
 
     def of(self, claim: Claim) -> Judgement:
         """The claim's verdicts, without their causes."""

@@ -27,7 +27,8 @@ class Networks:
         """The network.  Raises ArchinspectError for an unknown one."""
         if model not in self._graphs:
             layers, input = self._own.get(model, (model, ""))
-            self._graphs[model] = load_graph(layers, input=input or None)
+            graph = load_graph(layers, input=input or None)
+            self._graphs[model] = replace(graph, name=model) if model in self._own else graph
         return self._graphs[model]
 
     def of(self, claim: Claim) -> Graph | None:

@@ -114,8 +114,9 @@ class TableReader:
             self.fields.claim(item, quote=quote, table="", row=row, label=label)
             for item in self.fields.items(found.get("claims"))
         ]
-        first = made[0]
-        made[0] = Cell(first.text, (*first.claims, *(c.id for c in extra if c is not None)))
+        for claim in filter(None, extra):
+            index = next((i for i, cell in enumerate(made) if _prints(cell, claim)), 0)
+            made[index] = Cell(made[index].text, (*made[index].claims, claim.id))
         return tuple(made)
 
     def _cell(self, role: str, cell: str, row: str, place: Scalar, fields: dict[str, Any]) -> Iterator[Claim]:
@@ -160,3 +161,8 @@ class TableReader:
 def _slug(text: str) -> str:
     plain = re.sub(r"\(.*?\)", "", text.lower()).replace("×", "x")
     return re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")
+
+
+def _prints(cell: Cell, claim: Claim) -> bool:
+    """Whether the claim's number stands in the cell."""
+    return re.search(rf"(?<![\w,.]){re.escape(claim.stated.text.strip())}(?!\w)", cell.text) is not None

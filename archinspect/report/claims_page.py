@@ -116,7 +116,7 @@ class _Writer:
         places: list[tuple[int, int, Judgement]] = []
         for judgement in judged:
             stated = re.escape(judgement.claim.stated.text.strip())
-            for match in re.finditer(rf"(?<![\d,.]){stated}(?!\d)", text, re.IGNORECASE):
+            for match in re.finditer(rf"(?<![\w,.]){stated}(?![\w])", text, re.IGNORECASE):
                 if all(match.end() <= start or match.start() >= end for start, end, _ in places):
                     places.append((match.start(), match.end(), judgement))
                     break
@@ -144,8 +144,8 @@ class _Writer:
         mark = ""
         if judgement.wrong:
             self.number += 1
-            what = judgement.claim.label or judgement.claim.stated.text.strip()
-            self.remarks.append(f"<b>{escape(what)}, {escape(text)}</b>: {escape(_remark(judgement))}")
+            what = ", ".join(filter(None, [judgement.claim.label, text]))
+            self.remarks.append(f"<b>{escape(what)}</b>: {escape(_remark(judgement))}")
             mark = f'<sup>{self.number}</sup><span class="word">{escape(judgement.word)}</span>'
         tip = "".join(f"<span>{escape(line)}</span>" for line in _tip(judgement))
         return (
@@ -164,9 +164,10 @@ def _class(judgement: Judgement) -> str:
 
 
 def _remark(judgement: Judgement) -> str:
-    parts = [judgement.word, f"should be {computed(judgement)}" if judgement.computed is not None else ""]
-    parts += [explanation(judgement), judgement.source]
-    return ". ".join(part for part in parts if part)
+    right = f"{computed(judgement)} is right" if judgement.computed is not None else ""
+    told = ", ".join(filter(None, [judgement.word, right]))
+    source = f" [{judgement.source}]" if judgement.source else ""
+    return f"{told}. {explanation(judgement)}{source}"
 
 
 def _tip(judgement: Judgement) -> Iterator[str]:

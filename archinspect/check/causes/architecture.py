@@ -36,11 +36,7 @@ class ArchitectureCauses:
         if graph is None or chosen is None:
             return ""
         if claim.quantity not in SIZES:
-            words = sibling_values(graph, chosen, claim)
-            true = judgement.evidence.truth.value if judgement.evidence.truth is not None else None
-            if words or true is None or stated.form != "number":
-                return words
-            return edits.digits(stated, judgement.evidence.truth_value or stated.value)
+            return self.slips.attribute(judgement, graph)
         said, real = terms(claim.formula), chosen.weighted
         if said and len(said) == len(real):
             return _attributes(graph, said, real)

@@ -5,6 +5,7 @@ Pure text and arithmetic; each function says how the printed number comes out of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from ..printed import Printed, show
@@ -65,4 +66,14 @@ def cut_off(stated: Printed, right: Fraction) -> str:
         unit = f" {stated.unit}" if stated.unit else ""
         shown = show(nearest / stated.scales[0])
         return f"cut off instead of rounded: {show(right)} is {shown}{unit} to the nearest"
+    return ""
+
+
+def figures(stated: Printed, readings: Sequence[Sequence[int]]) -> str:
+    """Of a printed shape, kernel or sequence, the one figure that is another in a true reading."""
+    printed = [int(value) for value in stated.values]
+    for reading in readings:
+        wrong = [(p, r) for p, r in zip(printed, reading, strict=False) if p != r]
+        if len(printed) == len(reading) and len(wrong) == 1:
+            return f"{wrong[0][0]:,} for {wrong[0][1]:,} in {stated.text.strip()}"
     return ""

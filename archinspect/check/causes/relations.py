@@ -11,7 +11,6 @@ from ..ledger import Claim
 from ..printed import show
 from ..verdicts import Judgement
 from . import edits
-from .origin import sibling_values
 from .slips import SlipCauses, gives
 
 if TYPE_CHECKING:
@@ -56,11 +55,10 @@ class RelationCauses:
                 return f"{where(other)} prints {other.stated.text.strip()}" + (f"; {words}" if words else "")
         if stated.misprint:
             return stated.misprint
+        truth = judgement.evidence.truth
         words = self.slips.from_graph(judgement, graph)
-        chosen = self.judge.networks.selection(claim)
-        if not words and graph is not None and chosen is not None:
-            words = sibling_values(graph, chosen, claim)
-        return f"the row's own derivation says otherwise; {words}" if words else ""
+        own = f"the row's own derivation has {truth.text}" if truth is not None else ""
+        return "; ".join(filter(None, [own, words]))
 
     def _how(self, judgement: Judgement, other: Claim, graph: Graph | None) -> str:
         stated, right = judgement.claim.stated, other.stated

@@ -72,11 +72,15 @@ class SlipCauses:
         """The cause of a number without a derivation of its own: the network's layers are what it is held against."""
         claim, stated = judgement.claim, judgement.claim.stated
         truth, chosen = judgement.evidence.truth, self.judge.networks.selection(claim)
-        if graph is None or chosen is None or truth is None or truth.value is None:
+        if graph is None or chosen is None or truth is None:
+            return ""
+        if claim.quantity not in SIZES:
+            return self.attribute(judgement, graph)
+        if truth.value is None:
             return ""
         right = Fraction(truth.value)
-        if claim.quantity not in SIZES:
-            return edits.digits(stated, right) if stated.form == "number" else ""
+        if right == 0:
+            return f"{', '.join(dict.fromkeys(node.op.type for node in chosen.nodes))} has none"
         cut = edits.cut_off(stated, right)
         if cut:
             return cut
@@ -89,6 +93,27 @@ class SlipCauses:
                 return f"it is {title(other)}, which has {show(params(other.layers))}"
         return ""
 
+    def attribute(self, judgement: Judgement, graph: Graph) -> str:
+        """The cause of a wrong attribute: another module's or row's value, or a slip of the pen."""
+        claim, stated, truth = judgement.claim, judgement.claim.stated, judgement.evidence.truth
+        chosen = self.judge.networks.selection(claim)
+        if truth is None or chosen is None or truth.mixed:
+            return ""
+        words = sibling_values(graph, chosen, claim)
+        if words:
+            return words
+        for other in self.judge.ledgers.claims:
+            if other.id == claim.id or not claim.table or other.table != claim.table:
+                continue
+            if (other.column, other.quantity) == (
+                claim.column,
+                claim.quantity,
+            ) and other.stated.values == stated.values:
+                return f"{stated.text.strip()} is the value of the row {other.label or other.row}"
+        if stated.form == "number" and truth.value is not None:
+            return edits.digits(stated, Fraction(truth.value))
+        return edits.figures(stated, truth.readings)
+
     def _neighbour(self, claim: Claim, right: Fraction, graph: Graph | None) -> str:
         """Another row of the same column, or another module of the network, has this number."""
         chosen = self.judge.networks.selection(claim)
@@ -97,7 +122,7 @@ class SlipCauses:
                 continue
             evidence = self.judge.witnesses.of(other)
             true = None if evidence.truth is None else evidence.truth.value
-            for value in (evidence.formula, None if true is None else Fraction(true)):
+            for value in (evidence.formula, None if true is None else Fraction(true), other.stated.value):
                 if other.id != claim.id and value and value != right and value == claim.stated.value:
                     return f"{claim.stated.text.strip()} is the value of the row {other.label or other.row}"
         if graph is None or chosen is None or not is_fine(claim.stated):

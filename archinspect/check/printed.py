@@ -133,7 +133,7 @@ def parse(text: str) -> Printed:
     if "→" in body or "->" in body:
         parts = [part.strip() for part in re.split(r"→|->", body)]
         inner = [parse(part) for part in parts]
-        return Printed(text, "sequence", tuple(value for p in inner for value in p.values[:1]))
+        return Printed(text, "sequence", tuple(value for p in inner for value in p.values))
     if _TUPLE.match(body):
         figures = tuple(Fraction(d) for d in re.findall(r"\d+", body))
         return Printed(text, "shape", figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .causes import edits
 from .evidence import Evidence
 from .ledger import Figure
 from .verdicts import Judgement
@@ -50,7 +51,8 @@ def _why(evidence: Evidence, own: list[Figure], inside: list[Figure]) -> str:
         winners = [f for f in others if "winner" in f.entry]
         parts += [f"{claim.event}: {describe(figure)}" for figure in winners]
     if not parts and inside:
-        parts = [f"the source has {describe(inside[0])}"]
+        slip = edits.digits(claim.stated, inside[0].value.value)
+        parts = [f"the source has {describe(inside[0])}", *filter(None, [slip])]
     return "; ".join(parts)
 
 

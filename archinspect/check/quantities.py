@@ -166,8 +166,9 @@ def _attribute(graph: Graph, chosen: Selection, quantity: str, stated: Printed) 
     if not nodes:
         return None
     if stated.form == "sequence":
-        values = tuple(read(node)[0] for node in nodes)
-        return Truth((values,), size=False)
+        whole = tuple(value for node in nodes for value in read(node))
+        firsts = tuple(read(node)[0] for node in nodes)  # "1 → 3" for kernels of 1×1 and 3×3
+        return Truth((whole,) if len(stated.values) == len(whole) else (firsts, whole), size=False)
     if quantity == "in_channels":
         nodes = tuple(first(chosen, nodes))
     if quantity == "out_channels":

@@ -112,7 +112,7 @@ def computed(judgement: Judgement) -> str:
         truth = judgement.evidence.truth
         joined = " or " if truth is not None and truth.mixed else "×"
         if judgement.claim.stated.form == "sequence":
-            joined = " → "
+            return _sequence(value, judgement.claim.stated.text)
         return joined.join(map(str, value))
     if judgement.claim.quantity.endswith("year"):
         return str(value)
@@ -121,6 +121,14 @@ def computed(judgement: Judgement) -> str:
         return f"{show(value / stated.scales[0])} {stated.unit}"
     unit = judgement.claim.stated.unit if judgement.claim.stated.unit == "%" else ""
     return show(value) + unit
+
+
+def _sequence(value: tuple[int, ...], text: str) -> str:
+    """`192 → 96`, or `1×1 → 3×3` where the printed sequence has as many figures in each member."""
+    members = text.count("→") + 1
+    size = len(value) // members if len(value) % members == 0 else 1
+    parts = [value[i : i + size] for i in range(0, len(value), size)]
+    return " → ".join("×".join(map(str, part)) for part in parts)
 
 
 def explanation(judgement: Judgement) -> str:

@@ -35,10 +35,14 @@ def factor(stated: Printed, right: Fraction) -> str:
 
 
 def digits(stated: Printed, right: Fraction) -> str:
-    """`digits swapped: 34,494 for 34,944`: one slip of the pen between two integers."""
-    if not stated.claims_all_digits or right.denominator != 1 or stated.value.denominator != 1:
+    """`digits swapped: 34,494 for 34,944`: one slip of the pen, between numbers of the same precision."""
+    fraction = stated.step < 1
+    if not (stated.claims_all_digits or fraction) or stated.form != "number":
         return ""
-    printed, wanted = str(stated.value), str(right)
+    last = stated.step if fraction else Fraction(1)
+    if not fraction and (right.denominator != 1 or stated.value.denominator != 1):
+        return ""
+    printed, wanted = str(round(stated.value / last)), str(round(right / last))
     pair = f"{stated.text.strip()} for {show(right)}"
     if len(printed) == len(wanted):
         wrong = [index for index, (a, b) in enumerate(zip(printed, wanted, strict=True)) if a != b]

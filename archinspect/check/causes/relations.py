@@ -63,7 +63,7 @@ class RelationCauses:
     def _how(self, judgement: Judgement, other: Claim, graph: Graph | None) -> str:
         stated, right = judgement.claim.stated, other.stated
         if stated.form != "number" or right.form != "number":
-            return ""
+            return edits.figures(stated, [tuple(int(value) for value in right.values)])
         return edits.digits(stated, right.value) or self.slips.from_graph(judgement, graph)
 
     def _broken(self, claim: Claim, related: Related) -> str:

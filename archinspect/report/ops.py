@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import units
-from ..formula import equation
-from ..ops import REGISTRY, Attribute, Op, Shapes, numel
+from ..ops import REGISTRY, Attribute, Op, Shapes
 from ..ops.base import CATEGORIES
+from ..ops.reference import figures, paragraphs, signature
 from .table import Cell, Column, Report, Table
 
 
@@ -35,33 +35,17 @@ def page(op: type[Op]) -> Report:
         Column("doc", "Meaning", "detail"),
     )
     rows = tuple((a.name, _default(a), f"{a.doc} [{a.kind.schema}]") for a in op.attributes)
-    first, *rest = (" ".join(part.split()) for part in (op.__doc__ or "").strip().split("\n\n"))
-    tables = [Table(columns, rows, title=signature(op), subtitle=first, notes=tuple(filter(None, rest)))]
+    first, *rest = paragraphs(op)
+    tables = [Table(columns, rows, title=signature(op), subtitle=first, notes=tuple(rest))]
     tables += [_sample(op, attributes, inputs) for attributes, inputs in op.samples[:1]]
     return Report(tuple(tables), lambda: _record(op))
 
 
-def signature(op: type[Op]) -> str:
-    """The call as a spec writes it: `conv2d(out_channels, kernel_size, stride=1, ...)`."""
-    parts = [a.name if a.required else f"{a.name}={a.show(a.default)}" for a in op.attributes]
-    return f"{op.type}({', '.join(parts)})"
-
-
 def _sample(op: type[Op], attributes: dict[str, Any], inputs: Shapes) -> Table:
-    made: Op = op.of(**attributes)
-    output = made.shape(inputs)
-    cost = made.cost(inputs, output)
-    weights = {**made.weights(inputs), **made.buffers(inputs)}
-    params = sum(numel(shape) for shape in made.weights(inputs).values())
-    rows: list[tuple[Cell, ...]] = [("output shape", equation(made.derive_shape(inputs, output), output))]
-    rows += [(name, units.shape_text(shape)) for name, shape in weights.items()]
-    rows.append(("params", equation(made.derive_params(inputs), params)))
-    if cost is not None:
-        rows.append(("MACs", equation(made.derive_macs(inputs, output), cost.macs)))
-        rows.append(("FLOPs", equation(made.derive_flops(inputs, output), cost.flops)))
-    shapes = ", ".join(map(units.shape_text, inputs))
+    rows: tuple[tuple[Cell, ...], ...] = tuple(figures(op, attributes, inputs))
     columns = (Column("figure", "Figure"), Column("value", "Derivation", "formula"))
-    return Table(columns, tuple(rows), title=f"{made} on {shapes}")
+    shapes = ", ".join(map(units.shape_text, inputs))
+    return Table(columns, rows, title=f"{op.of(**attributes)} on {shapes}")
 
 
 def _record(op: type[Op]) -> dict[str, Any]:

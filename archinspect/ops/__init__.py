@@ -3,6 +3,7 @@
 from . import (
     activation,
     attention,
+    batch_norm,
     convolution,
     linear,
     merge,
@@ -28,6 +29,7 @@ __all__ = [
     "TorchCall",
     "activation",
     "attention",
+    "batch_norm",
     "convolution",
     "linear",
     "merge",

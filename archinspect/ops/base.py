@@ -11,66 +11,36 @@ No op file imports torch: `torch_call` only *names* what to construct.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from ..errors import OpError
 from ..geometry import Axis
 from .attributes import Kind
+from .cost import NO_COST, Cost
+from .torch_call import TorchCall
+
+__all__ = [
+    "CATEGORIES",
+    "NO_COST",
+    "REGISTRY",
+    "Attribute",
+    "Cost",
+    "Op",
+    "Shape",
+    "Shapes",
+    "TorchCall",
+    "attr",
+    "module_call",
+    "need_rank",
+    "numel",
+    "register",
+    "show_shape",
+]
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Work of one forward pass, by kind; `docs/counting.md` prints the rules.
-
-    `macs` are multiply-accumulates; the other three count single operations.  There is deliberately no field called
-    FLOPs: `flops` is derived, so that nobody can mistake one for the other.
-    """
-
-    macs: int = 0
-    bias_adds: int = 0
-    elementwise: int = 0  # additions, multiplications, divisions, roots, exponentials, each as one
-    comparisons: int = 0
-
-    @property
-    def flops(self) -> int:
-        return 2 * self.macs + self.bias_adds + self.elementwise + self.comparisons
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.macs + other.macs,
-            self.bias_adds + other.bias_adds,
-            self.elementwise + other.elementwise,
-            self.comparisons + other.comparisons,
-        )
-
-
-NO_COST = Cost()
-
-
-@dataclass(frozen=True, slots=True)
-class TorchCall:
-    """How PyTorch spells a layer: `nn.Conv2d(64, 128, 3, padding=1)`, or `torch.cat([x, y], 1)`.
-
-    `target` is a dotted name under `nn` or `archinspect` (a module class, constructed once; those of `archinspect`
-    are in `archinspect.pytorch.modules`) or under `torch` (a function, called in forward).  A function's `args` stand
-    after its inputs; `as_list` passes the inputs as one list; `fold` applies a function of two inputs from left to
-    right over more of them.
-    """
-
-    target: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    as_list: bool = False
-    fold: bool = False
-
-    @property
-    def is_module(self) -> bool:
-        return self.target.startswith(("nn.", "archinspect."))
 
 
 @dataclass(frozen=True, slots=True)

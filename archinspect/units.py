@@ -91,3 +91,16 @@ def _round(numerator: int, denominator: int) -> int:
     quotient, rest = divmod(numerator, denominator)
     twice = 2 * rest
     return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))
+
+
+def brief(count: int) -> str:
+    """147968 → `148 k`, 25557032 → `25.6 M`: three significant digits, for pictures; below 1000 the exact number."""
+    power = 0
+    while power < len(_SI) - 1 and abs(count) * 2 >= 1999 * 1000**power:
+        power += 1  # 999,500 is 1.00 M when rounded to three digits
+    if not power:
+        return str(count)
+    scale = 1000**power
+    places = next(places for places in (2, 1, 0) if abs(_round(count * 10**places, scale)) < 1000 or not places)
+    text = fixed(count, scale, places)
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + _SI[power]

@@ -1,0 +1,93 @@
+"""The interface of all boxes, and the sequence: boxes below each other on one axis, edges between them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ...ops.base import Shape
+from ..captions import shape_label
+from ..scene import SHAPE, Edge, Label, Scene
+from ..typeface import text_width
+from . import spacing as s
+from .cards import CardBox
+
+
+class BlockBox(Protocol):
+    """Something with a size that can be put on an axis: extents to the left and right of it, and a height."""
+
+    @property
+    def left(self) -> float: ...
+
+    @property
+    def right(self) -> float: ...
+
+    @property
+    def height(self) -> float: ...
+
+    @property
+    def arrow(self) -> bool:
+        """Whether an edge that comes in ends with an arrowhead."""
+
+    def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
+        """Put everything inside into the scene; the axis is at `x`, the top at `y`."""
+
+
+class Stack:
+    """Boxes below each other, with the shape of what flows beside each edge."""
+
+    def __init__(self, boxes: list[BlockBox], shapes: list[Shape]) -> None:
+        self.boxes = boxes
+        self.labels = edge_labels(boxes, shapes)  # behind each box; the last is not drawn here
+        cards = [box for box in boxes if isinstance(box, CardBox) and box.stretches]
+        widest = max((card.width for card in cards), default=0.0)
+        for card in cards:
+            card.width = widest
+        room = max((s.LABEL + text_width(label, SHAPE) for label in self.labels[:-1]), default=0.0)
+        self.left = max((box.left for box in boxes), default=0.0)
+        self.right = max([room, *(box.right for box in boxes)])
+        self.height = sum(box.height for box in boxes) + s.GAP * max(len(boxes) - 1, 0)
+
+    @property
+    def arrow(self) -> bool:
+        return self.boxes[0].arrow if self.boxes else False
+
+    def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
+        for i, box in enumerate(self.boxes):
+            box.place(scene, x, y, owner, level)
+            y += box.height
+            if i + 1 < len(self.boxes):
+                after = self.boxes[i + 1]
+                link(scene, x, y, y + s.GAP, self.labels[i], owner, arrow=after.arrow, lift=top_lift(after))
+                y += s.GAP
+
+
+def edge_labels(boxes: list[BlockBox], shapes: list[Shape]) -> list[str]:
+    """The shape behind each box, but not beside a card of input or output that says it already."""
+    ends = [isinstance(box, CardBox) and box.card.kind == "io" for box in boxes]
+    return [
+        "" if ends[i] or (i + 1 < len(ends) and ends[i + 1]) else shape_label(shape)
+        for i, shape in enumerate(shapes)
+    ]
+
+
+def link(
+    scene: Scene,
+    x: float,
+    start: float,
+    end: float,
+    label: str,
+    owner: str,
+    *,
+    arrow: bool = True,
+    lift: float = 0.0,
+) -> None:
+    """A straight way down with a label at its right.  `lift` is how far a stacked card's face lies lower."""
+    scene.edges.append(Edge(((x, start), (x, end + lift)), "main", arrow, owner))
+    if label:
+        middle = (start + end - (4 if arrow else 0)) / 2
+        scene.labels.append(Label(x + s.LABEL, middle + SHAPE * 0.36, label, SHAPE, "shape"))
+
+
+def top_lift(box: BlockBox) -> float:
+    """How far below its top a box begins: the cards behind a folded one stand above it."""
+    return float(getattr(box, "stack", 0.0))

@@ -1,0 +1,165 @@
+"""What a block diagram consists of, before it has places: cards, frames, forks.
+
+An element stands for layers of the graph (`nodes`, indices) and knows their figures.  A folded element stands for
+`repeat` equal runs of layers, of which `nodes` are the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..graph import Node
+from ..ops.base import Shape, numel
+from ..units import brief
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Sums over layers: learnable parameters, multiply-accumulates, elements of the outputs, layers."""
+
+    params: int = 0
+    macs: int = 0
+    activations: int = 0
+    layers: int = 0
+    complete: bool = True
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            self.params + other.params,
+            self.macs + other.macs,
+            self.activations + other.activations,
+            self.layers + other.layers,
+            self.complete and other.complete,
+        )
+
+    def times(self, count: int) -> Figures:
+        return Figures(
+            self.params * count,
+            self.macs * count,
+            self.activations * count,
+            self.layers * count,
+            self.complete,
+        )
+
+    @classmethod
+    def of(cls, node: Node) -> Figures:
+        cost = node.cost
+        params = sum(map(numel, node.weights.values()))
+        macs = cost.macs if cost else 0
+        return cls(params, macs, numel(node.output_shape), 1, cost is not None)
+
+    def text(self) -> str:
+        """`148 k params · 116 M MACs`; empty for layers that have neither."""
+        at_least = "" if self.complete else "≥ "
+        parts = [f"{brief(self.params)} params"] if self.params else []
+        if self.macs or not self.complete:
+            parts.append(f"{at_least}{brief(self.macs)} MACs")
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One box: a layer with what is fused to it, or a scope drawn as one."""
+
+    name: str
+    kind: str
+    title: str
+    parts: tuple[str, ...]
+    nodes: tuple[int, ...]
+    figures: Figures
+    input_shape: Shape
+    output_shape: Shape
+    repeat: int = 1
+
+    @property
+    def detail(self) -> str:
+        return " · ".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A scope drawn around its elements."""
+
+    name: str
+    label: str
+    block: str
+    body: tuple[Element, ...]
+    nodes: tuple[int, ...]
+    figures: Figures
+    input_shape: Shape
+    output_shape: Shape
+    repeat: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One way from a fork to its join; empty for an identity."""
+
+    name: str
+    body: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Branches that read the same input, and the card that joins them."""
+
+    branches: tuple[Branch, ...]
+    join: Card
+    nodes: tuple[int, ...]
+    figures: Figures
+    input_shape: Shape
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.join.output_shape
+
+    @property
+    def name(self) -> str:
+        return self.join.name
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Ways to outputs beside the main one, which leaves the main path as it is."""
+
+    branches: tuple[Branch, ...]
+    nodes: tuple[int, ...]
+    figures: Figures
+    input_shape: Shape
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.input_shape
+
+
+Element = Card | Frame | Fork | Side
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A whole picture's content: the elements from the input's card to the output's, and the totals."""
+
+    title: str
+    subtitle: str
+    body: tuple[Element, ...]
+    figures: Figures
+    scope: str = ""
+
+
+def total(elements: tuple[Element, ...]) -> Figures:
+    """Sum over elements, folded ones counted as often as they stand for."""
+    figures = Figures()
+    for element in elements:
+        figures += element.figures.times(repeat_of(element))
+    return figures
+
+
+def repeat_of(element: Element) -> int:
+    return element.repeat if isinstance(element, (Card, Frame)) else 1
+
+
+def repeated(element: Card | Frame, count: int, label: str) -> Card | Frame:
+    """The element standing for a run of `count` equal ones."""
+    if isinstance(element, Card):
+        return replace(element, repeat=count, title=label)
+    return replace(element, repeat=count, label=label)

@@ -1,0 +1,125 @@
+"""fvcore 0.1.5: `FlopCountAnalysis(model, inputs).total()`, and `parameter_count`.
+
+Source: fvcore/nn/flop_count.py and jit_handles.py.  A trace of the network is read operator by operator.  Operators
+without a handle are reported ("Unsupported operator aten::add encountered 16 time(s)") unless they are on the list
+of ignored ones (jit_analysis.py), where some stand that do compute, such as ReLU.
+"""
+
+from __future__ import annotations
+
+from ...graph import Node
+from ...ops import numel
+from ...ops.batch_norm import BatchNorm2d
+from ...ops.convolution import Conv2d
+from ...ops.upsampling import Upsample
+from .rules import IGNORED, MACS, Convention, Pieces, Rule, Zero, joins, params_of
+
+
+def _unsupported(*names: str) -> Pieces:
+    """Operators that fvcore reports as unsupported, by its own names."""
+    return (Zero(known=False, names=tuple(f"aten::{name}" for name in names)),)
+
+
+def _affine(node: Node) -> bool:
+    """Whether a normalisation has a weight; a bias alone does not count."""
+    return "weight" in node.weights
+
+
+def _normalisation(node: Node) -> int:
+    return numel(node.input_shapes[0]) * (5 if _affine(node) else 4)
+
+
+def _batch_norm(node: Node) -> int:
+    assert isinstance(node.op, BatchNorm2d)
+    if not node.op.track_running_stats:  # torch then calls it in training mode
+        return _normalisation(node)
+    return numel(node.input_shapes[0]) * (2 if _affine(node) else 1)
+
+
+def _by_name(node: Node) -> bool:
+    """Whether padding is 'same' or 'valid': torch then calls an operator that fvcore has no handle for."""
+    return isinstance(node.op, Conv2d) and isinstance(node.op.padding, str)
+
+
+def _upsampling(node: Node) -> int:
+    assert isinstance(node.op, Upsample)
+    return numel(node.output_shape) * (4 if node.op.mode == "bilinear" else 1)
+
+
+_NORMALISATION: Pieces = (Rule("5 per input; 4 without weight", _normalisation),)
+
+FVCORE = Convention(
+    name="fvcore",
+    tool="fvcore 0.1.5",
+    figure="FlopCountAnalysis.total()",
+    unit="flops (one multiply-add is one)",
+    rules={
+        "conv2d": (
+            Rule("MACs; 0 with padding='same'", lambda node: 0 if _by_name(node) else MACS.count(node)),
+            Zero(known=False, names=("aten::_convolution_mode",), times=_by_name),
+        ),
+        "conv_transpose2d": (MACS,),
+        "linear": (MACS,),
+        "multihead_attention": (MACS, *_unsupported("div", "softmax")),
+        "batch_norm2d": (
+            Rule("2 per input; 1 without weight; 5, 4 without running statistics", _batch_norm),
+        ),
+        "layer_norm": _NORMALISATION,
+        "layer_norm2d": _NORMALISATION,
+        "group_norm": _NORMALISATION,
+        "instance_norm2d": _NORMALISATION,
+        "local_response_norm": _unsupported("mul", "pad", "avg_pool3d", "mul", "add", "pow", "div"),
+        "adaptive_avg_pool2d": (Rule("1 per input", lambda node: numel(node.input_shapes[0])),),
+        "upsample": (Rule("1 per output; bilinear 4", _upsampling),),
+        "relu": IGNORED,
+        "add": (Zero(known=False, names=("aten::add",), times=joins),),
+        "multiply": (Zero(known=False, names=("aten::mul",), times=joins),),
+        "relu6": _unsupported("hardtanh"),
+        "layer_scale": _unsupported("mul"),
+        "scale": _unsupported("mul"),
+        "position_embedding": _unsupported("add"),
+        "zero_pad2d": _unsupported("pad"),
+        "pad_channels": _unsupported("pad"),
+        "dropout2d": _unsupported("feature_dropout"),
+        **{
+            name: _unsupported(name)
+            for name in (
+                "adaptive_max_pool2d",
+                "avg_pool2d",
+                "channel_shuffle",
+                "elu",
+                "gelu",
+                "hardsigmoid",
+                "hardswish",
+                "leaky_relu",
+                "max_pool2d",
+                "mish",
+                "pixel_shuffle",
+                "prelu",
+                "sigmoid",
+                "silu",
+                "softmax",
+                "tanh",
+            )
+        },
+        **dict.fromkeys(
+            (
+                "class_token",
+                "concat",
+                "drop_path",
+                "dropout",
+                "flatten",
+                "identity",
+                "permute",
+                "select_token",
+                "slice_channels",
+                "tokens",
+            ),
+            IGNORED,
+        ),
+    },
+    params=params_of,
+    params_text="all",
+    source="fvcore/nn/flop_count.py, jit_handles.py",
+    notes=("padding='same' or 'valid' makes a convolution count zero: torch calls another operator for it.",),
+)

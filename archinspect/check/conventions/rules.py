@@ -1,0 +1,143 @@
+"""The form of a convention: for each op, what a tool counts and by which rule, as data.
+
+A rule counts one *term*, such as "batch norm".  All conventions name their terms by the same words, so that the
+difference between two tools is a sum over terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ...graph import Node
+from ...ops import numel
+
+#: A count of operations.  Fractions arise where a tool divides by the batch, or multiplies by a broken scale factor.
+Count = int | Fraction
+
+#: The term under which all conventions count an op; others are counted under their own name.
+TERMS = {
+    "conv2d": "convolution",
+    "conv_transpose2d": "transposed convolution",
+    "multihead_attention": "attention",
+    "batch_norm2d": "batch norm",
+    "layer_norm": "layer norm",
+    "layer_norm2d": "layer norm",
+    "group_norm": "group norm",
+    "instance_norm2d": "instance norm",
+    "local_response_norm": "local response norm",
+    "max_pool2d": "max pooling",
+    "adaptive_max_pool2d": "max pooling",
+    "avg_pool2d": "average pooling",
+    "adaptive_avg_pool2d": "average pooling",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leaky_relu": "leaky ReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "add": "addition",
+    "multiply": "multiplication",
+    "scale": "scaling",
+    "upsample": "upsampling",
+}
+
+BIAS = " bias"
+AGAIN = " counted again"
+
+
+def term(op_type: str, part: str = "") -> str:
+    """`term("conv2d", BIAS)` is "convolution bias"."""
+    return TERMS.get(op_type, op_type.replace("_", " ")) + part
+
+
+def once(node: Node) -> int:
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something a tool counts: its rule in words, the rule as arithmetic, and the part of the op's work it is."""
+
+    text: str
+    count: Callable[[Node], Count]
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """Work that a tool does not count.
+
+    `known` where its authors list the op as free, or restrict the tool to other work; otherwise the tool has no rule
+    and adds nothing in silence.  `names` are the tool's own words for what it leaves out, `times` how often it meets
+    each in one layer.  Without names it stands for the op as a whole, and only where the op computes something.
+    """
+
+    known: bool
+    names: tuple[str, ...] = ()
+    times: Callable[[Node], int] = once
+
+    @property
+    def text(self) -> str:
+        return "ignored" if self.known else "no rule"
+
+
+Pieces = tuple[Rule | Zero, ...]
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How one tool counts.
+
+    `unit` is what the tool calls its figure and `per_mac` how many of them make one multiply-accumulate.  `default`
+    stands for ops that `rules` does not name; None means that we do not know what the tool makes of them.
+    `params` is the tool's count of parameters for a layer, None if it has none.
+    """
+
+    name: str
+    tool: str
+    figure: str
+    unit: str
+    rules: Mapping[str, Pieces]
+    default: Pieces | None = None
+    per_mac: int = 1
+    params: Callable[[Node], int] | None = None
+    params_text: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def pieces(self, op_type: str) -> Pieces:
+        found = self.rules.get(op_type, self.default)
+        return (
+            (Zero(known=False, names=(f"{op_type} (archinspect knows no rule)",)),)
+            if found is None
+            else found
+        )
+
+
+# Rules that several tools share.
+
+MACS = Rule("MACs", lambda node: node.cost.macs if node.cost else 0)
+BIASES = Rule("1 per output", lambda node: node.cost.bias_adds if node.cost else 0, BIAS)
+IGNORED: Pieces = (Zero(known=True),)
+UNKNOWN: Pieces = (Zero(known=False),)
+
+
+def per_input(factor: int = 1, part: str = "") -> Rule:
+    return Rule(f"{factor} per input", lambda node: factor * numel(node.input_shapes[0]), part)
+
+
+def per_output(factor: int = 1) -> Rule:
+    return Rule(f"{factor} per output", lambda node: factor * numel(node.output_shape))
+
+
+def params_of(node: Node) -> int:
+    """All learnable parameters of a layer."""
+    return sum(map(numel, node.weights.values()))
+
+
+def joins(node: Node) -> int:
+    """How often a join calls its function of two tensors."""
+    return len(node.inputs) - 1

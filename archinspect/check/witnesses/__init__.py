@@ -1,0 +1,72 @@
+"""The witnesses: other tools, and the real module itself.  The only room of `check` that imports torch.
+
+`replicas` copies the module, `tools` runs the tools on copies, `module` watches the module's own layers, and
+`testimony` holds what all of them said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.util import find_spec
+
+from torch import nn
+
+from ...ops import Shape
+from .module import observe, state
+from .testimony import Observation, State, Step, Testimony
+from .tools import TOOLS, ToolError
+
+__all__ = ["TOOLS", "Observation", "State", "Step", "Testimony", "hear", "observe", "state"]
+
+# What foreign code raises when it meets a network, or a library, that it does not expect.
+_FAILURES = (
+    ToolError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def hear(tool: str, module: nn.Module, shape: Shape) -> Testimony:
+    """Run one tool on a copy of the module, in evaluation, with an input of that shape (batch first).
+
+    A tool that is not installed or fails says so in its testimony.  What it prints, logs and warns is not shown.
+    """
+    distribution, run = TOOLS[tool]
+    if find_spec(distribution) is None:
+        return Testimony(tool, "", "not installed", message=f"pip install {distribution}")
+    version = metadata.version(distribution)
+    try:
+        with _quiet():
+            return Testimony(tool, version, **run(module, shape))
+    except _FAILURES as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        return Testimony(tool, version, "failed", message=text)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep others' chatter off our streams."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.disable(before)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from ..ops import Shape
 from .conventions import Counts, Difference, difference
 
+EXECUTION = "execution"  # the quantity of a layer that did not run, or should not have
+
 Verdict = Literal["agrees", "differs", "not installed", "failed"]
 
 
@@ -35,6 +37,8 @@ class Mismatch:
     witness: str = "module"
 
     def __str__(self) -> str:
+        if self.quantity == EXECUTION and self.layer:
+            return f"{self.layer}: {self.found} (batch {self.batch})"
         return (
             f"{self.layer or 'the whole network'}: {self.quantity} should be {_show(self.expected)}, "
             f"{_WITNESS.get(self.witness, self.witness)} has {_show(self.found)} (batch {self.batch})"

@@ -10,7 +10,7 @@ from ..errors import fail
 from ..graph import Graph, Node
 from .batch import with_batch
 from .conventions import CONVENTIONS, OURS, Counts, count
-from .verification import Figures, LayerCheck, Mismatch, ToolCheck, Verification
+from .verification import EXECUTION, Figures, LayerCheck, Mismatch, ToolCheck, Verification
 
 if TYPE_CHECKING:
     from torch import fx
@@ -82,7 +82,7 @@ def _check_layer(node: Node, seen: Observation, held: State) -> LayerCheck:
     expected = Figures(node.output_shape, node.weights, node.buffers, None if cost is None else cost.macs)
     step = seen.steps.get(node.name)
     if step is None:
-        return LayerCheck(node.name, node.op.type, expected, None, ("execution",))
+        return LayerCheck(node.name, node.op.type, expected, None, (EXECUTION,))
     params, buffers = held.of(node.name)
     found = Figures(step.output_shape, params, buffers, step.macs)
     differing = tuple(
@@ -96,12 +96,12 @@ def _check_layer(node: Node, seen: Observation, held: State) -> LayerCheck:
 
 def _of_layers(checks: Iterable[LayerCheck], seen: Observation, batch: int) -> Iterator[Mismatch]:
     if seen.failure:
-        yield Mismatch(seen.failed_at, "execution", "success", seen.failure, batch)
+        yield Mismatch(seen.failed_at, EXECUTION, None, f"the real module fails: {seen.failure}", batch)
     for check in checks:
         for quantity in check.differing:
             if check.found is None:
                 if not seen.failure:
-                    yield Mismatch(check.name, "execution", "a step", None, batch)
+                    yield Mismatch(check.name, EXECUTION, None, "the real module has no such layer", batch)
                 continue
             yield Mismatch(
                 check.name,
@@ -127,7 +127,9 @@ def _of_network(graph: Graph, seen: Observation, held: State, batch: int) -> Ite
         yield Mismatch("", "outputs", outputs, seen.outputs, batch)
     for name in seen.steps:
         if name not in graph.by_name:
-            yield Mismatch(name, "execution", "no such layer", "a step", batch)
+            yield Mismatch(
+                name, EXECUTION, None, "the real module runs a layer that the spec does not have", batch
+            )
     owned = {f"{node.name}.{name}" for node in graph.layers for name in (*node.weights, *node.buffers)}
     layers = tuple(f"{node.name}." for node in graph.layers)
     for name, shape in (*held.params.items(), *held.buffers.items()):

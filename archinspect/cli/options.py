@@ -10,6 +10,13 @@ import typer
 from ..report.formats import FORMATS
 from . import completion
 
+
+def _conventions(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+    from ..check.conventions import CONVENTIONS
+
+    return [name for name in CONVENTIONS if name.startswith(incomplete)]
+
+
 Model = Annotated[
     str,
     typer.Argument(
@@ -45,6 +52,16 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write to a file; its ending picks the format."),
 ]
 OutputFile = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")]
+Convention = Annotated[
+    str | None,
+    typer.Option(
+        "--convention",
+        metavar="NAME",
+        help="Count as this tool does: torchinfo, fvcore, torch, ptflops or thop.",
+        autocompletion=_conventions,
+        show_default=False,
+    ),
+]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show where each number comes from, as a formula with its figures.")
 ]

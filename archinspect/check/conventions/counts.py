@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
@@ -30,6 +30,11 @@ class RowCount:
     def count(self) -> int:
         return floor(sum(self.terms.values()))
 
+    @property
+    def known(self) -> bool:
+        """Whether the tool has a rule for any of the layer's work, be it zero."""
+        return bool(self.terms) or not self.unknown
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -45,6 +50,7 @@ class Counts:
     ignored: Mapping[str, int]
     unknown: Mapping[str, int]
     params: int | None
+    notes: tuple[str, ...]
 
     @property
     def macs(self) -> int:
@@ -58,38 +64,52 @@ class Counts:
     def unit(self) -> str:
         return self.convention.unit
 
+    def fold(self, depth: int) -> Counts:
+        """The same with layers below `depth` levels of scopes added up under their scope."""
+        groups: dict[str, list[RowCount]] = {}
+        for row in self.rows:
+            groups.setdefault(".".join(row.name.split(".")[:depth]), []).append(row)
+        return replace(self, rows=tuple(_fold(name, rows) for name, rows in groups.items()))
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; counts are in the tool's unit."""
+        factor = self.convention.per_mac
         return {
             "convention": self.convention.name,
             "tool": self.convention.tool,
             "unit": self.unit,
             "total": self.total,
             "params": self.params,
-            "terms": {name: self.convention.per_mac * n for name, n in self.terms.items()},
+            "terms": {name: factor * n for name, n in self.terms.items()},
             "ignored": dict(self.ignored),
             "unknown": dict(self.unknown),
+            "rows": [
+                {
+                    "name": row.name,
+                    "op": row.op,
+                    "count": factor * row.count if row.known else None,
+                    "params": row.params,
+                    "ignored": dict(row.ignored),
+                    "unknown": dict(row.unknown),
+                }
+                for row in self.rows
+            ],
         }
 
 
 def count(graph: Graph, convention: Convention) -> Counts:
     """Count a network as a tool would, without running it."""
     rows = tuple(count_node(node, convention) for node in graph.layers)
-    terms: Counter[str] = Counter()
-    exact: dict[str, Count] = {}
-    for row in rows:
-        for name, value in row.terms.items():
-            exact[name] = exact.get(name, 0) + value
-    for name, value in exact.items():
-        terms[name] = floor(value)  # tools cut the fraction off their total
     params = None if convention.params is None else sum(row.params or 0 for row in rows)
     return Counts(
         convention,
         rows,
-        {name: n for name, n in terms.items() if n},
+        # Tools cut the fraction off their total; only one term ever has any.
+        {name: floor(n) for name, n in _sum(row.terms for row in rows).items()},
         _merge(row.ignored for row in rows),
         _merge(row.unknown for row in rows),
         params,
+        tuple(note.text for note in convention.notes if any(map(note.applies, graph.layers))),
     )
 
 
@@ -109,6 +129,28 @@ def count_node(node: Node, convention: Convention) -> RowCount:
     ignored, unknown = ({name: n for name, n in left_out[known].items() if n} for known in (True, False))
     params = None if convention.params is None else convention.params(node)
     return RowCount(node.name, node.op.type, terms, ignored, unknown, params)
+
+
+def _fold(name: str, rows: list[RowCount]) -> RowCount:
+    if len(rows) == 1 and rows[0].name == name:
+        return rows[0]
+    params = None if rows[0].params is None else sum(row.params or 0 for row in rows)
+    return RowCount(
+        name,
+        "scope",
+        _sum(row.terms for row in rows),
+        _merge(row.ignored for row in rows),
+        _merge(row.unknown for row in rows),
+        params,
+    )
+
+
+def _sum(parts: Iterable[Mapping[str, Count]]) -> dict[str, Count]:
+    total: dict[str, Count] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = total.get(name, 0) + value
+    return total
 
 
 def _work(node: Node) -> tuple[str, ...]:

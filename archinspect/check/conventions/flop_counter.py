@@ -6,13 +6,13 @@ without bias; every other operator counts nothing, and nothing is said about it.
 
 from __future__ import annotations
 
-from .rules import MACS, UNKNOWN, Convention, Zero
+from .rules import MACS, UNKNOWN, Convention, Note, Zero, of_type
 
 FLOP_COUNTER = Convention(
     name="torch",
     tool="torch FlopCounterMode",
     figure="get_total_flops()",
-    unit="FLOPs (two per MAC)",
+    unit="FLOPs",
     per_mac=2,
     rules={
         "conv2d": (MACS,),
@@ -22,4 +22,5 @@ FLOP_COUNTER = Convention(
     },
     default=UNKNOWN,
     source="torch/utils/flop_counter.py",
+    notes=(Note("Its figure is in FLOPs, two for each multiply-accumulate.", of_type("conv2d", "linear")),),
 )

@@ -12,7 +12,7 @@ from ...ops import numel
 from ...ops.batch_norm import BatchNorm2d
 from ...ops.convolution import Conv2d
 from ...ops.upsampling import Upsample
-from .rules import IGNORED, MACS, Convention, Pieces, Rule, Zero, joins, params_of
+from .rules import IGNORED, MACS, Convention, Note, Pieces, Rule, Zero, joins, of_type, params_of
 
 
 def _unsupported(*names: str) -> Pieces:
@@ -52,7 +52,7 @@ FVCORE = Convention(
     name="fvcore",
     tool="fvcore 0.1.5",
     figure="FlopCountAnalysis.total()",
-    unit="flops (one multiply-add is one)",
+    unit="flops",
     rules={
         "conv2d": (
             Rule("MACs; 0 with padding='same'", lambda node: 0 if _by_name(node) else MACS.count(node)),
@@ -121,5 +121,11 @@ FVCORE = Convention(
     params=params_of,
     params_text="all",
     source="fvcore/nn/flop_count.py, jit_handles.py",
-    notes=("padding='same' or 'valid' makes a convolution count zero: torch calls another operator for it.",),
+    notes=(
+        Note("What it calls a flop is a multiply-add: one, not two.", of_type("conv2d", "linear")),
+        Note(
+            "padding='same' or 'valid' makes a convolution count zero: torch calls another operator for it.",
+            _by_name,
+        ),
+    ),
 )

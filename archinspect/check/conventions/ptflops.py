@@ -15,7 +15,20 @@ from ...ops import numel
 from ...ops.merge import Add, Multiply
 from ...ops.normalisation import LocalResponseNorm
 from ...ops.upsampling import Upsample
-from .rules import AGAIN, BIAS, UNKNOWN, Convention, Count, Pieces, Rule, Zero, joins, params_of
+from .rules import (
+    AGAIN,
+    BIAS,
+    UNKNOWN,
+    Convention,
+    Count,
+    Note,
+    Pieces,
+    Rule,
+    Zero,
+    joins,
+    of_type,
+    params_of,
+)
 
 
 def _batch(node: Node) -> int:
@@ -91,6 +104,17 @@ _TWICE: Pieces = (_HOOK, Rule("1 per input", _called, AGAIN))
 _NORM: Pieces = (Rule("2 per input and image; 1 unless affine", _affine),)
 _JOIN: Pieces = (Rule("1 per output of each torch.add, torch.mul", _elementwise),)
 
+_SEEN_TWICE = (
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "avg_pool2d",
+    "elu",
+    "gelu",
+    "max_pool2d",
+    "prelu",
+    "relu",
+)
+
 PTFLOPS = Convention(
     name="ptflops",
     tool="ptflops 0.7.5",
@@ -102,7 +126,7 @@ PTFLOPS = Convention(
         "linear": _WEIGHTS,
         "multihead_attention": (
             Rule("output projection's MACs per image", _output_projection),
-            Rule("its biases", _output_bias, BIAS),
+            Rule("1 per output and image", _output_bias, BIAS),
             Rule("matrix products", _matrix_products),
             Zero(known=False, names=("input projection, softmax",)),
         ),
@@ -122,19 +146,7 @@ PTFLOPS = Convention(
             Rule("1 per output of the first image, over the batch", _first_image),
             Rule("1 per output; by factor: inputs × factor²", _interpolation, AGAIN),
         ),
-        **dict.fromkeys(
-            (
-                "adaptive_avg_pool2d",
-                "adaptive_max_pool2d",
-                "avg_pool2d",
-                "elu",
-                "gelu",
-                "max_pool2d",
-                "prelu",
-                "relu",
-            ),
-            _TWICE,
-        ),
+        **dict.fromkeys(_SEEN_TWICE, _TWICE),
         **dict.fromkeys(
             (
                 "channel_shuffle",
@@ -168,7 +180,13 @@ PTFLOPS = Convention(
     params_text="all that are trainable",
     source="ptflops/pytorch_ops.py, pytorch_engine.py",
     notes=(
-        "In a batch, what its hooks see is counted per image and what its patched functions see is counted for all.",
-        "ReLU, pooling and some activations count twice: a hook sees the module, a patch the function it calls.",
+        Note(
+            "In a batch, what its hooks see is counted per image, what its patched functions see for all images.",
+            lambda node: _batch(node) > 1,
+        ),
+        Note(
+            "ReLU, pooling and some activations count twice: a hook sees the module, a patch the function it calls.",
+            of_type(*_SEEN_TWICE),
+        ),
     ),
 )

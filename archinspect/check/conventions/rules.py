@@ -7,7 +7,7 @@ difference between two tools is a sum over terms.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ...graph import Node
@@ -61,9 +61,13 @@ def once(node: Node) -> int:
 class Rule:
     """Something a tool counts: its rule in words, the rule as arithmetic, and the part of the op's work it is."""
 
-    text: str
+    words: str
     count: Callable[[Node], Count]
     part: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.words} ({self.part.strip()})" if self.part else self.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,18 @@ class Zero:
 Pieces = tuple[Rule | Zero, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A peculiarity of a tool, to be told where a layer meets it."""
+
+    text: str
+    applies: Callable[[Node], bool]
+
+
+def of_type(*op_types: str) -> Callable[[Node], bool]:
+    return lambda node: node.op.type in op_types
+
+
 @dataclass(frozen=True)
 class Convention:
     """How one tool counts.
@@ -106,7 +122,7 @@ class Convention:
     params: Callable[[Node], int] | None = None
     params_text: str = ""
     source: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
 
     def pieces(self, op_type: str) -> Pieces:
         found = self.rules.get(op_type, self.default)

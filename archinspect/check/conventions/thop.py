@@ -12,7 +12,20 @@ from ...ops.batch_norm import BatchNorm2d
 from ...ops.convolution import ConvTranspose2d
 from ...ops.normalisation import InstanceNorm2d, LayerNorm
 from ...ops.upsampling import Upsample
-from .rules import IGNORED, MACS, UNKNOWN, Convention, Pieces, Rule, Zero, params_of, per_input, per_output
+from .rules import (
+    IGNORED,
+    MACS,
+    UNKNOWN,
+    Convention,
+    Note,
+    Pieces,
+    Rule,
+    Zero,
+    of_type,
+    params_of,
+    per_input,
+    per_output,
+)
 
 
 def _own_class(node: Node) -> bool:
@@ -143,5 +156,10 @@ THOP = Convention(
     params=_params,
     params_text="of modules that it has a rule for",
     source="thop/vision/basic_hooks.py, calc_func.py",
-    notes=("A transposed convolution is counted as if it were a convolution to its output.",),
+    notes=(
+        Note(
+            "A transposed convolution is counted as if it were a convolution to its output.",
+            of_type("conv_transpose2d"),
+        ),
+    ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...graph import Node
 from ...ops import numel
-from .rules import BIAS, IGNORED, Convention, Rule, Zero, params_of
+from .rules import BIAS, IGNORED, Convention, Note, Rule, Zero, of_type, params_of
 
 
 def _batch(node: Node) -> int:
@@ -27,11 +27,11 @@ def _size(node: Node, name: str) -> int:
 
 _CONVOLUTION = (
     Rule("weights × output positions", lambda node: _size(node, "weight") * _positions(node)),
-    Rule("biases × output positions", lambda node: _size(node, "bias") * _positions(node), BIAS),
+    Rule("bias × output positions", lambda node: _size(node, "bias") * _positions(node), BIAS),
 )
 _LINEAR = (
     Rule("weights × batch", lambda node: _size(node, "weight") * _batch(node)),
-    Rule("biases × batch", lambda node: _size(node, "bias") * _batch(node), BIAS),
+    Rule("bias × batch", lambda node: _size(node, "bias") * _batch(node), BIAS),
 )
 _PARAMS = (
     Rule("its params × batch", lambda node: (_size(node, "weight") + _size(node, "bias")) * _batch(node)),
@@ -40,7 +40,7 @@ _ATTENTION = (
     Rule(
         "weights of the output projection × batch", lambda node: _size(node, "out_proj.weight") * _batch(node)
     ),
-    Rule("its biases × batch", lambda node: _size(node, "out_proj.bias") * _batch(node), BIAS),
+    Rule("its bias × batch", lambda node: _size(node, "out_proj.bias") * _batch(node), BIAS),
     Zero(known=False, names=("input projection, matrix products",)),
 )
 
@@ -63,7 +63,13 @@ TORCHINFO = Convention(
     params_text="all",
     source="torchinfo/layer_info.py, calculate_macs",
     notes=(
-        "A transposed convolution is counted at its output positions, though it works at its input's.",
-        "A linear layer on tokens is counted once per image, not once per token.",
+        Note(
+            "A transposed convolution is counted at its output positions, though it works at its input's.",
+            of_type("conv_transpose2d"),
+        ),
+        Note(
+            "A linear layer on tokens is counted once per image, not once per token.",
+            lambda node: node.op.type == "linear" and len(node.input_shapes[0]) == 3,
+        ),
     ),
 )

@@ -51,7 +51,8 @@ def hear(tool: str, module: nn.Module, shape: Shape) -> Testimony:
         with _quiet():
             return Testimony(tool, version, **run(module, shape))
     except _FAILURES as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        reason = error.__cause__ or error  # torchinfo wraps what went wrong
+        text = " ".join(str(reason).split()) or type(reason).__name__
         return Testimony(tool, version, "failed", message=text)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ...analysis import analyse
 from ...report.layers import flops as table
 from ...spec import load_graph
-from ..options import Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
+from .tables import as_counted_by
 
 
 def flops(
@@ -15,6 +16,7 @@ def flops(
     set: Set = None,
     depth: Depth = None,
     explain: Explain = False,
+    convention: Convention = None,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -23,5 +25,8 @@ def flops(
     MACs are those of convolutions and matrix products, without bias; FLOPs count every operation.
     """
     graph = load_graph(model, arguments=arguments(set), input=input)
+    if convention is not None:
+        emit(as_counted_by(convention, graph, "cost", explain=explain, depth=depth), format, output)
+        return
     analysis = analyse(graph)
     emit(table(graph, analysis if depth is None else analysis.fold(depth), explain=explain), format, output)

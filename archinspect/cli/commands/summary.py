@@ -8,9 +8,11 @@ import click
 import typer
 
 from ...analysis import analyse
+from ...errors import fail
 from ...spec import load_graph
-from ..options import Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
+from .tables import as_counted_by
 
 
 def summary(
@@ -22,6 +24,7 @@ def summary(
     style: Annotated[
         str, typer.Option(click_type=click.Choice(["full", "keras"]), help="`keras` prints what Keras would.")
     ] = "full",
+    convention: Convention = None,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -30,6 +33,11 @@ def summary(
     `--style keras` prints what Keras' model.summary() prints: channels last, activations inside their layer.
     """
     graph = load_graph(model, arguments=arguments(set), input=input)
+    if convention is not None:
+        if style == "keras":
+            raise fail("A403", "--style keras and --convention do not go together", help="leave one out")
+        emit(as_counted_by(convention, graph, "both", explain=explain, depth=depth), format, output)
+        return
     analysis = analyse(graph)
     if depth is not None:
         analysis = analysis.fold(depth)

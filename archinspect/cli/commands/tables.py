@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...analysis import analyse
 from ...report import layers
 from ...spec import load_graph
-from ..options import Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
 
 if TYPE_CHECKING:
     from ...analysis import Analysis
     from ...graph import Graph
+    from ...report import Report
 
 
 def params(
@@ -21,6 +22,7 @@ def params(
     set: Set = None,
     depth: Depth = None,
     explain: Explain = False,
+    convention: Convention = None,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -28,6 +30,10 @@ def params(
 
     Learnable parameters, per layer and in all; buffers such as running statistics are told apart.
     """
+    if convention is not None:
+        graph = load_graph(model, arguments=arguments(set), input=input)
+        emit(as_counted_by(convention, graph, "params", explain=explain, depth=depth), format, output)
+        return
     graph, analysis = _analyse(model, input, set, depth)
     emit(layers.params(graph, analysis, explain=explain), format, output)
 
@@ -47,6 +53,21 @@ def shapes(
     """
     graph, analysis = _analyse(model, input, set, depth)
     emit(layers.shapes(graph, analysis, explain=explain), format, output)
+
+
+def as_counted_by(
+    convention: str,
+    graph: Graph,
+    which: Literal["params", "cost", "both"],
+    *,
+    explain: bool,
+    depth: int | None,
+) -> Report:
+    """The table by another tool's rules.  Raises ArchinspectError (A403) for an unknown tool."""
+    from ...check.conventions import count
+    from ...report.conventions import by_convention
+
+    return by_convention(graph, count(graph, convention), which=which, explain=explain, depth=depth)
 
 
 def _analyse(

@@ -156,7 +156,13 @@ class OpError(ValueError):
     """
 
     def __init__(
-        self, code: str, message: str, *, notes: Iterable[str] = (), help: str = "", attribute: str | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        notes: Iterable[str] = (),
+        help: str = "",
+        attribute: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code

@@ -1,7 +1,7 @@
 """Specs: short declarative texts that say a network once.
 
 The way of the data: `source` (text) → `nodes` (YAML values with places) → `reader` (a `Document`) → `validate` →
-`expand` (a `Graph`).  `dump` writes a graph back; `schema` publishes the YAML layer as a JSON Schema.
+`expand` (a `Graph`).  `writer` dumps a graph back; `schema` publishes the YAML layer as a JSON Schema.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .load import lay_out, load_graph, parse_settings, read_document, shipped
 
 if TYPE_CHECKING:
-    from .dump import dump
     from .schema import json_schema
+    from .writer import dump
 
 __all__ = ["dump", "json_schema", "lay_out", "load_graph", "parse_settings", "read_document", "shipped"]
 
@@ -20,7 +20,7 @@ __all__ = ["dump", "json_schema", "lay_out", "load_graph", "parse_settings", "re
 def __getattr__(name: str) -> Any:
     # What most commands do not need is read when it is asked for.
     if name == "dump":
-        from .dump import dump
+        from .writer import dump
 
         return dump
     if name == "json_schema":

@@ -124,7 +124,9 @@ def _part(node: ast.expr, text: str) -> Part:
     arguments = []
     for value in node.args:
         if isinstance(value, ast.Starred):
-            raise ExpressionError("A213", "a starred argument is not part of the language", *place(value, text))
+            raise ExpressionError(
+                "A213", "a starred argument is not part of the language", *place(value, text)
+            )
         arguments.append(Argument(None, compile_expression(value, text), *place(value, text)))
     for keyword in node.keywords:
         where = place(keyword, text)

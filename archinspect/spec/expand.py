@@ -88,12 +88,14 @@ class Expander:
     ) -> tuple[tuple[Item, ...], int | None]:
         items: list[Item] = []
         for statement in body:
-            if statement.condition is not None and not self._truth(statement.condition, statement.key, env, current):
+            if statement.condition is not None and not self._truth(
+                statement.condition, statement.key, env, current
+            ):
                 continue
             made = statement.body
             if made.join is not None:
                 current = self._join(statement, env, names, current, items)
-            elif statement.name is None and made.branches:
+            elif statement.name is None and made.chain is None:
                 self._side_outputs(statement, env, names, current, items)
             elif statement.first is None:
                 item, current = self._item(statement, statement.name, env, names, current)
@@ -136,7 +138,14 @@ class Expander:
         return [Scope(name, items)], current
 
     def _block(
-        self, block: Block, call: Call, text: Scalar, name: str, path: str, env: Environment, current: int | None
+        self,
+        block: Block,
+        call: Call,
+        text: Scalar,
+        name: str,
+        path: str,
+        env: Environment,
+        current: int | None,
     ) -> tuple[Scope | None, int | None]:
         values = self._block_arguments(block, call, text, env, current)
         if values is None:
@@ -159,7 +168,8 @@ class Expander:
         self, statement: Statement, env: Environment, names: _Names, current: int | None, items: list[Item]
     ) -> int | None:
         kind = statement.body.join
-        assert kind is not None and statement.key is not None
+        assert kind is not None
+        assert statement.key is not None
         ends: list[tuple[str, int | None]] = []
         branches: list[Scope | Leaf] = []
         for branch, end in self._branches(statement, env, names, current):
@@ -225,7 +235,9 @@ class Expander:
 
     # Layers
 
-    def _layer(self, call: Call, text: Scalar, path: str, env: Environment, current: int | None) -> int | None:
+    def _layer(
+        self, call: Call, text: Scalar, path: str, env: Environment, current: int | None
+    ) -> int | None:
         op = self._op(call, text, path, env, current)
         if op is None or current is None:
             return None
@@ -238,7 +250,9 @@ class Expander:
         self.nodes.append(Node(path, op, (current,), inputs, shape, self._call_span(text, call)))
         return len(self.nodes) - 1
 
-    def _append(self, path: str, op: Op, inputs: tuple[int, ...], span: Span, labels: list[str]) -> int | None:
+    def _append(
+        self, path: str, op: Op, inputs: tuple[int, ...], span: Span, labels: list[str]
+    ) -> int | None:
         shapes = tuple(self.nodes[i].output_shape for i in inputs)
         try:
             shape = op.shape(shapes)
@@ -271,7 +285,9 @@ class Expander:
             except OpError as error:
                 failed = True
                 error.message = f"'{name}' of '{call.name}': {error.message}"
-                self._op_error(error, span_in(self.document.source, text, argument.column, argument.length), path, None)
+                self._op_error(
+                    error, span_in(self.document.source, text, argument.column, argument.length), path, None
+                )
         if failed:
             return None
         try:
@@ -285,7 +301,12 @@ class Expander:
     # Values
 
     def _value(
-        self, expression: Expression, scalar: Scalar | None, env: Environment, current: int | None, path: str = ""
+        self,
+        expression: Expression,
+        scalar: Scalar | None,
+        env: Environment,
+        current: int | None,
+        path: str = "",
     ) -> Any:
         if IN_CHANNELS in expression.names:
             if current is None:
@@ -297,20 +318,27 @@ class Expander:
         except KeyError:
             return _UNKNOWN
         except ExpressionError as error:
-            span = None if scalar is None else span_in(self.document.source, scalar, error.column, error.length)
-            self._error(error.code, error.message, span, path, help=error.help, notes=self._values_of(expression, env))
+            span = (
+                None if scalar is None else span_in(self.document.source, scalar, error.column, error.length)
+            )
+            self._error(
+                error.code, error.message, span, path, help=error.help, notes=self._values_of(expression, env)
+            )
             return _UNKNOWN
 
     def _values_of(self, expression: Expression, env: Environment) -> list[str]:
         names = sorted(expression.names & env.keys())
         return [", ".join(f"{name} = {env[name]!r}" for name in names)] if names else []
 
-    def _truth(self, condition: Expression, scalar: Scalar | None, env: Environment, current: int | None) -> bool:
+    def _truth(
+        self, condition: Expression, scalar: Scalar | None, env: Environment, current: int | None
+    ) -> bool:
         value = self._value(condition, scalar, env, current)
         return value is not _UNKNOWN and bool(value)
 
     def _numbers(self, statement: Statement, env: Environment, current: int | None) -> range:
-        assert statement.first is not None and statement.last is not None
+        assert statement.first is not None
+        assert statement.last is not None
         bounds = [self._value(e, statement.key, env, current) for e in (statement.first, statement.last)]
         for value, expression in zip(bounds, (statement.first, statement.last), strict=True):
             if value is _UNKNOWN:
@@ -341,7 +369,9 @@ class Expander:
             values[name] = self._value(argument.value, text, env, current)
         for parameter in block.parameters:
             if parameter.name not in values and parameter.default is not None:
-                values[parameter.name] = self._value(parameter.default, block.key, dict(self._arguments), current)
+                values[parameter.name] = self._value(
+                    parameter.default, block.key, dict(self._arguments), current
+                )
         if any(value is _UNKNOWN for value in values.values()):
             return None
         return {p.name: values[p.name] for p in block.parameters}
@@ -355,9 +385,18 @@ class Expander:
             related = ((self._scalar_span(first), "first here"),) if first else ()
             span = self._scalar_span(key) if key else None
             if name == "input" and not names.path:
-                self._error("A209", "'input' is the name of the network's input", span, path, help="e.g. stem")
+                self._error(
+                    "A209", "'input' is the name of the network's input", span, path, help="e.g. stem"
+                )
             else:
-                self._error("A210", f"the name '{name}' is taken", span, path, help="name it differently", related=related)
+                self._error(
+                    "A210",
+                    f"the name '{name}' is taken",
+                    span,
+                    path,
+                    help="name it differently",
+                    related=related,
+                )
         else:
             names.taken[name] = key
         return path
@@ -402,7 +441,10 @@ class Expander:
         if key in self._seen:  # a block used many times says it once
             return
         self._seen.add(key)
-        uses = tuple((self._call_span(text, call), f"block '{call.name}' used here") for text, call in reversed(self.uses))
+        uses = tuple(
+            (self._call_span(text, call), f"block '{call.name}' used here")
+            for text, call in reversed(self.uses)
+        )
         self.errors.append(Diagnostic(code, message, span, path, tuple(notes or ()), help, related + uses))
 
 

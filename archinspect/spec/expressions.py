@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -109,12 +110,14 @@ def parse_python(text: str) -> ast.expr:
     if not stripped:
         raise ExpressionError("A201", "expected a layer, found nothing", 0, 1)
     try:
-        # Leading space would be an indentation error.
-        tree = ast.parse(text.lstrip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # ours is the error that follows
+            tree = ast.parse(text.lstrip(), mode="eval").body  # leading space would be an indentation error
     except SyntaxError as error:
         message = (error.msg or "invalid syntax").partition(". Perhaps")[0]
         column = max(0, (error.offset or 1) - 1) + len(text) - len(text.lstrip())
-        raise ExpressionError("A201", f"cannot read this: {message}", min(column, len(text) - 1), 1) from None
+        code = "A103" if message.startswith("too many") else "A201"  # Python's own limit on brackets
+        raise ExpressionError(code, f"cannot read this: {message}", min(column, len(text) - 1), 1) from None
     except (RecursionError, MemoryError, ValueError):
         raise ExpressionError("A103", "the expression is nested too deep", 0, len(stripped)) from None
     return tree
@@ -173,7 +176,11 @@ class _Compiler:
                 return lambda env: all(part(env) for part in parts)
             return lambda env: any(part(env) for part in parts)
         if isinstance(node, ast.IfExp):
-            test, then, otherwise = self.compile(node.test), self.compile(node.body), self.compile(node.orelse)
+            test, then, otherwise = (
+                self.compile(node.test),
+                self.compile(node.body),
+                self.compile(node.orelse),
+            )
             return lambda env: then(env) if test(env) else otherwise(env)
         if isinstance(node, ast.Call):
             return self._function(node)
@@ -183,7 +190,9 @@ class _Compiler:
     def _constant(self, node: ast.Constant) -> _Compiled:
         value = node.value
         if not (value is None or isinstance(value, (bool, int, float, str))):
-            raise self.error("A213", f"{type(value).__name__} is not part of the language", node, help=_ALLOWED)
+            raise self.error(
+                "A213", f"{type(value).__name__} is not part of the language", node, help=_ALLOWED
+            )
         if isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:
             raise self.error("A213", "the number is too large", node)
         return lambda env: value
@@ -199,9 +208,13 @@ class _Compiler:
         def evaluate(env: Environment) -> Any:
             a, b = left(env), right(env)
             if not (_is_number(a) and _is_number(b)):
-                raise ExpressionError("A206", f"cannot compute {a!r} {symbol} {b!r}: not numbers", column, length)
+                raise ExpressionError(
+                    "A206", f"cannot compute {a!r} {symbol} {b!r}: not numbers", column, length
+                )
             if symbol in "//%" and b == 0:
-                raise ExpressionError("A213", f"cannot compute {a} {symbol} 0: division by zero", column, length)
+                raise ExpressionError(
+                    "A213", f"cannot compute {a} {symbol} 0: division by zero", column, length
+                )
             result = apply(a, b)
             if not -LARGEST <= result <= LARGEST:
                 raise ExpressionError("A213", f"{a} {symbol} {b} is too large", column, length)
@@ -255,7 +268,9 @@ class _Compiler:
             values = [part(env) for part in parts]
             if not values or not all(map(_is_number, values)):
                 shown = ", ".join(map(repr, values))
-                raise ExpressionError("A206", f"cannot compute {name}({shown}): it needs numbers", column, length)
+                raise ExpressionError(
+                    "A206", f"cannot compute {name}({shown}): it needs numbers", column, length
+                )
             try:
                 return function(*values)
             except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:

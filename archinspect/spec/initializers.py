@@ -24,7 +24,12 @@ INITIALIZERS: dict[str, tuple[str, ...]] = {
 def check_initializer(initializer: Initializer) -> OpError | None:
     """What is wrong with an initialiser, or None.  An error about the op has `attribute="op"`."""
     if initializer.op not in REGISTRY:
-        return OpError("A202", f"unknown op '{initializer.op}'", help=suggestion(initializer.op, REGISTRY), attribute="op")
+        return OpError(
+            "A202",
+            f"unknown op '{initializer.op}'",
+            help=suggestion(initializer.op, REGISTRY),
+            attribute="op",
+        )
     known = INITIALIZERS.get(initializer.function)
     if known is None:
         listed = "known: " + ", ".join(INITIALIZERS)
@@ -34,7 +39,10 @@ def check_initializer(initializer: Initializer) -> OpError | None:
         if name not in known:
             help = suggestion(name, known, otherwise=f"it takes {', '.join(known) or 'nothing'}")
             return OpError("A203", f"'{initializer.function}' has no argument '{name}'", help=help)
-        words = {"mode": ("fan_in", "fan_out"), "nonlinearity": ("relu", "leaky_relu", "linear", "tanh", "sigmoid")}
+        words = {
+            "mode": ("fan_in", "fan_out"),
+            "nonlinearity": ("relu", "leaky_relu", "linear", "tanh", "sigmoid"),
+        }
         if name in words and value not in words[name]:
             return OpError("A207", f"{value!r} is not one of {', '.join(words[name])}")
         if name not in words and (isinstance(value, bool) or not isinstance(value, (int, float))):

@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import ArchinspectError, fail, nearest
 from ..graph import Graph
 from ..ops import REGISTRY
-from .document import Body, Document, Statement
+from .document import Document
 from .expand import Expander
 from .nodes import Scalar, Tree, parse_plain
 from .reader import INPUT_HELP, Reader, parse_input
-from .source import MAX_BYTES, Source, read
+from .source import MAX_BYTES, Source, read, refuse_control_characters
 from .validate import Validator
 
 _SETTINGS = re.compile(r"(?P<model>.+?):(?P<settings>[A-Za-z_]\w*=.*)\Z", re.DOTALL)
@@ -49,13 +49,26 @@ def read_document(model: str | os.PathLike[str]) -> Document:
     """The spec that `model` names, read and not yet expanded; an unread error of it waits in `document.errors`."""
     if isinstance(model, str) and is_one_line(model):
         return _one_line(model)
-    tree = Tree(read(_find(model)))
+    return _read(read(_find(model)))
+
+
+def read_text(text: str, file: str) -> Document:
+    """A spec from its text; `file` is the name that errors show."""
+    source = Source(file, text)
+    refuse_control_characters(source)
+    return _read(source)
+
+
+def _read(source: Source) -> Document:
+    tree = Tree(source)
     document = Reader(tree).read()
     document.errors = tree.errors
     return document
 
 
-def lay_out(document: Document, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None) -> Graph:
+def lay_out(
+    document: Document, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None
+) -> Graph:
     """Validate a document and expand it.  Raises ArchinspectError with all errors of the document."""
     errors = list(document.errors)
     validator = Validator(document, errors)
@@ -64,7 +77,9 @@ def lay_out(document: Document, arguments: Mapping[str, Any] | None = None, inpu
         raise ArchinspectError(errors)
     shape = document.input if input is None else _input_shape(input)
     if shape is None and not errors:
-        raise fail("A402", f"the network '{document.name}' needs an input size", help="give --input 3x224x224")
+        raise fail(
+            "A402", f"the network '{document.name}' needs an input size", help="give --input 3x224x224"
+        )
     values = _override(document, arguments or {})
     return Expander(document, errors, validator.broken).expand(values, shape)
 
@@ -105,7 +120,11 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise fail("A401", f"cannot read the setting '{text}'", help="write NAME=VALUE, for example num_classes=10")
+            raise fail(
+                "A401",
+                f"cannot read the setting '{text}'",
+                help="write NAME=VALUE, for example num_classes=10",
+            )
         if name in settings:
             raise fail("A401", f"'{name}' is set twice", help="give each argument one value")
         settings[name] = value.strip() if name == "input" else parse_plain(value.strip())
@@ -132,7 +151,11 @@ def _find(model: str | os.PathLike[str]) -> Path:
 
 def _one_line(text: str) -> Document:
     if len(text) > MAX_BYTES:
-        raise fail("A103", "the one-line network is too long", notes=[f"{len(text):,} characters > limit {MAX_BYTES:,}"])
+        raise fail(
+            "A103",
+            "the one-line network is too long",
+            notes=[f"{len(text):,} characters > limit {MAX_BYTES:,}"],
+        )
     source = Source("MODEL", text.replace("\n", " ").replace("\r", " "))
     document = Document(source, name="network")
     from .calls import parse_chain
@@ -163,7 +186,13 @@ def _override(document: Document, arguments: Mapping[str, Any]) -> dict[str, Any
         if name not in values:
             close = nearest(name, values)
             listed = ", ".join(f"{key}={default!r}" for key, default in values.items())
-            help = f"did you mean '{close}'?" if close else f"it has {listed}" if listed else "it has no arguments"
+            help = (
+                f"did you mean '{close}'?"
+                if close
+                else f"it has {listed}"
+                if listed
+                else "it has no arguments"
+            )
             raise fail("A401", f"'{document.name}' has no argument '{name}'", help=help)
         values[name] = _same_type(name, value, document.arguments[name])
     return values
@@ -171,7 +200,11 @@ def _override(document: Document, arguments: Mapping[str, Any]) -> dict[str, Any
 
 def _same_type(name: str, value: Any, default: Any) -> Any:
     kind = type(default)
-    if default is None or type(value) is kind or (value is None and not isinstance(default, (bool, int, float))):
+    if (
+        default is None
+        or type(value) is kind
+        or (value is None and not isinstance(default, (bool, int, float)))
+    ):
         return value
     if kind is float and type(value) is int:
         return float(value)

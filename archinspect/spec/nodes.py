@@ -22,7 +22,8 @@ _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
 @dataclass(slots=True)
 class Scalar:
     """A scalar as text.  `plain` is false for quoted ones; `exact` is true when its characters stand in one line as
-    they are, so that an offset in the value is an offset in the line."""
+    they are, so that an offset in the value is an offset in the line.
+    """
 
     value: str
     line: int
@@ -75,7 +76,9 @@ class Tree:
             next_event()  # document end
             extra = next_event()
             if not isinstance(extra, yaml.StreamEndEvent):
-                self._refuse(extra, "a spec is one YAML document", "remove the '---' that starts a second one")
+                raise self._refuse(
+                    extra, "a spec is one YAML document", "remove the '---' that starts a second one"
+                )
             return root
         except yaml.YAMLError as error:
             raise ArchinspectError([*self.errors, self._syntax(error)]) from None
@@ -101,7 +104,9 @@ class Tree:
             one_line = start.line == end.line and event.style != "|" and event.style != ">"
             exact = one_line and end.column - start.column - 2 * quote == len(event.value)
             length = end.column - start.column - 2 * quote if one_line else 1
-            return Scalar(event.value, start.line, start.column + (quote if one_line else 0), length, plain, exact)
+            return Scalar(
+                event.value, start.line, start.column + (quote if one_line else 0), length, plain, exact
+            )
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._too_large(event, f"nested more than {MAX_DEPTH} deep")
@@ -156,6 +161,8 @@ class Tree:
         elif span is not None and re.search(r":\s.*:\s", span.text):
             help = "a value that contains ': ' must be quoted"
         notes = [context] if context else []
+        if "nesting depth" in problem:  # libyaml's own limit
+            return Diagnostic("A103", f"the spec is nested more than {MAX_DEPTH} deep", span)
         return Diagnostic("A104", f"not valid YAML: {problem}", span, notes=tuple(notes), help=help)
 
 
@@ -166,7 +173,16 @@ def entries(value: Mapping) -> Iterator[tuple[str, Scalar, Value]]:
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)\Z")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?\Z")
-_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "~": None, "": None, "None": None}
+_WORDS = {
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+    "null": None,
+    "~": None,
+    "": None,
+    "None": None,
+}
 
 
 def plain_value(scalar: Scalar) -> Any:

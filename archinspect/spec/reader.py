@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from ..errors import Diagnostic, Span, suggestion
-from .calls import Chain, parse_chain
+from .calls import Call, Chain, parse_chain
 from .document import JOINS, SIDE_OUTPUT, Block, Body, Document, Initializer, Parameter, Statement
 from .expressions import Expression, ExpressionError, parse_expression, parse_python
 from .names import RESERVED
@@ -26,7 +26,9 @@ METADATA: dict[str, type] = {
 }
 _KEYS = ("name", *METADATA, "input", "arguments", "init", "blocks", "layers")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_KEY = re.compile(r"(?P<name>[^\[\]\s]+)(\[(?P<first>[^\[\]]+?)\.\.(?P<last>[^\[\]]+)\])?(\s+if\s+(?P<if>.+))?\Z")
+_KEY = re.compile(
+    r"(?P<name>[^\[\]\s]+)(\[(?P<first>[^\[\]]+?)\.\.(?P<last>[^\[\]]+)\])?(\s+if\s+(?P<if>.+))?\Z"
+)
 
 
 class Reader:
@@ -41,14 +43,20 @@ class Reader:
         root = self.tree.root
         if not isinstance(root, Mapping):
             place = Scalar("", 0, 0, 1, True, False) if root is None else root
-            message = "the file is empty" if root is None else "a spec is a mapping with the keys name, input, layers"
+            message = (
+                "the file is empty"
+                if root is None
+                else "a spec is a mapping with the keys name, input, layers"
+            )
             self.error("A107", message, place, help="start with: name: my_network")
             return self.document
         found = {key: (place, value) for key, place, value in entries(root)}
         for key, (place, _) in found.items():
             if key not in _KEYS:
                 known = "known keys: " + ", ".join(_KEYS)
-                self.error("A108", f"unknown key '{key}'", place, help=suggestion(key, _KEYS, otherwise=known))
+                self.error(
+                    "A108", f"unknown key '{key}'", place, help=suggestion(key, _KEYS, otherwise=known)
+                )
         for key in ("name", "input", "layers"):
             if key not in found:
                 self.error("A109", f"the spec has no '{key}'", root, help=_MISSING[key])
@@ -65,7 +73,9 @@ class Reader:
     def _read_name(self, value: Value) -> None:
         text = self._text(value, "the name of the network")
         if text is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", text):
-            self.error("A209", f"'{text}' cannot name a network", value, help="use letters, digits, '_', '-' and '.'")
+            self.error(
+                "A209", f"'{text}' cannot name a network", value, help="use letters, digits, '_', '-' and '.'"
+            )
         self.document.name = text or ""
 
     def _metadata(self, key: str, value: Value) -> None:
@@ -107,12 +117,14 @@ class Reader:
         for op, key, text in entries(value):
             chain = self._chain(text)
             call = chain[0] if chain and len(chain) == 1 else None
-            if call is None or not hasattr(call, "arguments"):
+            if not isinstance(call, Call):
                 if chain is not None:
                     self.error("A107", f"expected one initialiser for '{op}'", text)
                 continue
             if any(a.name is None for a in call.arguments) or any(a.value.names for a in call.arguments):
-                self.error("A207", "an initialiser takes named values only", text, help="e.g. normal(std=0.01)")
+                self.error(
+                    "A207", "an initialiser takes named values only", text, help="e.g. normal(std=0.01)"
+                )
                 continue
             kwargs = {a.name: a.value.evaluate({}) for a in call.arguments if a.name}
             made.append((Initializer(op, call.name, kwargs), key, text))
@@ -123,11 +135,18 @@ class Reader:
             if problem is None:
                 self.document.initializers += (initializer,)
             else:
-                self.errors.append(problem.diagnostic(self.tree.span(key if problem.attribute == "op" else text)))
+                self.errors.append(
+                    problem.diagnostic(self.tree.span(key if problem.attribute == "op" else text))
+                )
 
     def _read_blocks(self, value: Value) -> None:
         if not isinstance(value, Mapping):
-            self.error("A107", "'blocks' must be a mapping", value, help="write name(arguments): and its layers below")
+            self.error(
+                "A107",
+                "'blocks' must be a mapping",
+                value,
+                help="write name(arguments): and its layers below",
+            )
             return
         for text, key, body in entries(value):
             block = self._block(text, key, body)
@@ -146,7 +165,12 @@ class Reader:
         parameters: list[Parameter] = []
         if bracket:
             if not rest.rstrip().endswith(")"):
-                self.error("A201", f"cannot read the block's arguments: '{text}'", key, help="e.g. block(width, stride=1):")
+                self.error(
+                    "A201",
+                    f"cannot read the block's arguments: '{text}'",
+                    key,
+                    help="e.g. block(width, stride=1):",
+                )
                 return None
             parameters = self._parameters(text, key)
         self._name(name, key, "block")
@@ -165,7 +189,9 @@ class Reader:
         if given.vararg or given.kwarg or given.kwonlyargs or given.posonlyargs:
             self.error("A201", "a block takes plain arguments only", key)
         offset = text.index("(") + 1 - len("lambda ")
-        defaults: list[ast.expr | None] = [None] * (len(given.args) - len(given.defaults)) + list(given.defaults)
+        defaults: list[ast.expr | None] = [None] * (len(given.args) - len(given.defaults)) + list(
+            given.defaults
+        )
         made: list[Parameter] = []
         for argument, default in zip(given.args, defaults, strict=True):
             column, length = argument.col_offset + offset, len(argument.arg)
@@ -201,7 +227,9 @@ class Reader:
             elif isinstance(item, Mapping):
                 made += [self._statement(key, inner) for _, key, inner in entries(item)]
             else:
-                self.error("A107", "a list inside a list", item, help="give it a name: '- name:' and the list below")
+                self.error(
+                    "A107", "a list inside a list", item, help="give it a name: '- name:' and the list below"
+                )
         return tuple(made)
 
     def _anonymous(self, text: Scalar) -> tuple[Statement, ...]:
@@ -211,15 +239,27 @@ class Reader:
     def _statement(self, key: Scalar, value: Value) -> Statement:
         match = _KEY.match(key.value)
         if match is None:
-            self.error("A209", f"cannot read the name '{key.value}'", key, help="e.g. conv1, block[2..4], norm if batch_norm")
+            self.error(
+                "A209",
+                f"cannot read the name '{key.value}'",
+                key,
+                help="e.g. conv1, block[2..4], norm if batch_norm",
+            )
             return Statement(None, key, Body(sequence=()))
         name = match["name"]
         condition = self._expression(match["if"], key, match.start("if")) if match["if"] else None
         first = self._expression(match["first"], key, match.start("first")) if match["first"] else None
         last = self._expression(match["last"], key, match.start("last")) if match["last"] else None
+        if first is None or last is None:  # one of them could not be read
+            first = last = None
         if name in JOINS or name == SIDE_OUTPUT:
             if first is not None:
-                self.error("A107", f"'{name}' cannot be repeated", key, help=f"put it into a named scope: x[1..3]: {{{name}: ...}}")
+                self.error(
+                    "A107",
+                    f"'{name}' cannot be repeated",
+                    key,
+                    help=f"put it into a named scope: x[1..3]: {{{name}: ...}}",
+                )
             branches = self._branches(name, key, value)
             body = Body(join=None if name == SIDE_OUTPUT else name, branches=branches)
             return Statement(None, key, body, condition)
@@ -227,7 +267,9 @@ class Reader:
         if isinstance(value, Scalar):
             chain = self._chain(value) if value.value else None
             if chain is None and not value.value:
-                self.error("A107", f"'{name}' has no layer", key, help="write the layer after the colon, e.g. relu")
+                self.error(
+                    "A107", f"'{name}' has no layer", key, help="write the layer after the colon, e.g. relu"
+                )
             body = Body(chain=chain or (), text=value)
         else:
             body = Body(sequence=self._sequence(value))
@@ -235,7 +277,12 @@ class Reader:
 
     def _branches(self, name: str, key: Scalar, value: Value) -> tuple[Statement, ...]:
         if isinstance(value, Scalar):
-            self.error("A107", f"'{name}' needs named branches", key, help=f"write below {name}: one 'name: layers' a branch")
+            self.error(
+                "A107",
+                f"'{name}' needs named branches",
+                key,
+                help=f"write below {name}: one 'name: layers' a branch",
+            )
             return ()
         made = []
         for branch in self._sequence_of_named(value):
@@ -244,7 +291,9 @@ class Reader:
                 continue
             made.append(branch)
         if len(made) < (1 if name == SIDE_OUTPUT else 2):
-            self.error("A107", f"'{name}' needs {'a branch' if name == SIDE_OUTPUT else 'two branches or more'}", key)
+            self.error(
+                "A107", f"'{name}' needs {'a branch' if name == SIDE_OUTPUT else 'two branches or more'}", key
+            )
         return tuple(made)
 
     def _sequence_of_named(self, value: Value) -> tuple[Statement, ...]:
@@ -293,17 +342,27 @@ class Reader:
             self.error("A209", f"'{name}' cannot name {_article(what)}", key, help=help)
         elif keyword.iskeyword(name) or (what == "layer" and name in RESERVED):
             owner = "Python" if keyword.iskeyword(name) else "every PyTorch module"
-            self.error("A209", f"'{name}' cannot name {_article(what)}: {owner} uses it", key, help=f"e.g. {name}_")
+            self.error(
+                "A209", f"'{name}' cannot name {_article(what)}: {owner} uses it", key, help=f"e.g. {name}_"
+            )
         elif what == "argument" and name == "in_channels":
             self.error("A209", "'in_channels' is the width of a layer's input and cannot be redefined", key)
 
     def error(
-        self, code: str, message: str, value: Value, *, help: str = "", related: tuple[tuple[Span, str], ...] = ()
+        self,
+        code: str,
+        message: str,
+        value: Value,
+        *,
+        help: str = "",
+        related: tuple[tuple[Span, str], ...] = (),
     ) -> None:
         self.errors.append(Diagnostic(code, message, self.tree.span(value), help=help, related=related))
 
     def _at(self, code: str, message: str, scalar: Scalar, column: int, length: int, help: str = "") -> None:
-        self.errors.append(Diagnostic(code, message, span_in(self.tree.source, scalar, column, length), help=help))
+        self.errors.append(
+            Diagnostic(code, message, span_in(self.tree.source, scalar, column, length), help=help)
+        )
 
 
 def chain_statements(chain: Chain, text: Scalar) -> tuple[Statement, ...]:
@@ -334,7 +393,9 @@ def parse_input(text: str) -> tuple[int, ...]:
     Raises ValueError with what is wrong.
     """
     parts = re.split(r"[x×X*,]", str(text).strip())
-    if not all(part.strip().isascii() and part.strip().isdigit() and len(part.strip()) < 10 for part in parts):
+    if not all(
+        part.strip().isascii() and part.strip().isdigit() and len(part.strip()) < 10 for part in parts
+    ):
         raise ValueError(f"'{text}' is not an input size")
     sizes = tuple(int(part) for part in parts)
     if len(sizes) > 4:

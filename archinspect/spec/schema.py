@@ -44,7 +44,10 @@ def json_schema() -> dict[str, Any]:
         "required": ["name", "input", "layers"],
         "additionalProperties": False,
         "properties": {
-            "name": {"type": ["string", "integer"], "description": "the network's name in commands and file names"},
+            "name": {
+                "type": ["string", "integer"],
+                "description": "the network's name in commands and file names",
+            },
             **metadata,
             "input": {
                 "type": ["string", "integer"],
@@ -75,15 +78,30 @@ def json_schema() -> dict[str, Any]:
             "call": {
                 **word,
                 "description": "layers in PyTorch's call syntax, joined by ->",
-                "examples": ["conv2d(64, 3, padding=1)", "linear(num_classes)", "conv2d(96, 11, stride=4) -> relu"],
+                "examples": [
+                    "conv2d(64, 3, padding=1)",
+                    "linear(num_classes)",
+                    "conv2d(96, 11, stride=4) -> relu",
+                ],
             },
-            "op": {"description": "the ops a call can name", "enum": [n for n, op in REGISTRY.items() if op.arity == 1]},
-            "named": {"type": "object", "minProperties": 1, "patternProperties": item_keys, "additionalProperties": False},
+            "op": {
+                "description": "the ops a call can name",
+                "enum": [n for n, op in REGISTRY.items() if op.arity == 1],
+            },
+            "named": {
+                "type": "object",
+                "minProperties": 1,
+                "patternProperties": item_keys,
+                "additionalProperties": False,
+            },
             "layers": {
                 "anyOf": [
                     {"$ref": "#/$defs/call"},
                     {"$ref": "#/$defs/named"},
-                    {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/call"}, {"$ref": "#/$defs/named"}]}},
+                    {
+                        "type": "array",
+                        "items": {"anyOf": [{"$ref": "#/$defs/call"}, {"$ref": "#/$defs/named"}]},
+                    },
                     {"type": "null"},
                 ]
             },

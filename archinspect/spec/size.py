@@ -35,13 +35,17 @@ def refuse_too_many_layers(
             key = statement.key
             span = document.source.span(key.line, key.column, key.length) if key else None
             notes = [f"{total:,} layers up to here > limit {MAX_NODES:,}"]
-            raise ArchinspectError([*errors, Diagnostic("A103", "the network has too many layers", span, notes=tuple(notes))])
+            raise ArchinspectError(
+                [*errors, Diagnostic("A103", "the network has too many layers", span, notes=tuple(notes))]
+            )
 
 
 class _Counter:
     """Counts layers and scopes; what depends on `in_channels` counts as little as it can."""
 
-    def __init__(self, document: Document, arguments: Mapping[str, Any], broken: set[tuple[int, int]]) -> None:
+    def __init__(
+        self, document: Document, arguments: Mapping[str, Any], broken: set[tuple[int, int]]
+    ) -> None:
         self.broken = broken
         self.blocks = document.blocks
         self.arguments = arguments

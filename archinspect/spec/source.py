@@ -9,10 +9,10 @@ from pathlib import Path
 from ..errors import ArchinspectError, Diagnostic, Span, fail
 
 #: A network written by hand is a few kilobytes; limits keep a hostile file an error, not an outage.
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 19
 MAX_DEPTH = 160  # of YAML; a network whose scopes are MAX_SCOPES deep can still be written back
 MAX_SCOPES = 48
-MAX_EVENTS = 200_000
+MAX_EVENTS = 60_000
 MAX_NODES = 200_000
 
 
@@ -44,13 +44,17 @@ def read(path: Path) -> Source:
         raise fail("A102", f"cannot read '{path}': {error.strerror}") from None
     if len(data) > MAX_BYTES:
         size = path.stat().st_size
-        notes = [f"{size:,} bytes > limit {MAX_BYTES:,}" if size > MAX_BYTES else f"more than {MAX_BYTES:,} bytes"]
+        notes = [
+            f"{size:,} bytes > limit {MAX_BYTES:,}" if size > MAX_BYTES else f"more than {MAX_BYTES:,} bytes"
+        ]
         raise fail("A103", f"'{path}' is too large for a spec", notes=notes)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise fail("A102", f"'{path}' is not UTF-8 text", notes=[f"line {line}: byte {data[error.start]:#04x}"]) from None
+        raise fail(
+            "A102", f"'{path}' is not UTF-8 text", notes=[f"line {line}: byte {data[error.start]:#04x}"]
+        ) from None
     source = Source(str(path), text.replace("\r\n", "\n"))
     refuse_control_characters(source)
     return source
@@ -62,7 +66,12 @@ def refuse_control_characters(source: Source) -> None:
         if line.isprintable():
             continue
         for column, character in enumerate(line):
-            if (ord(character) < 32 and character not in "\t\r") or ord(character) in (127, 0xFEFF, 0xFFFE, 0xFFFF):
+            if (ord(character) < 32 and character not in "\t\r") or ord(character) in (
+                127,
+                0xFEFF,
+                0xFFFE,
+                0xFFFF,
+            ):
                 name = f"U+{ord(character):04X}"
                 message = f"the file contains the control character {name}"
                 span = source.span(number, column)

@@ -30,7 +30,9 @@ class Signature:
 
 def op_signature(name: str) -> Signature:
     attributes = REGISTRY[name].attributes
-    return Signature("op", tuple(a.name for a in attributes), frozenset(a.name for a in attributes if a.required))
+    return Signature(
+        "op", tuple(a.name for a in attributes), frozenset(a.name for a in attributes if a.required)
+    )
 
 
 def block_signature(block: Block) -> Signature:
@@ -59,7 +61,12 @@ class Validator:
         document = self.document
         for block in document.blocks.values():
             if block.name in self.ops:
-                self._error("A210", f"block '{block.name}' has the name of an op", self._scalar(block.key), help="rename it")
+                self._error(
+                    "A210",
+                    f"block '{block.name}' has the name of an op",
+                    self._scalar(block.key),
+                    help="rename it",
+                )
             self._block(block)
         self._body(document.layers, frozenset(document.arguments), set())
         for name, key in document.argument_keys.items():
@@ -136,8 +143,14 @@ class Validator:
             if name is None:
                 if positional >= len(signature.names):
                     count = len(signature.names)
-                    takes = f"takes {count} argument{'s' * (count != 1)}: {signature}" if count else "takes no arguments"
-                    self._error("A205", f"too many arguments: {signature.kind} '{call.name}' {takes}", span(argument))
+                    takes = (
+                        f"takes {count} argument{'s' * (count != 1)}: {signature}"
+                        if count
+                        else "takes no arguments"
+                    )
+                    self._error(
+                        "A205", f"too many arguments: {signature.kind} '{call.name}' {takes}", span(argument)
+                    )
                     break
                 name = signature.names[positional]
                 positional += 1
@@ -162,7 +175,9 @@ class Validator:
                 used.add(name)
             elif name != IN_CHANNELS:
                 help = _NAME_HELP.get(name) or suggestion(
-                    name, [*known, IN_CHANNELS, "True", "False"], otherwise="known here: " + ", ".join(sorted(known))
+                    name,
+                    [*known, IN_CHANNELS, "True", "False"],
+                    otherwise="known here: " + ", ".join(sorted(known)),
                 )
                 span = span_in(self.document.source, scalar, column, length)
                 self._error("A208", f"unknown name '{name}'", span, help=help)
@@ -170,7 +185,12 @@ class Validator:
     def _recursion(self) -> None:
         """Refuse blocks that use themselves; each cycle is reported once."""
         uses = {
-            name: [(call, s) for s in statements(b.body) for call in calls(s.body.chain or ()) if call.name in self.blocks]
+            name: [
+                (call, s)
+                for s in statements(b.body)
+                for call in calls(s.body.chain or ())
+                if call.name in self.blocks
+            ]
             for name, b in self.document.blocks.items()
         }
         state: dict[str, str] = {}
@@ -199,13 +219,21 @@ class Validator:
                     span = span_in(self.document.source, text, call.column, call.length)
                     message = f"block '{call.name}' uses itself"
                     help = "a block can repeat others, never itself; use name[1..n] to repeat"
-                    self.errors.append(Diagnostic("A211", message, span, notes=(" → ".join(cycle),), help=help))
+                    self.errors.append(
+                        Diagnostic("A211", message, span, notes=(" → ".join(cycle),), help=help)
+                    )
 
     def _scalar(self, scalar: Scalar) -> Span:
         return self.document.source.span(scalar.line, scalar.column, scalar.length)
 
-    def _error(self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[str] = ()) -> None:
+    def _error(
+        self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[str] = ()
+    ) -> None:
         self.errors.append(Diagnostic(code, message, span, notes=tuple(notes), help=help))
 
 
-_NAME_HELP = {"true": "write True, as Python does", "false": "write False, as Python does", "none": "write None"}
+_NAME_HELP = {
+    "true": "write True, as Python does",
+    "false": "write False, as Python does",
+    "none": "write None",
+}

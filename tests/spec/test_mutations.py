@@ -1,0 +1,83 @@
+"""Random damage to valid specs: either a network, or errors with a known code and a place.  Never anything else."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archinspect.errors import CODES, ArchinspectError, Diagnostic
+from archinspect.spec import lay_out
+from archinspect.spec.load import read_text
+
+from ..support import SPECS
+from .test_hostile import HOSTILE
+
+SEEDS = [(SPECS / f"{name}.yaml").read_text() for name in ("alexnet", "googlenet", "resnet50", "vgg16")]
+SEEDS += [text for text, _ in HOSTILE.values() if len(text) < 3000]
+
+_TOKENS = """
+( ) [ ] { } , : - -> = # ' " \n \t \0 é × → ** // % * + 0 -1 1.5 1e9 99999999999999999999 True None null ~
+if else and or not lambda for in is conv2d relu linear concat: add: multiply: side_output: identity input name
+layers: blocks: arguments: init: in_channels stride padding='same' groups=3 bias=False __import__('os') !!python &a *a
+[1..3] [a..b] conv2_x inception(1,2) max_pool2d(9) flatten() x.y x[0] f"{x}" @x |\n >\n ---
+"""
+TOKENS = _TOKENS.split(" ")
+
+
+def mutate(text: str, seed: int) -> str:
+    """A few random edits: delete, double, move or swap lines and words; insert tokens."""
+    rng = random.Random(seed)
+    for _ in range(rng.randint(1, 5)):
+        lines = text.split("\n")
+        kind = rng.randrange(6)
+        at = rng.randrange(len(lines))
+        if kind == 0:
+            del lines[at]
+        elif kind == 1:
+            lines.insert(rng.randrange(len(lines)), lines[at])
+        elif kind == 2:
+            lines[at] = " " * rng.randrange(8) + lines[at].lstrip()
+        elif kind == 3:
+            words = lines[at].split(" ")
+            words[rng.randrange(len(words))] = rng.choice(TOKENS)
+            lines[at] = " ".join(words)
+        else:
+            place = rng.randrange(len(lines[at]) + 1)
+            cut = rng.choice([0, 0, 1, 3])
+            lines[at] = lines[at][:place] + rng.choice(TOKENS) + lines[at][place + cut :]
+        text = "\n".join(lines)
+        if not text:
+            return text
+    return text
+
+
+def check(text: str) -> None:
+    """Lay the text out; any exception but ArchinspectError fails the test that called."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    try:
+        assert lay_out(read_text(text, "net.yaml")).nodes
+    except ArchinspectError as error:
+        diagnostics = error.diagnostics
+    for diagnostic in diagnostics:
+        assert diagnostic.code in CODES
+        assert diagnostic.render().startswith(f"error[{diagnostic.code}]: ")
+
+
+@given(st.sampled_from(SEEDS), st.integers(0, 2**32))
+def test_mutated_specs(text: str, seed: int) -> None:
+    check(mutate(text, seed))
+
+
+@pytest.mark.many
+def test_many_mutated_specs() -> None:
+    for seed in range(20_000):
+        check(mutate(SEEDS[seed % len(SEEDS)], seed))
+
+
+@given(st.text(max_size=200))
+def test_any_text(text: str) -> None:
+    check(text)
+    check(f"name: net\ninput: 3x8x8\nlayers:\n  - a: {text}\n")

@@ -1,0 +1,21 @@
+"""The second engine: a graph as a real PyTorch module, or as a PyTorch program of its own.
+
+`build` makes the module, `export_source` the program.  torch is imported when a module is built, and not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .graph_module import build
+
+__all__ = ["build"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "build":
+        from .graph_module import build
+
+        return build
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,104 @@
+"""A graph as a real PyTorch module, ready to run, train, compile, export, copy and pickle."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from ..errors import fail
+from ..graph import Graph, Node
+from ..ops import TorchCall
+from .construct import construct, target
+from .initialise import initialise
+
+
+def build(graph: Graph, *, device: str | torch.device = "cpu") -> fx.GraphModule:
+    """The network as a `torch.fx.GraphModule`, in training mode as PyTorch makes all modules.
+
+    Submodules stand at their scope paths, so that the keys of its `state_dict` are the names of the spec, and
+    `print(module.code)` shows the forward pass line by line.  The forward takes one tensor of the spec's input shape,
+    with any batch size, and returns the main output; with side outputs it returns a tuple, the main output first.
+
+    Weights start as the spec's `init` says, and as PyTorch starts them where it says nothing.  On
+    `device="meta"` no weight is allocated.  Raises ArchinspectError (A207) for an initialiser that does not suit its
+    weight, and A209 for a layer with a name that the module needs itself.
+    """
+    root = nn.Module()
+    with torch.device(device):
+        for node in graph.layers:
+            call = node.op.torch_call(node.input_shapes)
+            if call.is_module:
+                _place(root, node, construct(call))
+    module = fx.GraphModule(root, _forward(graph), class_name=class_name(graph))
+    if torch.device(device).type != "meta":
+        initialise(module, graph)
+    return module
+
+
+def class_name(graph: Graph) -> str:
+    """The network's name as that of a class, in the capitals of its title: `GoogLeNet`, `ResNet50`, `InceptionV4`."""
+    name = _letters(graph.name)
+    title = _letters(str(graph.metadata.get("title", "")))
+    if title.lower().startswith(name.lower()):
+        name = title[: len(name)]
+    elif not title or name.islower():
+        name = "".join(word[0].upper() + word[1:] for word in re.findall("[A-Za-z0-9]+", graph.name))
+    return name if name[:1].isalpha() else f"Network{name}"
+
+
+def _letters(text: str) -> str:
+    return "".join(re.findall("[A-Za-z0-9]+", text))
+
+
+def _place(root: nn.Module, node: Node, layer: nn.Module) -> None:
+    """Hang a layer at its path below the root; scopes on the way are made as they are met."""
+    *scopes, name = node.name.split(".")
+    holder = root
+    for scope in scopes:
+        if scope not in holder._modules:
+            _refuse_collision(holder, scope, node)
+            holder.add_module(scope, nn.Module())
+        holder = holder.get_submodule(scope)
+    _refuse_collision(holder, name, node)
+    holder.add_module(name, layer)
+
+
+def _refuse_collision(holder: nn.Module, name: str, node: Node) -> None:
+    if hasattr(holder, name) or name in _OF_GRAPH_MODULES:
+        raise fail(
+            "A209", f"'{name}' in {node.name} is an attribute of PyTorch's modules", help=f"e.g. {name}_"
+        )
+
+
+_OF_GRAPH_MODULES = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph())))
+
+
+def _forward(graph: Graph) -> fx.Graph:
+    """The steps of the forward pass; each is named by its layer's path."""
+    steps = fx.Graph()
+    values: list[fx.Node] = [steps.placeholder("x")]
+    for node in graph.layers:
+        call = node.op.torch_call(node.input_shapes)
+        inputs = [values[i] for i in node.inputs]
+        name = node.name.replace(".", "_")
+        if call.is_module:
+            value = steps.create_node("call_module", node.name, tuple(inputs), name=name)
+        elif call.as_list:
+            value = _call(steps, call, (inputs, *call.args), name)
+        elif call.fold:
+            value = inputs[0]
+            for other in inputs[1:]:
+                value = _call(steps, call, (value, other, *call.args), name)
+        else:
+            value = _call(steps, call, (*inputs, *call.args), name)
+        values.append(value)
+    outputs = tuple(values[i] for i in graph.outputs)
+    steps.output(outputs if len(outputs) > 1 else outputs[0])
+    return steps
+
+
+def _call(steps: fx.Graph, call: TorchCall, args: tuple[Any, ...], name: str) -> fx.Node:
+    return steps.create_node("call_function", target(call), args, dict(call.kwargs), name=name)

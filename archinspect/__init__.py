@@ -1,5 +1,44 @@
-"""archinspect: say a network once, in a short spec; get every number, picture, program and timing of it."""
+"""archinspect: say a network once, in a short spec; get every number, picture, program and timing of it.
+
+    import archinspect
+
+    vgg16 = archinspect.load("vgg16", num_classes=10)
+    vgg16.analyse().totals.params
+    vgg16.build()                  # a torch.nn.Module
+
+`import archinspect` imports nothing else; each verb imports what it needs when it is called.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ArchinspectError
+    from .network import Network, from_text, load
+    from .spec import shipped
+
 __version__ = "0.1.0"
+__all__ = ["ArchinspectError", "Network", "from_text", "load", "shipped"]
+
+_HOMES = {
+    "ArchinspectError": "errors",
+    "Network": "network",
+    "from_text": "network",
+    "load": "network",
+    "shipped": "spec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -131,7 +131,10 @@ def _subtitle(graph: Graph) -> str:
 
 
 def _field(row: Row) -> Cell:
-    return row.receptive_field if row.receptive_field is not None else ""
+    field = row.receptive_field
+    if field is None:
+        return ""
+    return field if isinstance(field, int) else "×".join(map(str, field))
 
 
 def _sum(analysis: Analysis, value: int) -> Cell:
@@ -146,7 +149,7 @@ def _cost(graph: Graph, analysis: Analysis) -> str:
 
 
 def _uncounted(analysis: Analysis) -> list[str]:
-    names = [f"{row.name} ({row.op})" for row in analysis.rows if row.macs is None or row.flops is None]
+    names = [f"{row.name} ({row.op})" for row in analysis.rows if not row.complete]
     return [f"Cannot be counted: {', '.join(names)}; totals are lower bounds."] if names else []
 
 

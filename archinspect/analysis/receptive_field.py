@@ -1,0 +1,107 @@
+"""Receptive fields: how many input pixels an output element depends on, also across branches.
+
+Theoretical fields, as Araujo, Norris & Sim 2019 ("Computing receptive fields of convolutional neural networks", Distill)
+compute them: the input is taken to go on beyond its borders, so a field may be larger than the image and then reads
+padding.  A join sees what the farthest-seeing of its branches sees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..geometry import Reach
+from ..graph import Graph, Node
+
+#: input pixels per side, (height, width) where the sides differ, None for an input without positions
+Field = int | tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """How far outputs see along one way back to the input: reaches to apply in turn, the layer's own first."""
+
+    reaches: tuple[Reach, ...] = (Reach(1, 0),)
+
+    def inputs(self, outputs: int) -> int:
+        for reach in self.reaches:
+            outputs = reach.inputs(outputs)
+        return outputs
+
+    def through(self, reach: Reach) -> _Path:
+        """The path of a layer that reads this one."""
+        first, *rest = self.reaches
+        if reach.divisor == 1:  # two exact steps make one
+            joined = Reach(first.step * reach.step, first.step * reach.span + first.span, first.divisor)
+            return _Path((joined, *rest))
+        return _Path((reach, *self.reaches))
+
+    @property
+    def growth(self) -> tuple[int, int]:
+        """Inputs per output in the long run, as (inputs, outputs): after `outputs` more, `inputs` more are read."""
+        steps = math.prod(reach.step for reach in self.reaches)
+        return steps, math.prod(reach.divisor for reach in self.reaches)
+
+    def sees_as_far_as(self, other: _Path) -> bool:
+        """Whether this path never reads fewer inputs than the other, for any number of outputs."""
+        (step, period), (other_step, other_period) = self.growth, other.growth
+        if step * other_period < other_step * period:
+            return False
+        both = math.lcm(period, other_period)  # each grows by a fixed amount over one common period
+        return all(self.inputs(n) >= other.inputs(n) for n in range(1, both + 1))
+
+
+_Paths = tuple[_Path, ...]
+_HERE: _Paths = (_Path(),)
+
+
+def receptive_fields(graph: Graph) -> tuple[Field, ...]:
+    """The receptive field of one output element of each node."""
+    if len(graph.input_shape) < 3:
+        return (None,) * len(graph.nodes)
+    paths: list[tuple[_Paths, _Paths]] = []
+    sizes = graph.input_shape[2:] if len(graph.input_shape) == 4 else (*graph.input_shape[1:2], 1)
+    for node in graph.nodes:
+        paths.append(_of(node, paths, sizes))
+    return tuple(_field(vertical, horizontal) for vertical, horizontal in paths)
+
+
+def _of(node: Node, paths: list[tuple[_Paths, _Paths]], sizes: tuple[int, ...]) -> tuple[_Paths, _Paths]:
+    if not node.inputs:
+        return _HERE, _HERE
+    if node.op.sees_everything(node.input_shapes):
+        return _everything(sizes[0]), _everything(sizes[1])
+    sources = [paths[source] for source in node.inputs]
+    vertical, horizontal = sources[0]
+    if len(sources) > 1:
+        vertical = _farthest(path for source in sources for path in source[0])
+        horizontal = _farthest(path for source in sources for path in source[1])
+    axes = node.op.windows(node.input_shapes)
+    if axes is None:
+        return vertical, horizontal
+    return _through(vertical, axes[0].reach), _through(horizontal, axes[1].reach)
+
+
+def _through(paths: _Paths, reach: Reach) -> _Paths:
+    return tuple([path.through(reach) for path in paths])
+
+
+def _everything(size: int) -> _Paths:
+    return (_Path((Reach(0, size - 1),)),)
+
+
+def _farthest(paths: Iterable[_Path]) -> _Paths:
+    """The paths that matter: without those that never see farther than another."""
+    kept: list[_Path] = []
+    for path in dict.fromkeys(paths):
+        if not any(other.sees_as_far_as(path) for other in kept):
+            kept = [other for other in kept if not path.sees_as_far_as(other)]
+            kept.append(path)
+    return tuple(kept)
+
+
+def _field(vertical: _Paths, horizontal: _Paths) -> Field:
+    height = max([path.inputs(1) for path in vertical])
+    width = max([path.inputs(1) for path in horizontal])
+    return height if height == width else (height, width)

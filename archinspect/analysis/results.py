@@ -1,0 +1,227 @@
+"""The results of an analysis: rows, totals, and both folded to a depth.  Plain values; every count an exact integer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..graph import Graph, Node, Scope
+from .depth import depth
+from .memory import FP32_BYTES, peak_activation_bytes
+from .receptive_field import Field, receptive_fields
+
+if TYPE_CHECKING:
+    from ..ops.base import Shape
+
+
+class Fields:
+    """The receptive fields of a graph's nodes, computed when first asked for."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def all(self) -> tuple[Field, ...]:
+        return receptive_fields(self._graph)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer, or a folded scope: sums over its layers, shape and field of its end.
+
+    `macs` and `flops` are None where nothing of the row can be counted; `complete` is False where something cannot.
+    `activation_bytes` are those of the outputs in fp32.
+    """
+
+    name: str
+    op: str
+    output_shape: Shape
+    params: int
+    trainable: int
+    buffers: int
+    macs: int | None
+    flops: int | None
+    activation_bytes: int
+    complete: bool
+    _end: int = field(repr=False)
+    _parts: tuple[Node, ...] | tuple[Row, ...] = field(repr=False, compare=False)
+    _fields: Fields = field(repr=False, compare=False)
+
+    @property
+    def receptive_field(self) -> Field:
+        """Input pixels per side that an output element depends on; (height, width) where they differ."""
+        return self._fields.all[self._end]
+
+    @cached_property
+    def derivations(self) -> dict[str, str]:
+        """A formula for each of shape, params, macs and flops; evaluating it gives the figure."""
+        first = self._parts[0]
+        if isinstance(first, Node):
+            op, inputs, output = first.op, first.input_shapes, first.output_shape
+            return {
+                "shape": op.derive_shape(inputs, output),
+                "params": op.derive_params(inputs),
+                "macs": op.derive_macs(inputs, output),
+                "flops": op.derive_flops(inputs, output),
+            }
+        parts: Sequence[Any] = self._parts
+        sums = {key: _sum_of(getattr(part, key) for part in parts) for key in ("params", "macs", "flops")}
+        return {"shape": "(" + ", ".join(map(str, self.output_shape)) + ")", **sums}
+
+    def to_dict(self) -> dict[str, object]:
+        from ..formula import equation  # not every table shows derivations
+
+        field = self.receptive_field
+        return {
+            "name": self.name,
+            "op": self.op,
+            "output_shape": list(self.output_shape),
+            "params": self.params,
+            "trainable": self.trainable,
+            "buffers": self.buffers,
+            "macs": self.macs,
+            "flops": self.flops,
+            "activation_bytes": self.activation_bytes,
+            "receptive_field": list(field) if isinstance(field, tuple) else field,
+            "derivation": equation(self.derivations["params"], self.params),
+            "derivations": self.derivations,
+        }
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over all layers.  `macs` and `flops` are lower bounds where `complete` is False.
+
+    `params` are learnable numbers and `buffers` what is saved beside them (running statistics); bytes are in fp32.
+    `peak_activation_bytes` is the most alive at once during inference, `depth` the layers with weights on the longest
+    path.
+    """
+
+    params: int
+    trainable: int
+    buffers: int
+    macs: int
+    flops: int
+    weight_bytes: int
+    activation_bytes: int
+    peak_activation_bytes: int
+    depth: int
+    complete: bool
+
+    @property
+    def non_trainable(self) -> int:
+        return self.params - self.trainable
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "params": self.params,
+            "trainable": self.trainable,
+            "non_trainable": self.non_trainable,
+            "buffers": self.buffers,
+            "macs": self.macs,
+            "flops": self.flops,
+            "weight_bytes": self.weight_bytes,
+            "activation_bytes": self.activation_bytes,
+            "peak_activation_bytes": self.peak_activation_bytes,
+            "depth": self.depth,
+            "complete": self.complete,
+        }
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The figures of a network, layer by layer and in all, for the batch of `input`."""
+
+    model: str
+    input: Shape
+    rows: tuple[Row, ...]
+    _graph: Graph = field(repr=False, compare=False)
+
+    @cached_property
+    def totals(self) -> Totals:
+        rows, graph = self.rows, self._graph
+        params = sum([row.params for row in rows])
+        return Totals(
+            params=params,
+            trainable=sum([row.trainable for row in rows]),
+            buffers=sum([row.buffers for row in rows]),
+            macs=sum([row.macs or 0 for row in rows]),
+            flops=sum([row.flops or 0 for row in rows]),
+            weight_bytes=params * FP32_BYTES,
+            activation_bytes=sum([row.activation_bytes for row in rows]),
+            peak_activation_bytes=peak_activation_bytes(graph),
+            depth=depth(graph),
+            complete=all([row.complete for row in rows]),
+        )
+
+    def fold(self, depth: int) -> Analysis:
+        """One row for each scope `depth` levels below the top; totals stay what they are.
+
+        A row is called after the scope's block where it comes from one.  Raises ValueError for a depth below 1.
+        """
+        if depth < 1:
+            raise ValueError(f"depth must be at least 1, and is {depth}")
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(".".join(row.name.split(".", depth)[:depth]), []).append(row)
+        if len(groups) == len(self.rows):
+            return self
+        blocks = _blocks(self._graph)
+        rows = tuple(
+            rows[0] if rows[0].name == name else _folded(name, blocks.get(name, "scope"), rows, self._graph)
+            for name, rows in groups.items()
+        )
+        return Analysis(self.model, self.input, rows, self._graph)
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "model": self.model,
+            "input": list(self.input),
+            "rows": [row.to_dict() for row in self.rows],
+            "totals": self.totals.to_dict(),
+        }
+
+
+def _folded(name: str, op: str, rows: list[Row], graph: Graph) -> Row:
+    counted = [row for row in rows if row.macs is not None]
+    end = _end(rows, graph)
+    return Row(
+        name=name,
+        op=op,
+        output_shape=end.output_shape,
+        params=sum(row.params for row in rows),
+        trainable=sum(row.trainable for row in rows),
+        buffers=sum(row.buffers for row in rows),
+        macs=sum(row.macs or 0 for row in counted) if counted else None,
+        flops=sum(row.flops or 0 for row in counted) if counted else None,
+        activation_bytes=sum(row.activation_bytes for row in rows),
+        complete=all(row.complete for row in rows),
+        _end=end._end,
+        _parts=tuple(rows),
+        _fields=end._fields,
+    )
+
+
+def _end(rows: list[Row], graph: Graph) -> Row:
+    """The row whose output leaves the scope.  Where side outputs leave it too, the main path leaves last."""
+    inside = {row._end for row in rows}
+    leaving = [r for r in rows if r._end in graph.outputs or not inside.issuperset(graph.consumers[r._end])]
+    return max(leaving, key=lambda row: row._end)
+
+
+def _blocks(graph: Graph) -> dict[str, str]:
+    """The name of the block that each scope came from, by the scope's path."""
+    found: dict[str, str] = {}
+    for path, item in graph.walk():
+        if isinstance(item, Scope) and item.block is not None:
+            found[f"{path}.{item.name}" if path else item.name] = item.block.name
+    return found
+
+
+def _sum_of(values: Iterable[int | None]) -> str:
+    """The sum of figures as a formula, equal ones as a product: `9,472 + 3×70,400`."""
+    counts = Counter(value for value in values if value)
+    return " + ".join(f"{n}×{value:,}" if n > 1 else f"{value:,}" for value, n in counts.items()) or "0"

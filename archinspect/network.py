@@ -1,0 +1,103 @@
+"""`archinspect.load(...)`: a network whose methods are the commands, under the same names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .graph import Graph
+from .spec import load_graph
+
+if TYPE_CHECKING:
+    from .analysis import Analysis
+    from .check.verification import Verification
+    from .spec.load import InputSize
+
+
+def load(model: str | os.PathLike[str], *, input: InputSize | None = None, **arguments: Any) -> Network:
+    """The network that `model` names: a shipped name, a path to a spec, or a one-line network.
+
+    `input` overrides its input size ("3x224x224", or a shape, batch first); keywords override the spec's arguments:
+    `load("resnet50", num_classes=10)`.
+
+    Raises ArchinspectError with every error of the spec.
+    """
+    return Network(load_graph(model, arguments=arguments, input=input))
+
+
+def from_text(
+    text: str,
+    *,
+    file: str = "<text>",
+    input: InputSize | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Network:
+    """A network from the text of a spec; `file` is the name that errors show.  Raises ArchinspectError."""
+    from .spec.load import lay_out, read_text
+
+    return Network(lay_out(read_text(text, file), arguments, input))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with every shape known.  Its methods are the commands; nothing is computed before it is asked for."""
+
+    graph: Graph
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    def analyse(self, depth: int | None = None) -> Analysis:
+        """Parameters, shapes, MACs, FLOPs, memory and receptive fields per layer, or per scope `depth` levels down."""
+        from .analysis import analyse
+
+        analysis = analyse(self.graph)
+        return analysis if depth is None else analysis.fold(depth)
+
+    def build(self, **options: Any) -> Any:
+        """The network as a `torch.fx.GraphModule`; see `archinspect.pytorch.build` for the options."""
+        from .pytorch import build
+
+        return build(self.graph, **options)
+
+    def export(self) -> str:
+        """Python source that builds the same module with torch alone."""
+        from .pytorch import export_source
+
+        return export_source(self.graph)
+
+    def verify(self, batches: tuple[int, ...] = (1, 4)) -> Verification:
+        """Our figures against the real module and other tools."""
+        from .check.verify import verify
+
+        return verify(self.graph, batches)
+
+    def dump(self) -> str:
+        """The network as the text of a spec, with every block and argument written out."""
+        from .spec import dump
+
+        return dump(self.graph)
+
+    def to_dict(self) -> dict[str, object]:
+        """The analysis as the commands' JSON has it."""
+        return self.analyse().to_dict()
+
+    def to_pandas(self) -> Any:
+        """The analysis as a `pandas.DataFrame`, one row per layer, indexed by name."""
+        import pandas
+
+        return pandas.DataFrame([row.to_dict() for row in self.analyse().rows]).set_index("name")
+
+    def __repr__(self) -> str:
+        totals = self.analyse().totals
+        shape = "×".join(map(str, self.graph.input_shape))
+        return f"<Network {self.name}: input {shape}, {totals.params:,} parameters, {totals.macs:,} MACs>"
+
+    def _repr_html_(self) -> str:
+        from .report import layers
+        from .report.formats.html import fragment
+
+        return fragment(layers.summary(self.graph, self.analyse()))

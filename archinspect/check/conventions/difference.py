@@ -43,7 +43,9 @@ def difference(minuend: Counts, subtrahend: Counts) -> Difference:
     """How two counts of the same network differ, in multiply-accumulates or what each tool takes for one."""
     names = dict.fromkeys((*minuend.terms, *subtrahend.terms))
     terms = {name: minuend.terms.get(name, 0) - subtrahend.terms.get(name, 0) for name in names}
-    ordered = sorted(((name, n) for name, n in terms.items() if n), key=lambda item: (item[1] < 0, -abs(item[1])))
+    ordered = sorted(
+        ((name, n) for name, n in terms.items() if n), key=lambda item: (item[1] < 0, -abs(item[1]))
+    )
     return Difference(
         minuend.convention.name, subtrahend.convention.name, minuend.macs - subtrahend.macs, dict(ordered)
     )

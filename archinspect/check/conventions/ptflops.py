@@ -18,6 +18,7 @@ from ...ops.upsampling import Upsample
 from .rules import (
     AGAIN,
     BIAS,
+    OWN_BATCH_NORM,
     UNKNOWN,
     Convention,
     Count,
@@ -27,6 +28,7 @@ from .rules import (
     Zero,
     joins,
     of_type,
+    own_class,
     params_of,
 )
 
@@ -53,6 +55,8 @@ def _called(node: Node) -> int:
 
 def _affine(node: Node) -> Count:
     """Modules with an attribute `affine` that is true count double; a layer norm has none."""
+    if node.op.type == "batch_norm2d" and own_class(node):
+        return 0
     return _hooked(node) * (2 if getattr(node.op, "affine", False) else 1)
 
 
@@ -130,7 +134,7 @@ PTFLOPS = Convention(
             Rule("matrix products", _matrix_products),
             Zero(known=False, names=("input projection, softmax",)),
         ),
-        "batch_norm2d": _NORM,
+        "batch_norm2d": (*_NORM, OWN_BATCH_NORM),
         "instance_norm2d": _NORM,
         "group_norm": _NORM,
         "layer_norm": (_HOOK,),

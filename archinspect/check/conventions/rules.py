@@ -149,6 +149,14 @@ def per_output(factor: int = 1) -> Rule:
     return Rule(f"{factor} per output", lambda node: factor * numel(node.output_shape))
 
 
+def own_class(node: Node) -> bool:
+    """Whether a batch norm is a class of ours, since torch.nn has none without a scale."""
+    return "weight" not in node.weights and "bias" in node.weights
+
+
+OWN_BATCH_NORM = Zero(known=False, names=("batch_norm2d(scale=False)",), times=own_class)
+
+
 def params_of(node: Node) -> int:
     """All learnable parameters of a layer."""
     return sum(map(numel, node.weights.values()))

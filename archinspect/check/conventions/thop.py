@@ -15,6 +15,7 @@ from ...ops.upsampling import Upsample
 from .rules import (
     IGNORED,
     MACS,
+    OWN_BATCH_NORM,
     UNKNOWN,
     Convention,
     Note,
@@ -22,15 +23,11 @@ from .rules import (
     Rule,
     Zero,
     of_type,
+    own_class,
     params_of,
     per_input,
     per_output,
 )
-
-
-def _own_class(node: Node) -> bool:
-    """Whether torch.nn has no class for it, so that thop has no rule either."""
-    return isinstance(node.op, BatchNorm2d) and not node.op.scale
 
 
 def _affine(node: Node) -> bool:
@@ -41,7 +38,7 @@ def _affine(node: Node) -> bool:
 
 
 def _normalisation(node: Node) -> int:
-    if _own_class(node):
+    if own_class(node):
         return 0
     return numel(node.input_shapes[0]) * (4 if _affine(node) else 2)
 
@@ -72,7 +69,7 @@ def _upsampling(node: Node) -> int:
 def _params(node: Node) -> int:
     if node.op.type == "multihead_attention":  # the output projection is a module that thop knows
         return sum(numel(shape) for name, shape in node.weights.items() if name.startswith("out_proj."))
-    if _own_class(node) or THOP.pieces(node.op.type) == UNKNOWN:
+    if own_class(node) or THOP.pieces(node.op.type) == UNKNOWN:
         return 0
     return params_of(node)
 
@@ -95,10 +92,7 @@ THOP = Convention(
             ),
             Zero(known=False, names=("input projection, matrix products, softmax",)),
         ),
-        "batch_norm2d": (
-            *_NORMALISATION,
-            Zero(known=False, names=("batch_norm2d(scale=False)",), times=_own_class),
-        ),
+        "batch_norm2d": (*_NORMALISATION, OWN_BATCH_NORM),
         "layer_norm": _NORMALISATION,
         "instance_norm2d": _NORMALISATION,
         "avg_pool2d": (per_output(),),

@@ -1,0 +1,1 @@
+"""The documentation is tested: what it shows is what the commands print."""

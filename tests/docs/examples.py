@@ -1,0 +1,126 @@
+"""Runs the examples of a Markdown page and compares, or rewrites, what they print.
+
+- ```` ```yaml title=net.yaml ```` (any language) writes the block to that file for the blocks that follow;
+- ```` ```console ```` runs each line that starts with `$ ` in a shell, `archinspect` being this checkout's, and expects
+  the lines below it (stdout and stderr together);
+- ```` ```python ```` runs as a doctest where it has `>>>`, else it is executed; a page's blocks share their names;
+- `<!-- not run: REASON -->` on the line before a block leaves it alone.
+
+All blocks of a page run in one empty folder, in order.  `python -m tests.docs` rewrites the pages' console output.
+"""
+
+from __future__ import annotations
+
+import doctest
+import io
+import os
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..support import DOCS, ROOT, clean_environment
+
+FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
+NOT_RUN = re.compile(r"<!-- not run: .+? -->\n\Z")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, title, text and place."""
+
+    language: str
+    title: str
+    body: str
+    start: int
+    end: int
+    line: int
+
+
+def pages() -> list[Path]:
+    """README and every page below docs/."""
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks(text: str) -> list[Block]:
+    found = []
+    for match in FENCE.finditer(text):
+        if NOT_RUN.search(text[: match.start()]):
+            continue
+        language, _, rest = match["info"].strip().partition(" ")
+        title = rest.partition("title=")[2].strip("\"' ")
+        line = text.count("\n", 0, match.start()) + 1
+        found.append(Block(language, title, match["body"], match.start("body"), match.end("body"), line))
+    return found
+
+
+class Page:
+    """One page's examples; `run` returns the text as it should be."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self.path = path
+        self.text = path.read_text(encoding="utf-8")
+        self.folder = folder
+        self.names: dict[str, Any] = {"__name__": "example"}
+        program = folder / ".bin" / "archinspect"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m archinspect "$@"\n')
+        program.chmod(0o755)
+        self.environment = clean_environment({"COLUMNS": "100"})
+        self.environment["PATH"] = f"{program.parent}{os.pathsep}{self.environment['PATH']}"
+
+    def run(self) -> str:
+        """Run every block in order; the page's text with the output that the commands really print."""
+        made, last = [], 0
+        for block in blocks(self.text):
+            if block.title:
+                (self.folder / block.title).write_text(block.body, encoding="utf-8")
+            elif block.language == "console":
+                made += [self.text[last : block.start], self._console(block.body)]
+                last = block.end
+            elif block.language == "python":
+                self._python(block)
+        return "".join([*made, self.text[last:]])
+
+    def _console(self, body: str) -> str:
+        commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
+        return "".join(f"$ {command}\n{self._shell(command)}" for command in commands)
+
+    def _shell(self, command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout, f"{self.path.name}: $ {command}\n{done.stdout}"
+        lines = [line.rstrip() for line in done.stdout.splitlines()]
+        return "".join(f"{line}\n" for line in lines)
+
+    def _python(self, block: Block) -> None:
+        place = f"{self.path.name}:{block.line}"
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            if ">>>" not in block.body:
+                with redirect_stdout(io.StringIO()):
+                    exec(compile(block.body, place, "exec"), self.names)
+                return
+            test = doctest.DocTestParser().get_doctest(
+                block.body, self.names, place, str(self.path), block.line
+            )
+            out = io.StringIO()
+            runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+            runner.run(test, out=out.write, clear_globs=False)
+            self.names = test.globs
+            assert not runner.failures, out.getvalue()
+        finally:
+            os.chdir(before)

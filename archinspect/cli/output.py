@@ -22,8 +22,8 @@ def emit(report: Report | Table, format: str | None = None, output: str | None =
     _write(render(report, format, FILE), output)
 
 
-def emit_text(text: str, output: str | None = None) -> None:
-    """Print a text that is no table (source, a schema), or write it to `output`."""
+def emit_text(text: str | bytes, output: str | None = None) -> None:
+    """Print what is no table (source, a schema, a picture), or write it to `output`."""
     if output in (None, "-"):
         put(text, machine=True)
         return
@@ -31,7 +31,7 @@ def emit_text(text: str, output: str | None = None) -> None:
     _write(text, output)
 
 
-def put(text: str, *, machine: bool) -> None:
+def put(text: str | bytes, *, machine: bool) -> None:
     """Write to standard output and see that it arrives.
 
     What machines read is UTF-8 whatever the terminal's encoding.  A reader that has seen enough (`| head`) is no
@@ -41,8 +41,9 @@ def put(text: str, *, machine: bool) -> None:
     try:
         if machine and hasattr(stream, "buffer"):
             stream.flush()
-            stream.buffer.write(text.encode("utf-8", "replace"))
+            stream.buffer.write(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
         else:
+            assert isinstance(text, str)
             stream.write(
                 text.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8")
             )
@@ -54,10 +55,10 @@ def put(text: str, *, machine: bool) -> None:
         raise fail("A405", "cannot write to standard output", notes=[error.strerror or str(error)]) from None
 
 
-def _write(text: str, path: str) -> None:
-    from ..report import output
+def _write(text: str | bytes, path: str) -> None:
+    from ..files import write
 
-    output.write(text, path)
+    write(text, path)
     print(f"wrote {path}", file=sys.stderr)  # noqa: T201  a diagnostic, not the result
 
 

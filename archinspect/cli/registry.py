@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
     "check": Entry("check:check", "Judge the numbers that the lecture, or a table of yours, prints.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
+    "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
     "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),
     "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),
     "ops": Entry("ops:ops", "List the layer types, or document one of them.", REFERENCE),

@@ -18,6 +18,7 @@ from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
 from ..ops.base import Shape
 from . import captions
 from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, repeated, total
+from .options import Options
 
 _HEADS = {"convolution", "linear", "merge", "normalisation", "attention"}
 _TAILS = {"normalisation", "activation", "regularisation"}
@@ -40,26 +41,35 @@ class Folding:
 
 
 def outline(graph: Graph, folding: Folding | None = None, only: str | None = None) -> Outline:
-    """The elements of the whole network, or of one scope of it.
-
-    Raises ArchinspectError (A403) when `only` or a name to expand is no scope of the network.
-    """
+    """The elements of the whole network, or of its scope at the path `only`."""
     folding = folding or Folding()
-    scopes = scope_paths(graph)
-    for path in (*folding.expand, *([only] if only else ())):
-        if path not in scopes:
-            help = suggestion(path, scopes, otherwise="`archinspect summary MODEL` lists the names")
-            raise fail("A403", f"'{path}' is no scope of {graph.name}", help=help)
     builder = _Builder(graph, folding)
     name = str(graph.metadata.get("title") or graph.name)
     if only:
-        frame = builder.scope(scopes[only], only.rpartition(".")[0], opened=True)
+        frame = builder.scope(scope_paths(graph)[only], only.rpartition(".")[0], opened=True)
         first = graph.nodes[frame.nodes[0]] if frame.nodes else graph.nodes[0]
         start, end = first.input_shapes[0] if frame.nodes else first.output_shape, frame.output_shape
         return Outline(name, only, (_io("input", start), frame, _io("output", end)), frame.figures, only)
     body = builder.items(graph.structure.items, "", graph.input_shape)
     whole = (_io("input", graph.input_shape, 0), *body, _io("output", graph.output_shape))
     return Outline(name, "", whole, total(tuple(body)))
+
+
+def outlines(graph: Graph, options: Options) -> tuple[Outline, ...]:
+    """What the options ask to draw side by side: the network or some of its scopes, then the networks beside it."""
+    networks = (graph, *options.beside)
+    found = [scope_paths(network) for network in networks]
+    for path in (*options.expand, *options.only):
+        if not any(path in scopes for scopes in found):
+            help = suggestion(path, found[0], otherwise="`archinspect summary MODEL` lists the names")
+            raise fail("A403", f"'{path}' is no scope of {graph.name}", help=help)
+    parts: list[Outline] = []
+    for network, scopes in zip(networks, found, strict=True):
+        expand = tuple(path for path in options.expand if path in scopes)
+        folding = Folding(options.depth, expand, options.fold)
+        wanted = [path for path in options.only if path in scopes] if options.only else [None]
+        parts += [outline(network, folding, only) for only in wanted]
+    return tuple(parts)
 
 
 def scope_paths(graph: Graph) -> dict[str, Scope]:

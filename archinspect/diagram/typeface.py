@@ -84,8 +84,8 @@ class Typeface:
         (metrics,) = struct.unpack_from(">H", self.data, self._offset(b"hhea") + 34)
         (total,) = struct.unpack_from(">H", self.data, self._offset(b"maxp") + 4)
         pairs = struct.unpack_from(f">{2 * metrics}H", self.data, self._offset(b"hmtx"))
-        widths = tuple(map(int, pairs[::2]))
-        return widths + widths[-1:] * (total - metrics)
+        widths = tuple(int(width) for width in pairs[::2])
+        return widths + widths[-1:] * int(total - metrics)
 
 
 @cache

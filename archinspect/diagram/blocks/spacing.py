@@ -25,3 +25,4 @@ TURN = 13.0  # from a column's end to where its way turns
 CORNER = 8.0
 
 MARGIN = 24.0  # around the picture
+PANEL = 48.0  # between pictures side by side

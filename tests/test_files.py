@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from archinspect.errors import ArchinspectError
-from archinspect.report import output
+from archinspect import files
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
     file = tmp_path / "t.md"
-    output.write("×1\n", file)
-    output.write("×2\n", file)
+    files.write("×1\n", file)
+    files.write("×2\n", file)
     assert file.read_text(encoding="utf-8") == "×2\n"
     assert os.listdir(tmp_path) == ["t.md"]
 
@@ -25,15 +25,15 @@ def test_a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_pa
     plain.write_text("")
     old.write_text("")
     old.chmod(0o640)
-    output.write("x", old)
-    output.write("x", new)
+    files.write("x", old)
+    files.write("x", new)
     assert stat.S_IMODE(old.stat().st_mode) == 0o640
     assert new.stat().st_mode == plain.stat().st_mode
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("target")
-    output.write(b"x", tmp_path / "link")
+    files.write(b"x", tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"x"
 
@@ -41,7 +41,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing/t.md", ".", "a\0b"])
 def test_what_cannot_be_written_is_an_error_of_the_user(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArchinspectError) as caught:
-        output.write("x", tmp_path / name)
+        files.write("x", tmp_path / name)
     assert caught.value.diagnostics[0].code == "A405"
     assert os.listdir(tmp_path) == []
 
@@ -55,6 +55,6 @@ def test_a_failure_leaves_the_old_file_and_no_debris(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ArchinspectError, match="No space left on device"):
-        output.write("new", file)
+        files.write("new", file)
     assert file.read_text() == "old"
     assert os.listdir(tmp_path) == ["t.md"]

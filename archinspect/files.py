@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from ..errors import fail
+from .errors import fail
 
 
 def write(content: str | bytes, path: str | os.PathLike[str]) -> None:

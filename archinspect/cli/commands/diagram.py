@@ -1,0 +1,107 @@
+"""`diagram`: the network as a picture."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import click
+import typer
+
+from ...diagram.options import COLORS, STYLE_NAMES, request
+from ...diagram.picture import FORMATS, Picture, format_of
+from ...diagram.theme import THEMES
+from ...files import write
+from ...spec import load_graph
+from ..options import Input, Model, Set, arguments
+from ..output import emit_text, put
+
+Depth = Annotated[
+    int | None,
+    typer.Option(
+        "--depth", metavar="N", min=1, help="Open scopes down to N levels; draw those below as one card."
+    ),
+]
+Names = list[str] | None
+
+
+def diagram(
+    model: Model,
+    input: Input = None,
+    set: Set = None,
+    style: Annotated[
+        str,
+        typer.Option("--style", click_type=click.Choice(STYLE_NAMES), help="Cards and frames, or cuboids."),
+    ] = "blocks",
+    depth: Depth = None,
+    expand: Annotated[
+        Names,
+        typer.Option("--expand", metavar="SCOPE", help="Open this scope beyond --depth; may be repeated."),
+    ] = None,
+    only: Annotated[
+        Names,
+        typer.Option("--only", metavar="SCOPE", help="Draw this scope alone; several stand side by side."),
+    ] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold/--no-fold", help="Draw equal blocks in a row once, with ×N.")
+    ] = True,
+    overview: Annotated[
+        bool, typer.Option("--overview", help="One row of stages, and each block once.")
+    ] = False,
+    color: Annotated[
+        str, typer.Option("--color", click_type=click.Choice(COLORS), help="What colours the cards.")
+    ] = "type",
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="FILE", help="The saved run that --color latency reads.")
+    ] = None,
+    theme: Annotated[
+        str, typer.Option("--theme", click_type=click.Choice(list(THEMES)), help="Colours of the picture.")
+    ] = "light",
+    beside: Annotated[
+        Names, typer.Option("--beside", metavar="MODEL", help="Draw this network beside it; may be repeated.")
+    ] = None,
+    width: Annotated[int | None, typer.Option("--width", metavar="PX", min=1, help="Width of a PNG.")] = None,
+    dpi: Annotated[
+        float | None, typer.Option("--dpi", min=1, help="Density of a PNG; 192 unless given.")
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            click_type=click.Choice(list(FORMATS)),
+            show_default=False,
+            help="Format of the picture; the file's ending unless given, else SVG.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a file; MODEL.svg unless given."),
+    ] = None,
+) -> None:
+    """Draw the network: blocks, volumes, or a page to explore.
+
+    Writes SVG, PNG, PDF, Graphviz' DOT or HTML, by the ending of the file; without -o an SVG in the current folder,
+    whose path is printed.
+    """
+    graph = load_graph(model, arguments=arguments(set), input=input)
+    options = request(
+        {
+            "style": style, "depth": depth, "expand": expand or (), "only": only or (), "fold": fold,
+            "overview": overview, "color": color, "latency": run, "theme": theme,
+            "beside": [load_graph(other) for other in beside or ()],
+        }
+    )  # fmt: skip
+    picture = Picture(graph, options)
+    format = format or (format_of(output) if output not in (None, "-") else "svg")
+    content = picture.render(format, width=width, dpi=dpi)
+    if output is not None:
+        emit_text(content, output)
+        return
+    path = f"{file_name(graph.name)}.{format}"
+    write(content, path)
+    put(path + "\n", machine=True)
+
+
+def file_name(name: str) -> str:
+    """The network's name as that of a file: letters, digits, dots and dashes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:80] or "network"

@@ -1,0 +1,300 @@
+"""Random networks as the texts of specs: branches, residuals, gates, groups, strides, dilations, blocks, repeats.
+
+`specs()` draws a valid spec, `networks()` the same laid out.  The shape is followed while the text is drawn, so that
+what must fit (shortcuts, branches, groups) does, and nothing is thrown away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from archinspect.errors import OpError
+from archinspect.graph import Graph
+from archinspect.ops import REGISTRY, Op, Shape
+from archinspect.spec import lay_out
+from archinspect.spec.load import read_text
+
+Item = dict[str, Any] | str
+Drawn = tuple[list[Item], Shape]
+
+CHANNELS = st.sampled_from([1, 2, 3, 4, 6, 8, 12])
+FLAG = st.booleans()
+ACTIVATIONS = (
+    "relu relu6 leaky_relu sigmoid tanh gelu silu hardswish hardsigmoid elu mish identity dropout".split()
+)
+#: Names of layers and scopes: usual ones, and ones that mean something else in Python, PyTorch or the spec language.
+NAMES = "conv stem block x nn torch F math self_ weight bias cat super print list width in_ _private __mangled".split()
+
+
+@st.composite
+def specs(draw: st.DrawFn, *, max_layers: int = 24) -> str:
+    """The text of a valid spec with at most about `max_layers` layers."""
+    return _Writer(draw, max_layers).spec()
+
+
+def networks(*, max_layers: int = 24) -> st.SearchStrategy[Graph]:
+    """A random network, laid out."""
+    return specs(max_layers=max_layers).map(graph_of)
+
+
+def graph_of(text: str) -> Graph:
+    return lay_out(read_text(text, "random.yaml"))
+
+
+class _Writer:
+    """Draws one spec; `left` counts the layers that may still be drawn."""
+
+    def __init__(self, draw: st.DrawFn, left: int) -> None:
+        self.draw = draw
+        self.left = left
+        self.blocks: dict[str, list[Item]] = {}
+
+    def spec(self) -> str:
+        batch = self.draw(st.sampled_from([1, 1, 2, 3]))
+        shape = (batch, self.draw(CHANNELS), self.int(4, 20), self.int(4, 20))
+        document: dict[str, Any] = {"name": "random", "input": "x".join(map(str, shape))}
+        layers, shape = self.sequence(shape, 3, {"input"})
+        layers += self.tail(shape)
+        if self.blocks:
+            document["blocks"] = self.blocks
+        return yaml.safe_dump({**document, "layers": layers}, sort_keys=False, width=1000)
+
+    def sequence(self, shape: Shape, depth: int, taken: set[str] | None = None) -> Drawn:
+        """One to four items; inner sequences (depth 0) hold layers only."""
+        taken = set() if taken is None else taken
+        kinds = [self.layer] * 4
+        if depth:
+            kinds += [self.scope, self.residual, self.gate, self.concat, self.unit, self.chain]
+        if depth == 3:
+            kinds += [self.side_output]
+        items: list[Item] = []
+        for _ in range(self.int(1, 4)):
+            if self.left <= 0 and items:
+                break
+            kind = self.draw(st.sampled_from(kinds))
+            made, shape = kind(shape, depth - 1, taken) if kind != self.layer else self.layer(shape, taken)
+            items += made
+        return items, shape
+
+    # Layers
+
+    def layer(self, shape: Shape, taken: set[str]) -> Drawn:
+        call, shape = self.call(shape)
+        return [{self.name(taken): call} if self.draw(FLAG) else call], shape
+
+    def call(self, shape: Shape) -> tuple[str, Shape]:
+        """A random op that suits the shape, as a call; a 1×1 convolution where the one drawn does not."""
+        self.left -= 1
+        kinds = (
+            self.convolution,
+            self.convolution,
+            self.transposed,
+            self.pool,
+            self.normalisation,
+            self.other,
+        )
+        try:
+            op = self.draw(st.sampled_from(kinds))(shape)
+            after = op.shape((shape,))
+            if max(after[2:]) <= 40:
+                return str(op), after
+        except OpError:
+            pass
+        op = REGISTRY["conv2d"].of(self.draw(CHANNELS), 1)
+        return str(op), op.shape((shape,))
+
+    def convolution(self, shape: Shape) -> Op:
+        out = self.draw(CHANNELS)
+        groups = self.draw(st.sampled_from([d for d in range(1, 13) if shape[1] % d == 0 and out % d == 0]))
+        if self.draw(st.integers(0, 4)) == 0:  # depthwise
+            out, groups = shape[1] * self.int(1, 2), shape[1]
+        same = self.int(0, 3) == 0
+        return REGISTRY["conv2d"].of(
+            out,
+            self.pair(1, 5),
+            stride=1 if same else self.pair(1, 3),
+            padding=self.draw(st.sampled_from(["same", "valid"])) if same else self.pair(0, 3),
+            dilation=self.pair(1, 2),
+            groups=groups,
+            bias=self.draw(FLAG),
+        )
+
+    def transposed(self, shape: Shape) -> Op:
+        out = self.draw(CHANNELS)
+        groups = self.draw(st.sampled_from([d for d in range(1, 13) if shape[1] % d == 0 and out % d == 0]))
+        return REGISTRY["conv_transpose2d"].of(
+            out,
+            self.pair(1, 3),
+            stride=self.pair(1, 2),
+            padding=self.int(0, 1),
+            groups=groups,
+            bias=self.draw(FLAG),
+        )
+
+    def pool(self, shape: Shape) -> Op:
+        if self.int(0, 3) == 0:
+            kind = self.draw(st.sampled_from(["adaptive_avg_pool2d", "adaptive_max_pool2d"]))
+            return REGISTRY[kind].of(self.pair(1, 5))
+        kind = self.draw(st.sampled_from(["max_pool2d", "avg_pool2d"]))
+        stride = self.draw(st.none()) or self.pair(1, 3)
+        return REGISTRY[kind].of(
+            self.pair(2, 4), stride=stride, padding=self.int(0, 1), ceil_mode=self.draw(FLAG)
+        )
+
+    def normalisation(self, shape: Shape) -> Op:
+        groups = self.draw(st.sampled_from([d for d in range(1, 13) if shape[1] % d == 0]))
+        return self.draw(
+            st.sampled_from(
+                [
+                    REGISTRY["batch_norm2d"].of(affine=self.draw(FLAG)),
+                    REGISTRY["batch_norm2d"].of(scale=False),
+                    REGISTRY["group_norm"].of(groups),
+                    REGISTRY["layer_norm2d"].of(),
+                    REGISTRY["local_response_norm"].of(3),
+                    REGISTRY["layer_scale"].of(),
+                ]
+            )
+        )
+
+    def other(self, shape: Shape) -> Op:
+        channels = shape[1]
+        divisors = [d for d in range(1, 13) if channels % d == 0]
+        return self.draw(
+            st.sampled_from(
+                [
+                    *(REGISTRY[name].of() for name in ACTIVATIONS),
+                    REGISTRY["zero_pad2d"].of((0, 1, 2, 1)),
+                    REGISTRY["channel_shuffle"].of(self.draw(st.sampled_from(divisors))),
+                    REGISTRY["slice_channels"].of(0, (channels + 1) // 2),
+                    REGISTRY["pad_channels"].of(1, 2),
+                    REGISTRY["upsample"].of(scale_factor=2),
+                    REGISTRY["scale"].of(0.5),
+                ]
+            )
+        )
+
+    # Structure
+
+    def scope(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        items, shape = self.sequence(shape, depth)
+        return [{self.name(taken): items}], shape
+
+    def chain(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        """`name: a -> b -> c`"""
+        calls = []
+        for _ in range(self.int(2, 3)):
+            call, shape = self.call(shape)
+            calls.append(call)
+        return [{self.name(taken): " -> ".join(calls)}], shape
+
+    def unit(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        """Uses of a block, one or repeated, with a stride where the map is large enough."""
+        self.blocks.setdefault(
+            "unit(width, stride=1)",
+            [
+                {"conv": "conv2d(width, 3, stride=stride, padding=1, bias=False)"},
+                {"bn": "batch_norm2d()"},
+                {"relu": "relu()"},
+            ],
+        )
+        width, stride, times = self.draw(CHANNELS), self.int(1, 2), self.int(1, 3)
+        name = self.name(taken, *map(str, range(1, times + 1))) if times > 1 else self.name(taken)
+        self.left -= 3 * times
+        rows, columns = shape[2:]
+        for _ in range(times):
+            rows, columns = ((size - 1) // stride + 1 for size in (rows, columns))
+        call = f"unit({width}, stride={stride})" if stride > 1 else f"unit({width})"
+        return [{f"{name}[1..{times}]" if times > 1 else name: call}], (shape[0], width, rows, columns)
+
+    def residual(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        """A body and a shortcut that fits it: the input itself, or pooled and projected; sometimes a third branch."""
+        body, after = self.sequence(shape, depth)
+        branches: dict[str, Any] = {self.name(taken): body}
+        for _ in range(self.int(1, 2)):
+            branches[self.name(taken)] = self.fit(shape, after)
+        return [{"add": branches}], after
+
+    def gate(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        self.left -= 3
+        gate = f"adaptive_avg_pool2d(1) -> conv2d({shape[1]}, 1) -> sigmoid"
+        branches = {self.name(taken): None, self.name(taken): gate}
+        return [{"multiply": dict(self.draw(st.permutations(list(branches.items()))))}], shape
+
+    def concat(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        first, after = self.sequence(shape, depth)
+        branches: dict[str, Any] = {self.name(taken): first}
+        channels = after[1]
+        for _ in range(self.int(1, 3)):
+            if shape[2:] == after[2:] and self.draw(FLAG):
+                branches[self.name(taken)] = "identity"
+                channels += shape[1]
+                continue
+            branch, end = self.sequence(shape, 0)
+            if end[2:] != after[2:]:
+                branch.append(f"adaptive_avg_pool2d({after[2:]})")
+            branches[self.name(taken)] = branch
+            channels += end[1]
+        return [{"concat": branches}], (after[0], channels, *after[2:])
+
+    def side_output(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        self.left -= 3
+        return [
+            {
+                "side_output": {
+                    self.name(taken): f"adaptive_avg_pool2d(1) -> flatten -> linear({self.int(1, 5)})"
+                }
+            }
+        ], shape
+
+    def fit(self, shape: Shape, after: Shape) -> Any:
+        if shape == after and self.draw(FLAG):
+            return self.draw(st.sampled_from([None, "identity", []]))
+        calls = [] if shape[2:] == after[2:] else [f"adaptive_max_pool2d({after[2:]})"]
+        self.left -= 2
+        return " -> ".join([*calls, f"conv2d({after[1]}, 1)"])
+
+    def tail(self, shape: Shape) -> list[Item]:
+        """Nothing, a classifier, or tokens with attention."""
+        kind = self.int(0, 2)
+        if kind == 0:
+            return []
+        if kind == 1:
+            return [
+                "flatten",
+                f"linear({self.draw(CHANNELS)})",
+                "relu",
+                "dropout",
+                f"linear({self.draw(CHANNELS)}, bias=False)",
+            ]
+        heads = self.draw(st.sampled_from([d for d in range(1, 5) if shape[1] % d == 0]))
+        attention = {"attend": ["layer_norm", f"multihead_attention({heads})"], "skip": None}
+        return [
+            "tokens",
+            "class_token",
+            "position_embedding",
+            {"add": attention},
+            "select_token",
+            f"linear({self.int(1, 9)})",
+        ]
+
+    # Draws
+
+    def int(self, least: int, most: int) -> int:
+        return self.draw(st.integers(least, most))
+
+    def pair(self, least: int, most: int) -> Any:
+        one = st.integers(least, most)
+        return self.draw(one | st.tuples(one, one))
+
+    def name(self, taken: set[str], *suffixes: str) -> str:
+        """A name that is free, with each of the suffixes too."""
+        name = self.draw(st.sampled_from(NAMES))
+        number = 0
+        while {name + suffix for suffix in suffixes or ("",)} & taken or (suffixes and name[-1].isdigit()):
+            number += 1
+            name = f"{name.rstrip('_0123456789') or 'n'}_{number}_"
+        taken.update(name + suffix for suffix in suffixes or ("",))
+        return name

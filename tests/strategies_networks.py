@@ -22,11 +22,43 @@ Drawn = tuple[list[Item], Shape]
 
 CHANNELS = st.sampled_from([1, 2, 3, 4, 6, 8, 12])
 FLAG = st.booleans()
-ACTIVATIONS = (
-    "relu relu6 leaky_relu sigmoid tanh gelu silu hardswish hardsigmoid elu mish identity dropout".split()
-)
+ACTIVATIONS = [
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "sigmoid",
+    "tanh",
+    "gelu",
+    "silu",
+    "hardswish",
+    "hardsigmoid",
+    "elu",
+    "mish",
+    "identity",
+    "dropout",
+]
 #: Names of layers and scopes: usual ones, and ones that mean something else in Python, PyTorch or the spec language.
-NAMES = "conv stem block x nn torch F math self_ weight bias cat super print list width in_ _private __mangled".split()
+NAMES = [
+    "conv",
+    "stem",
+    "block",
+    "x",
+    "nn",
+    "torch",
+    "F",
+    "math",
+    "self_",
+    "weight",
+    "bias",
+    "cat",
+    "super",
+    "print",
+    "list",
+    "width",
+    "in_",
+    "_private",
+    "__mangled",
+]
 
 
 @st.composite

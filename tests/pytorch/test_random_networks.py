@@ -13,7 +13,6 @@ from archinspect.graph import Graph
 from archinspect.pytorch import build
 from tests.strategies_networks import networks
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 

@@ -67,7 +67,8 @@ class Network:
         """Python source that builds the same module with torch alone."""
         from .pytorch import export_source
 
-        return export_source(self.graph)
+        source: str = export_source(self.graph)
+        return source
 
     def verify(self, batches: tuple[int, ...] = (1, 4)) -> Verification:
         """Our figures against the real module and other tools."""

@@ -1,8 +1,8 @@
 """Receptive fields: how many input pixels an output element depends on, also across branches.
 
-Theoretical fields, as Araujo, Norris & Sim 2019 ("Computing receptive fields of convolutional neural networks", Distill)
-compute them: the input is taken to go on beyond its borders, so a field may be larger than the image and then reads
-padding.  A join sees what the farthest-seeing of its branches sees.
+Theoretical fields, as in Araujo, Norris & Sim 2019, "Computing receptive fields of convolutional neural networks",
+Distill: the input is taken to go on beyond its borders, so a field may be larger than the image and then reads padding.
+A join sees what the farthest-seeing of its branches sees.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class _Path:
 
 _Paths = tuple[_Path, ...]
 _HERE: _Paths = (_Path(),)
+_SAME = Reach(0, 0)
 
 
 def receptive_fields(graph: Graph) -> tuple[Field, ...]:
@@ -72,15 +73,22 @@ def _of(node: Node, paths: list[tuple[_Paths, _Paths]], sizes: tuple[int, ...]) 
         return _HERE, _HERE
     if node.op.sees_everything(node.input_shapes):
         return _everything(sizes[0]), _everything(sizes[1])
-    sources = [paths[source] for source in node.inputs]
-    vertical, horizontal = sources[0]
-    if len(sources) > 1:
-        vertical = _farthest(path for source in sources for path in source[0])
-        horizontal = _farthest(path for source in sources for path in source[1])
+    vertical, horizontal = paths[node.inputs[0]]
+    if len(node.inputs) > 1:
+        vertical, horizontal = (_joined(node, paths, axis) for axis in (0, 1))
     axes = node.op.windows(node.input_shapes)
     if axes is None:
         return vertical, horizontal
     return _through(vertical, axes[0].reach), _through(horizontal, axes[1].reach)
+
+
+def _joined(node: Node, paths: list[tuple[_Paths, _Paths]], axis: int) -> _Paths:
+    """What a join sees along an axis: the union of its branches; all its outputs read the same cell of a 1×1 map."""
+    found: list[_Path] = []
+    for source, shape in zip(node.inputs, node.input_shapes, strict=True):
+        spread = len(shape) == 4 and shape[2 + axis] == 1 < node.output_shape[2 + axis]
+        found += _through(paths[source][axis], _SAME) if spread else paths[source][axis]
+    return _farthest(found)
 
 
 def _through(paths: _Paths, reach: Reach) -> _Paths:

@@ -154,7 +154,7 @@ class Analysis:
             activation_bytes=sum([row.activation_bytes for row in rows]),
             peak_activation_bytes=peak_activation_bytes(graph),
             depth=depth(graph),
-            complete=all([row.complete for row in rows]),
+            complete=all(row.complete for row in rows),
         )
 
     def fold(self, depth: int) -> Analysis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -71,6 +72,10 @@ class LazyGroup(TyperGroup):
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; its exit code.  Nothing a user can type raises."""
+    if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+        from .completion import answer_in_typers_form
+
+        answer_in_typers_form()
     try:
         status = _program().main(list(args), prog_name=PROGRAM, standalone_mode=False)
     except ArchinspectError as error:

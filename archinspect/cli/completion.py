@@ -26,6 +26,13 @@ def install(shell: str, program: str) -> None:
     print(f"completion for {shell} is installed in {path}; it works in the next terminal")  # noqa: T201
 
 
+def answer_in_typers_form() -> None:
+    """Answer a shell that asks for completions as typer's scripts, which `show` prints, expect it."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
+
+
 def models(ctx: Any, args: list[str], incomplete: str) -> list[str]:
     """Names of shipped networks and specs lying about, for MODEL."""
     from ..spec import shipped

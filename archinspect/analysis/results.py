@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Graph, Node, Scope
+from ..graph import Graph, Join, Node, Scope, SideOutputs
 from .depth import depth
 from .memory import FP32_BYTES, peak_activation_bytes
 from .receptive_field import Field, receptive_fields
@@ -216,8 +216,10 @@ def _blocks(graph: Graph) -> dict[str, str]:
     """The name of the block that each scope came from, by the scope's path."""
     found: dict[str, str] = {}
     for path, item in graph.walk():
-        if isinstance(item, Scope) and item.block is not None:
-            found[f"{path}.{item.name}" if path else item.name] = item.block.name
+        branches = item.branches if isinstance(item, (Join, SideOutputs)) else (item,)
+        for scope in branches:
+            if isinstance(scope, Scope) and scope.block is not None:
+                found[f"{path}.{scope.name}" if path else scope.name] = scope.block.name
     return found
 
 

@@ -36,6 +36,7 @@ def test_a_folded_row_has_the_shape_and_field_of_what_leaves_the_scope() -> None
     assert rows["inception_3a"].output_shape == (1, 256, 28, 28)
     assert rows["inception_3a"].op == "inception"
     assert rows["aux1"].output_shape == (1, 1000)
+    assert rows["aux1"].op == "auxiliary"
     assert rows["inception_4a"].output_shape == (1, 512, 14, 14)
 
 

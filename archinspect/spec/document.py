@@ -18,6 +18,7 @@ from .source import Source
 #: statement keys that are structure, not names
 JOINS = ("add", "concat", "multiply")
 SIDE_OUTPUT = "side_output"
+INLINE = "inline"
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +36,9 @@ class Body:
 class Statement:
     """One item of a sequence, or one branch.
 
-    `name` is None for an anonymous layer and for a join.  `first`..`last` make several of it, named name1, name2 ...
+    `name` is None for an anonymous layer, a join and an inline statement.  `first`..`last` make several of it, named
+    name1, name2 ...; `variable` is the number's name inside.  `template` are the name's texts and expressions where it
+    has any (conv{stage}_1).
     """
 
     name: str | None
@@ -44,6 +47,9 @@ class Statement:
     condition: Expression | None = None
     first: Expression | None = None
     last: Expression | None = None
+    variable: str | None = None
+    template: tuple[str | Expression, ...] = ()
+    inline: bool = False
 
 
 @dataclass(slots=True, eq=False)

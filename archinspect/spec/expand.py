@@ -7,7 +7,8 @@ shows independent errors and no echoes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,9 @@ from ..errors import ArchinspectError, Diagnostic, OpError, Span
 from ..graph import BlockUse, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
 from ..ops import REGISTRY, Input, Op, show_shape
 from .calls import Call, Part
-from .document import Block, Document, Statement
+from .document import Block, Body, Document, Statement
 from .expressions import Expression, ExpressionError
+from .names import is_reserved
 from .nodes import Scalar
 from .reader import chain_statements, span_in
 from .size import refuse_too_many_layers
@@ -95,16 +97,72 @@ class Expander:
             made = statement.body
             if made.join is not None:
                 current = self._join(statement, env, names, current, items)
-            elif statement.name is None and made.chain is None:
+            elif statement.name is None and made.chain is None and not statement.inline:
                 self._side_outputs(statement, env, names, current, items)
-            elif statement.first is None:
-                item, current = self._item(statement, statement.name, env, names, current)
-                items += item
             else:
-                for number in self._numbers(statement, env, current):
-                    item, current = self._item(statement, f"{statement.name}{number}", env, names, current)
+                for number, inner in self._rounds(statement, env, current):
+                    item: Sequence[Item]
+                    if statement.inline:
+                        item, current = self._inline(made, inner, names, current)
+                    else:
+                        name = self._name(statement, number, inner, current)
+                        item, current = self._item(statement, name, inner, names, current)
                     items += item
         return tuple(items), current
+
+    def _inline(
+        self, body: Body, env: Environment, names: _Names, current: int | None
+    ) -> tuple[tuple[Item, ...], int | None]:
+        """Layers without a scope of their own: a sequence's, or those of each block in a chain."""
+        if body.chain is None:
+            return self._sequence(body.sequence or (), env, names, current)
+        assert body.text is not None
+        items: list[Item] = []
+        for statement in chain_statements(body.chain, body.text):
+            call = (
+                self._choose(statement.body.chain[0], body.text, env, current)
+                if statement.body.chain
+                else None
+            )
+            block = self.document.blocks.get(call.name) if call is not None else None
+            more: Sequence[Item]
+            if call is None or block is None:
+                more, current = self._item(statement, None, env, names, current)
+            else:
+                values = self._block_arguments(block, call, body.text, env, current)
+                if values is None:
+                    return tuple(items), None
+                self.uses.append((body.text, call))
+                more, current = self._sequence(block.body, {**self._arguments, **values}, names, current)
+                self.uses.pop()
+            items += more
+        return tuple(items), current
+
+    def _rounds(
+        self, statement: Statement, env: Environment, current: int | None
+    ) -> Iterator[tuple[str, Environment]]:
+        """What to add to the name, and the values of names, for each time that a statement is laid out."""
+        if statement.first is None:
+            yield "", env
+            return
+        for number in self._numbers(statement, env, current):
+            yield str(number), env if statement.variable is None else {**env, statement.variable: number}
+
+    def _name(self, statement: Statement, number: str, env: Environment, current: int | None) -> str | None:
+        """The name that a statement gives, None when it gives none."""
+        if statement.name is None or not statement.template:
+            return statement.name and statement.name + number
+        words = []
+        for part in statement.template:
+            value = part if isinstance(part, str) else self._value(part, statement.key, env, current)
+            words.append("_" if value is _UNKNOWN else str(value))
+        name = "".join(words) + number
+        if not re.fullmatch(r"\w+", name, re.ASCII) or is_reserved(name):
+            assert statement.key is not None
+            self._error(
+                "A209", f"'{name}' cannot name a layer", self._scalar_span(statement.key), help="e.g. conv{i}"
+            )
+        return name
 
     def _item(
         self, statement: Statement, name: str | None, env: Environment, names: _Names, current: int | None
@@ -176,13 +234,11 @@ class Expander:
             ends.append((branch.name if branch else "", end))
             if branch is not None:
                 branches.append(branch)
-        name = names.free(kind)
-        path = self._take(names, name, None)
         span = self._scalar_span(statement.key)
         if len(ends) < 2:
-            message = f"'{kind}' has {len(ends)} branch{'es' * (len(ends) != 1)} here, and needs two or more"
-            self._error("A107", message, span, path, help="the conditions of its branches leave too few")
-            return None
+            return self._branch_left(kind, ends, branches, statement, names, items)
+        name = names.free(kind)
+        path = self._take(names, name, None)
         inputs = [end for _, end in ends if end is not None]
         if len(inputs) < len(ends):
             return None
@@ -190,6 +246,29 @@ class Expander:
         if index is not None:
             items.append(Join(index, tuple(branches)))
         return index
+
+    def _branch_left(
+        self,
+        kind: str,
+        ends: list[tuple[str, int | None]],
+        branches: list[Scope | Leaf],
+        statement: Statement,
+        names: _Names,
+        items: list[Item],
+    ) -> int | None:
+        """A join of which conditions leave one branch: that branch, in sequence; to leave none is an error."""
+        for branch in branches:
+            if isinstance(branch, Leaf):
+                items.append(Layer(branch.index))
+            elif branch.items:
+                items.append(branch)
+        if not ends and statement.body.branches:
+            assert statement.key is not None
+            message = f"the conditions of '{kind}' leave none of its branches"
+            self._error(
+                "A107", message, self._scalar_span(statement.key), names.path, help="leave one or more"
+            )
+        return ends[0][1] if ends else None
 
     def _side_outputs(
         self, statement: Statement, env: Environment, names: _Names, current: int | None, items: list[Item]

@@ -11,9 +11,9 @@ from typing import Any
 
 from ..errors import Diagnostic, Span, suggestion
 from .calls import Call, Chain, parse_chain
-from .document import JOINS, SIDE_OUTPUT, Block, Body, Document, Initializer, Parameter, Statement
+from .document import INLINE, JOINS, SIDE_OUTPUT, Block, Body, Document, Initializer, Parameter, Statement
 from .expressions import Expression, ExpressionError, parse_expression, parse_python
-from .names import RESERVED
+from .names import is_reserved
 from .nodes import Mapping, Scalar, Sequence, Tree, Value, entries, plain_value
 
 #: optional top-level keys that describe the network, and the type of their values
@@ -27,8 +27,11 @@ METADATA: dict[str, type] = {
 _KEYS = ("name", *METADATA, "input", "arguments", "init", "blocks", "layers")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _KEY = re.compile(
-    r"(?P<name>[^\[\]\s]+)(\[(?P<first>[^\[\]]+?)\.\.(?P<last>[^\[\]]+)\])?(\s+if\s+(?P<if>.+))?\Z"
+    r"(?P<name>[^\[\]\s]+)"
+    r"(\[((?P<variable>[^\[\]=]+?)\s*=(?!=)\s*)?(?P<first>[^\[\]]+?)\.\.(?P<last>[^\[\]]+)\])?"
+    r"(\s+if\s+(?P<if>.+))?\Z"
 )
+_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 class Reader:
@@ -263,7 +266,13 @@ class Reader:
             branches = self._branches(name, key, value)
             body = Body(join=None if name == SIDE_OUTPUT else name, branches=branches)
             return Statement(None, key, body, condition)
-        self._name(name, key, "layer")
+        variable = match["variable"]
+        if variable is not None:
+            self._name(variable, key, "argument")
+        template: tuple[str | Expression, ...] = ()
+        if "{" in name and name != INLINE:
+            template = self._template(name, key)
+        self._name(_BRACES.sub("0", name) if template else name, key, "layer")
         if isinstance(value, Scalar):
             chain = self._chain(value) if value.value else None
             if chain is None and not value.value:
@@ -273,7 +282,20 @@ class Reader:
             body = Body(chain=chain or (), text=value)
         else:
             body = Body(sequence=self._sequence(value))
-        return Statement(name, key, body, condition, first, last)
+        inline = name == INLINE
+        return Statement(
+            None if inline else name, key, body, condition, first, last, variable, template, inline
+        )
+
+    def _template(self, name: str, key: Scalar) -> tuple[str | Expression, ...]:
+        """The texts and expressions of a name such as conv{stage}_{i}."""
+        parts: list[str | Expression] = []
+        end = 0
+        for match in _BRACES.finditer(name):
+            expression = self._expression(match[1], key, match.start(1))
+            parts += [name[end : match.start()], *([expression] if expression else [])]
+            end = match.end()
+        return (*parts, name[end:])
 
     def _branches(self, name: str, key: Scalar, value: Value) -> tuple[Statement, ...]:
         if isinstance(value, Scalar):
@@ -340,7 +362,7 @@ class Reader:
             if re.match(r"[0-9]\w*\Z", name):
                 help += f", e.g. _{name}"
             self.error("A209", f"'{name}' cannot name {_article(what)}", key, help=help)
-        elif keyword.iskeyword(name) or (what == "layer" and name in RESERVED):
+        elif keyword.iskeyword(name) or (what == "layer" and is_reserved(name)):
             owner = "Python" if keyword.iskeyword(name) else "every PyTorch module"
             self.error(
                 "A209", f"'{name}' cannot name {_article(what)}: {owner} uses it", key, help=f"e.g. {name}_"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ArchinspectError, Diagnostic
 from .calls import Call, Part
-from .document import Document, Statement
+from .document import Body, Document, Statement
 from .expressions import Expression, ExpressionError
 from .nodes import Scalar
 from .source import MAX_NODES, MAX_SCOPES
@@ -58,16 +58,26 @@ class _Counter:
         if statement.condition is not None and not self._value(statement.condition, env, False):
             return 0
         body = statement.body
-        if body.chain is not None:
-            count = sum([self._part(part, body.text, env, depth) for part in body.chain])
-        else:
-            count = 1 + self.body(body.sequence or (), env, depth) + self.body(body.branches, env, depth)
         if statement.first is None or statement.last is None:
-            return count
+            return self._once(body, env, depth)
         first, last = self._value(statement.first, env, _OPEN), self._value(statement.last, env, _OPEN)
         if type(first) is not int or type(last) is not int:
-            return count
-        return count * max(0, last - first + 1)
+            return self._once(body, env, depth)
+        if statement.variable is None:
+            return self._once(body, env, depth) * max(0, last - first + 1)
+        count = 0
+        for number in range(
+            first, last + 1
+        ):  # its layers may follow the number; each round counts one at least
+            count += self._once(body, {**env, statement.variable: number}, depth)
+            if count > MAX_NODES:
+                break
+        return count
+
+    def _once(self, body: Body, env: Mapping[str, Any], depth: int) -> int:
+        if body.chain is not None:
+            return max(1, sum([self._part(part, body.text, env, depth) for part in body.chain]))
+        return 1 + self.body(body.sequence or (), env, depth) + self.body(body.branches, env, depth)
 
     def _part(self, part: Part, text: Scalar | None, env: Mapping[str, Any], depth: int) -> int:
         while not isinstance(part, Call):

@@ -96,22 +96,45 @@ class Validator:
         used: set[str],
         local: frozenset[str] = frozenset(),
     ) -> None:
-        for statement in statements(body):
-            for expression in (statement.condition, statement.first, statement.last):
-                if expression is not None and statement.key is not None:
-                    self._names(expression, statement.key, known, used)
-            for expression in (statement.first, statement.last):
-                if expression is not None and statement.key is not None and IN_CHANNELS in expression.names:
-                    span = span_in(self.document.source, statement.key, expression.column, expression.length)
-                    self._error("A213", "a repeat cannot depend on in_channels", span)
-            text = statement.body.text
-            if statement.body.chain is None or text is None:
-                continue
+        for statement in body:
+            self._statement(statement, known, used)
+        self.used |= used - local
+
+    def _statement(self, statement: Statement, known: frozenset[str], used: set[str]) -> None:
+        key = statement.key
+        for expression in (statement.condition, statement.first, statement.last):
+            if expression is not None and key is not None:
+                self._names(expression, key, known, used)
+        for expression in (statement.first, statement.last):
+            if expression is not None and key is not None and IN_CHANNELS in expression.names:
+                span = span_in(self.document.source, key, expression.column, expression.length)
+                self._error("A213", "a repeat cannot depend on in_channels", span)
+        if statement.variable is None or key is None:
+            self._inside(statement, known, used)
+            return
+        variable, inner = statement.variable, set[str]()
+        self._inside(statement, known | {variable}, inner)
+        if variable in known:
+            message = f"'{variable}' is the name of an argument already"
+            self._error("A210", message, self._scalar(key), help="count with another name")
+        elif variable not in inner:
+            message = f"nothing in this repeat uses '{variable}'"
+            self._error("A212", message, self._scalar(key), help="leave it out: name[1..3]")
+        used |= inner - {variable}
+
+    def _inside(self, statement: Statement, known: frozenset[str], used: set[str]) -> None:
+        """What a statement says of its layers: the parts that see the number of a repeat."""
+        for part in statement.template:
+            if not isinstance(part, str) and statement.key is not None:
+                self._names(part, statement.key, known, used)
+        text = statement.body.text
+        if statement.body.chain is not None and text is not None:
             for condition in conditions(statement.body.chain):
                 self._names(condition, text, known, used)
             for call in calls(statement.body.chain):
                 self._call(call, text, known, used)
-        self.used |= used - local
+        for inner in (*(statement.body.sequence or ()), *statement.body.branches):
+            self._statement(inner, known, used)
 
     def _call(self, call: Call, text: Scalar, known: frozenset[str], used: set[str]) -> None:
         for argument in call.arguments:

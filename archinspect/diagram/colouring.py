@@ -1,87 +1,78 @@
 """What colours the cards: the kind of layer, or a heat map of a figure.
 
 Heat grows with the square root of the figure: in most networks one layer has nearly all parameters, and a linear
-ramp would show nothing else.  The legend gives the figures at the ramp's ends and middle.
+ramp would show nothing else.  The legend gives the figures at the ramp's ends and middle, and says so.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import fail
 from ..graph import Graph
 from ..units import binary_bytes, brief, seconds
-from .elements import Card
+from .elements import Card, Outline, cards_of, mapped
+from .options import Options
 from .theme import Swatch, Theme, heated, swatch
 
-COLOURS = ("type", "params", "macs", "memory", "latency")
-_WORDS = {"params": "Parameters", "macs": "MACs", "memory": "Output memory", "latency": "Latency"}
+_WORDS = {"params": "Parameters", "macs": "MACs", "memory": "Activations (fp32)", "latency": "Latency"}
 _BYTES = 4  # of a float32
 
 
 @dataclass(frozen=True)
 class Heat:
-    """Values of the cards of one picture, up to the greatest."""
+    """Values of the cards of one picture, from 0 to the greatest."""
 
-    colour: str
+    color: str
     value: Callable[[Card], float]
     greatest: float
 
     def swatch(self, theme: Theme, card: Card) -> Swatch:
-        if card.kind == "io":
-            return swatch(theme, "io")
-        return heated(theme, (self.value(card) / self.greatest) ** 0.5 if self.greatest else 0.0)
+        return swatch(theme, "io") if card.kind == "io" else heated(theme, self.share(card))
+
+    def share(self, card: Card) -> float:
+        """Place on the ramp, 0 to 1."""
+        return (self.value(card) / self.greatest) ** 0.5 if self.greatest else 0.0
 
     @property
     def title(self) -> str:
-        return _WORDS[self.colour]
+        return _WORDS[self.color]
 
     def legend(self) -> tuple[str, str, str]:
         """Words at the ramp's beginning, middle and end."""
-        return self.text(0), self.text(self.greatest / 4), self.text(self.greatest)
+        return "0", self.text(self.greatest / 4), self.text(self.greatest)
 
     def text(self, value: float) -> str:
-        if self.colour == "latency":
+        if self.color == "latency":
             return seconds(value)
-        return binary_bytes(round(value)) if self.colour == "memory" else brief(round(value))
+        return binary_bytes(round(value)) if self.color == "memory" else brief(round(value))
 
 
-def heat(colour: str, graph: Graph, cards: list[Card], latency: Mapping[str, float] | None) -> Heat | None:
-    """The heat map for a colouring; None for colouring by type.  Raises ArchinspectError (A403)."""
-    if colour == "type":
+def heat(options: Options, graph: Graph, outlines: tuple[Outline, ...]) -> Heat | None:
+    """The heat map that the options ask for; None for colouring by kind of layer.
+
+    Raises ArchinspectError (A403) for a saved run of another network.
+    """
+    if options.color == "type":
         return None
-    if colour not in COLOURS:
-        raise fail("A403", f"'{colour}' colours nothing", help=f"one of: {', '.join(COLOURS)}")
-    if colour == "latency":
-        if latency is None:
-            raise fail(
-                "A403",
-                "colouring by latency needs a saved run",
-                help="archinspect latency MODEL --layers -o run.json, then --run run.json",
-            )
-        times = latency
-        unknown = [name for name in times if name not in graph.by_name]
-        if unknown or not times:
-            note = f"no layer is named '{unknown[0]}'" if unknown else "it has no rows of layers"
-            raise fail("A403", "the saved run is not one of this network", notes=[note])
+    value = _latency(graph, options.latency or {}) if options.color == "latency" else _FIGURES[options.color]
+    greatest = max((value(card) for outline in outlines for card in cards_of(outline.body)), default=0.0)
+    return Heat(options.color, value, greatest)
 
-        def value(card: Card) -> float:
-            return sum(times.get(graph.nodes[i].name, 0.0) for i in card.nodes)
 
-    else:
+def annotated(outlines: tuple[Outline, ...], heat: Heat) -> tuple[Outline, ...]:
+    """The outlines with the heat's value on each card, where the card does not say it anyway."""
+    if heat.color not in ("memory", "latency"):
+        return outlines
 
-        def value(card: Card) -> float:
-            figures = card.figures
-            return {
-                "params": figures.params,
-                "macs": figures.macs,
-                "memory": figures.activations * _BYTES,
-            }[colour]
+    def with_value(card: Card) -> Card:
+        value = heat.value(card)
+        return replace(card, note=heat.text(value)) if value and card.kind != "io" else card
 
-    return Heat(colour, value, max(map(value, cards), default=0.0))
+    return tuple(replace(outline, body=mapped(outline.body, with_value)) for outline in outlines)
 
 
 def read_latency(path: str | Path) -> dict[str, float]:
@@ -96,8 +87,22 @@ def read_latency(path: str | Path) -> dict[str, float]:
     except json.JSONDecodeError as error:
         raise fail("A403", f"'{path}' is not JSON", notes=[str(error)]) from None
     try:
-        runs = data["runs"]
-        rows: list[dict[str, object]] = next((run["layers"] for run in runs if run["layers"]), [])
+        rows: list[Mapping[str, object]] = next((run["layers"] for run in data["runs"] if run["layers"]), [])
         return {str(row["name"]): float(str(row["ms"])) / 1000 for row in rows}
     except (KeyError, TypeError, ValueError):
         raise fail("A403", f"'{path}' is no saved run of `archinspect latency`") from None
+
+
+_FIGURES: dict[str, Callable[[Card], float]] = {
+    "params": lambda card: card.figures.params,
+    "macs": lambda card: card.figures.macs,
+    "memory": lambda card: card.figures.activations * _BYTES,
+}
+
+
+def _latency(graph: Graph, times: Mapping[str, float]) -> Callable[[Card], float]:
+    unknown = [name for name in times if name not in graph.by_name]
+    if unknown or not times:
+        note = f"no layer is named '{unknown[0]}'" if unknown else "it has no rows of layers"
+        raise fail("A403", "the saved run is not one of this network's layers", notes=[note])
+    return lambda card: sum(times.get(graph.nodes[i].name, 0.0) for i in card.nodes)

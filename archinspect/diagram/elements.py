@@ -6,6 +6,7 @@ An element stands for layers of the graph (`nodes`, indices) and knows their fig
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ..graph import Node
@@ -15,7 +16,7 @@ from ..units import brief
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over layers: learnable parameters, multiply-accumulates, elements of the outputs, layers."""
+    """Sums over layers: learnable parameters, multiply-accumulates, elements of the activations, layers."""
 
     params: int = 0
     macs: int = 0
@@ -46,7 +47,8 @@ class Figures:
         cost = node.cost
         params = sum(map(numel, node.weights.values()))
         macs = cost.macs if cost else 0
-        return cls(params, macs, numel(node.output_shape), 1, cost is not None)
+        kept = 0 if node.op.aliases else numel(node.output_shape)
+        return cls(params, macs, kept, 1, cost is not None)
 
     def text(self) -> str:
         """`148 k params · 116 M MACs`; empty for layers that have neither."""
@@ -70,6 +72,7 @@ class Card:
     input_shape: Shape
     output_shape: Shape
     repeat: int = 1
+    note: str = ""  # stands instead of the figures
 
     @property
     def detail(self) -> str:
@@ -152,6 +155,37 @@ def total(elements: tuple[Element, ...]) -> Figures:
     for element in elements:
         figures += element.figures.times(repeat_of(element))
     return figures
+
+
+def cards_of(elements: tuple[Element, ...]) -> Iterator[Card]:
+    """Every card drawn for the elements."""
+    for element in elements:
+        if isinstance(element, Card):
+            yield element
+        elif isinstance(element, Frame):
+            yield from cards_of(element.body)
+        else:
+            for branch in element.branches:
+                yield from cards_of(branch.body)
+            if isinstance(element, Fork):
+                yield element.join
+
+
+def mapped(elements: tuple[Element, ...], change: Callable[[Card], Card]) -> tuple[Element, ...]:
+    """The elements with every card changed."""
+    result: list[Element] = []
+    for element in elements:
+        if isinstance(element, Card):
+            result.append(change(element))
+        elif isinstance(element, Frame):
+            result.append(replace(element, body=mapped(element.body, change)))
+        else:
+            branches = tuple(replace(b, body=mapped(b.body, change)) for b in element.branches)
+            if isinstance(element, Fork):
+                result.append(replace(element, branches=branches, join=change(element.join)))
+            else:
+                result.append(replace(element, branches=branches))
+    return tuple(result)
 
 
 def repeat_of(element: Element) -> int:

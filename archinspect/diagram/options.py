@@ -60,7 +60,7 @@ def request(values: Mapping[str, Any]) -> Options:
 
     Raises ArchinspectError (A403) for a keyword or value that there is not, A102 for a run that cannot be read.
     """
-    from .colouring import read_latency
+    from .colouring import read_latency  # which needs this module
 
     known = {field.name for field in fields(Options)}
     given: dict[str, Any] = {}

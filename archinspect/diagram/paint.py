@@ -7,9 +7,10 @@ from collections.abc import Callable
 from .drawing import Box, Disc, Drawing, Group, Item, Path, Point, Rect, Text
 from .elements import Card
 from .scene import Edge, Label, LegendEntry, PlacedCard, PlacedFrame, Scene
-from .theme import Swatch, Theme, swatch
+from .theme import Swatch, Theme, heated, swatch
 
 Colouring = Callable[[Card], Swatch]
+_STEPS = 30  # of a heat map's ramp
 _HEAD = (7.0, 3.3)  # length and half width of an arrowhead
 
 
@@ -85,7 +86,9 @@ def _card(placed: PlacedCard, theme: Theme, colours: Swatch) -> Group:
             items.append(_text(label, theme, colour))
     times = f" ×{card.repeat}" if card.repeat > 1 else ""
     figures = card.figures.text()
-    title = " · ".join(part for part in (card.name + times, card.title, card.detail, figures) if part)
+    title = " · ".join(
+        part for part in (card.name + times, card.title, card.detail, figures, card.note) if part
+    )
     return Group(tuple(items), card.name, title)
 
 
@@ -141,6 +144,16 @@ def _legend(entry: LegendEntry, theme: Theme) -> list[Item]:
     if entry.kind == "skip":
         middle = box.y + box.height / 2
         sample: list[Item] = [Path(((box.x, middle), (box.right, middle)), theme.skip, 1.9)]
+    elif entry.kind == "ramp":
+        step = box.width / _STEPS
+        sample = [
+            Rect(
+                Box(box.x + i * step, box.y, step, box.height),
+                fill=heated(theme, (i + 0.5) / _STEPS).fill,
+            )
+            for i in range(_STEPS)
+        ]
+        sample.append(Rect(box, 0, None, theme.frame_stroke))
     elif entry.kind == "folded":
         behind = Box(box.x + 3, box.y - 2, box.width - 3, box.height - 1)
         front = Box(box.x, box.y + 1, box.width - 3, box.height - 1)
@@ -149,4 +162,4 @@ def _legend(entry: LegendEntry, theme: Theme) -> list[Item]:
         colours = swatch(theme, entry.kind)
         sample = [Rect(box, 3, colours.fill, colours.stroke)]
         sample.append(Rect(Box(box.x, box.y, 4, box.height), 2, colours.stroke))
-    return [*sample, _text(entry.label, theme)]
+    return [*sample, *(_text(label, theme) for label in entry.labels)]

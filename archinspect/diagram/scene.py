@@ -73,11 +73,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """A sample and its words at the foot of the picture."""
+    """A sample at the foot of the picture and its words; `kind` is a kind of card, or skip, folded, ramp."""
 
     sample: Box
     kind: str
-    label: Label
+    labels: tuple[Label, ...]
 
 
 @dataclass(slots=True)
@@ -103,4 +103,4 @@ class Scene:
         for frame in self.frames:
             yield from frame.labels
         for entry in self.legend:
-            yield entry.label
+            yield from entry.labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...graph import Graph
+from ..colouring import annotated, heat
 from ..drawing import Drawing
 from ..options import Options
 from ..outline import outlines
@@ -12,5 +13,10 @@ from .compose import compose
 
 def blocks(graph: Graph, options: Options) -> Drawing:
     """The block diagram that the options ask for."""
-    scene = compose(outlines(graph, options))
-    return paint(scene, options.palette)
+    parts = outlines(graph, options)
+    theme = options.palette
+    warmth = heat(options, graph, parts)
+    if warmth is None:
+        return paint(compose(parts), theme)
+    scene = compose(annotated(parts, warmth), warmth)
+    return paint(scene, theme, lambda card: warmth.swatch(theme, card))

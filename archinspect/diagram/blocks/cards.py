@@ -87,5 +87,5 @@ class CardBox:
 
 
 def _each(card: Card) -> str:
-    text = card.figures.text()
+    text = card.note or card.figures.text()
     return f"each {text}" if card.repeat > 1 and text else text

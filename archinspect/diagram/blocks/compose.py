@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ..captions import shape_label
-from ..drawing import Box
+from ..colouring import Heat
 from ..elements import Outline
-from ..scene import HEADING, LEGEND, SUBHEADING, Label, LegendEntry, Scene
-from ..theme import KINDS
-from ..typeface import text_width
+from ..scene import HEADING, SUBHEADING, Label, Scene
 from . import spacing as s
 from .boxes import BlockBox
 from .build import sequence
+from .legend import add_legend
 
 PAGE = (1600.0, 1000.0)  # what a picture should fit well: a screen, a slide
 _LIMITS = (450.0, 600.0, 750.0, 850.0, 950.0, 1100.0, 1300.0, 1600.0, 2000.0, 2500.0, 3200.0)
@@ -18,7 +17,7 @@ _TITLE = 62.0  # height of title and subtitle
 _LEGEND = 40.0
 
 
-def compose(outlines: tuple[Outline, ...]) -> Scene:
+def compose(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
     """Lay the outlines out side by side, as large as can be on a page."""
     scene = Scene()
     x, bottom = s.MARGIN, 0.0
@@ -32,8 +31,8 @@ def compose(outlines: tuple[Outline, ...]) -> Scene:
         bottom = max(bottom, s.MARGIN + _TITLE + best.height)
     width = x - s.PANEL - s.MARGIN
     foot = bottom + 26
-    rows = _legend(scene, _kinds(scene), max(width, 420.0), foot)
-    right = max((entry.label.box.right for entry in scene.legend), default=0.0)
+    rows = add_legend(scene, heat, max(width, 420.0), foot)
+    right = max((label.box.right for entry in scene.legend for label in entry.labels), default=0.0)
     scene.width = max(s.MARGIN + width, right) + s.MARGIN
     scene.height = foot + rows * 20 + s.MARGIN - 4
     scene.title = " and ".join(dict.fromkeys(outline.title for outline in outlines))
@@ -58,29 +57,3 @@ def _head(scene: Scene, outline: Outline, x: float) -> float:
     below = Label(x, y + 20, subtitle, SUBHEADING, "subheading")
     scene.labels += [heading, below]
     return max(heading.box.width, below.box.width)
-
-
-def _kinds(scene: Scene) -> list[tuple[str, str]]:
-    """What the legend explains: kinds of cards in a fixed order, skips, folded repeats."""
-    present = {card.card.kind for card in scene.cards} - {"io"}
-    entries = [(kind, words) for kind, words in KINDS.items() if kind in present]
-    if any(edge.way == "skip" for edge in scene.edges):
-        entries.append(("skip", "Skip connection"))
-    repeats = any(frame.pill for frame in scene.frames) or any(card.card.repeat > 1 for card in scene.cards)
-    if repeats:
-        entries.append(("folded", "×N: N equal blocks in a row"))
-    return entries
-
-
-def _legend(scene: Scene, entries: list[tuple[str, str]], width: float, y: float) -> int:
-    """Samples and words in rows of the given width; returns the number of rows."""
-    x, row = s.MARGIN, 0
-    for kind, words in entries:
-        need = 24 + text_width(words, LEGEND) + 18
-        if x > s.MARGIN and x + need > s.MARGIN + width:
-            x, row = s.MARGIN, row + 1
-        top = y + 20 * row
-        label = Label(x + 24, top + 10, words, LEGEND, "legend")
-        scene.legend.append(LegendEntry(Box(x, top, 17, 12), kind, label))
-        x += need
-    return row + 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ..graph import Graph, Node
-from ..ops.base import numel
 from .memory import activation_bytes
 from .results import Analysis, Fields, Row
 
@@ -19,15 +20,17 @@ def analyse(graph: Graph) -> Analysis:
 
 
 def _row(index: int, node: Node, fields: Fields) -> Row:
-    params = sum([numel(shape) for shape in node.weights.values()])
-    cost = node.cost
+    # The op is asked, not the node, whose cached answers cost a lock each.
+    op, inputs, output = node.op, node.input_shapes, node.output_shape
+    weights, buffers, cost = op.weights(inputs), op.buffers(inputs), op.cost(inputs, output)
+    params = sum([prod(shape) for shape in weights.values()]) if weights else 0
     return Row(
         name=node.name,
-        op=node.op.type,
-        output_shape=node.output_shape,
+        op=op.type,
+        output_shape=output,
         params=params,
         trainable=params,
-        buffers=sum([numel(shape) for shape in node.buffers.values()]),
+        buffers=sum([prod(shape) for shape in buffers.values()]) if buffers else 0,
         macs=None if cost is None else cost.macs,
         flops=None if cost is None else cost.flops,
         activation_bytes=activation_bytes(node),

@@ -16,6 +16,7 @@ def depth(graph: Graph) -> int:
     """
     longest: list[int] = []
     for node in graph.nodes:
-        before = max([longest[source] for source in node.inputs], default=0)
-        longest.append(before + (node.op.category in COUNTED))
+        sources = node.inputs
+        before = longest[sources[0]] if len(sources) == 1 else max([longest[i] for i in sources], default=0)
+        longest.append(before + 1 if node.op.category in COUNTED else before)
     return longest[graph.outputs[0]]

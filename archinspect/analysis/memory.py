@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ..graph import Graph, Node
-from ..ops.base import numel
 
 FP32_BYTES = 4
 
 
 def activation_bytes(node: Node, element_bytes: int = FP32_BYTES) -> int:
     """Bytes that the layer's output takes; none where it is its input's own memory (flatten, dropout in evaluation)."""
-    return 0 if node.op.aliases else numel(node.output_shape) * element_bytes
+    return 0 if node.op.aliases else prod(node.output_shape) * element_bytes
 
 
 def peak_activation_bytes(graph: Graph, element_bytes: int = FP32_BYTES) -> int:
@@ -21,22 +22,25 @@ def peak_activation_bytes(graph: Graph, element_bytes: int = FP32_BYTES) -> int:
     belongs to the caller, who keeps it; so do the outputs.  Workspaces of kernels come on top.
     """
     nodes = graph.nodes
+    count = len(nodes)
     owner: list[int] = []  # the node whose memory each output lies in
+    last: list[int] = []  # and the step after which nobody needs it
     for index, node in enumerate(nodes):
-        owner.append(owner[node.inputs[0]] if node.op.aliases and node.inputs else index)
-    last = list(range(len(nodes)))
-    for index, node in enumerate(nodes):
-        for source in node.inputs:
+        sources = node.inputs
+        for source in sources:
             last[owner[source]] = index
-        last[owner[index]] = max(last[owner[index]], index)
+        last.append(index)
+        owner.append(owner[sources[0]] if node.op.aliases and sources else index)
     for kept in (0, *graph.outputs):
-        last[owner[kept]] = len(nodes)
-    dying: list[list[int]] = [[] for _ in range(len(nodes) + 1)]
+        last[owner[kept]] = count
+    freed = [0] * (count + 1)  # elements by the step that needs them last
     alive = most = 0
     for index, node in enumerate(nodes):
         if owner[index] == index:
-            dying[last[index]].append(index)
-            alive += numel(node.output_shape)
-        most = max(most, alive)
-        alive -= sum(numel(nodes[gone].output_shape) for gone in dying[index])
+            size = prod(node.output_shape)
+            freed[last[index]] += size
+            alive += size
+            if alive > most:
+                most = alive
+        alive -= freed[index]
     return most * element_bytes

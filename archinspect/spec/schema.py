@@ -14,6 +14,7 @@ from .initializers import INITIALIZERS
 from .reader import METADATA
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_LAYER = r"[A-Za-z_][A-Za-z0-9_]*(\{[^{}\s]+\}[A-Za-z0-9_]*)*"  # conv{stage}_1
 _REPEAT = r"(\[[^\[\]]+\.\.[^\[\]]+\])?"
 _CONDITION = r"(\s+if\s+.+)?"
 _DESCRIPTIONS = {
@@ -34,7 +35,7 @@ def json_schema() -> dict[str, Any]:
     }
     keywords = "|".join((*JOINS, SIDE_OUTPUT))
     joins = f"^({keywords}){_CONDITION}$"
-    named = f"^(?!({keywords})(\\s|$)){_NAME}{_REPEAT}{_CONDITION}$"
+    named = f"^(?!({keywords})(\\s|$)){_LAYER}{_REPEAT}{_CONDITION}$"
     item_keys = {joins: {"$ref": "#/$defs/branches"}, named: {"$ref": "#/$defs/layers"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

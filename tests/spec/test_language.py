@@ -112,10 +112,11 @@ def test_conditional_branch_leaves_a_join_of_the_others() -> None:
     assert names(layers(text.format("1 > 2"))) == ["a", "c", "concat"]
 
 
-def test_join_needs_two_branches_left() -> None:
-    (error,) = refused("name: n\ninput: 3x8x8\nlayers:\n  - add:\n      a: relu\n      b if False: relu\n")
+def test_join_needs_a_branch_left() -> None:
+    text = "name: n\ninput: 3x8x8\nlayers:\n  - s:\n      - add:\n"
+    (error,) = refused(text + "          a if False: relu\n          b if False: relu\n")
     assert error.code == "A107"
-    assert error.path == "add"
+    assert error.path == "s"
 
 
 def test_side_outputs_leave_the_main_path() -> None:

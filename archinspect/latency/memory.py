@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..ops.base import numel
-from .roofline import VIEWS
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -15,14 +14,16 @@ def peak_memory(graph: Graph, batch: int, element_bytes: int) -> int:
     """Bytes of all weights and buffers, and of the most activations alive at once.
 
     A layer's inputs and output are alive while it runs; an activation lives until its last reader has run.  A view
-    takes no memory and keeps what it looks at alive.  Workspaces of kernels come on top.
+    takes no memory and keeps what it looks at alive.  The network's input belongs to the caller, who keeps it.
+    Workspaces of kernels come on top.
     """
     owner: list[int] = []
     for index, node in enumerate(graph.nodes):
-        owner.append(owner[node.inputs[0]] if node.op.type in VIEWS and node.inputs else index)
+        owner.append(owner[node.inputs[0]] if node.op.aliases and node.inputs else index)
     last = list(range(len(graph.nodes)))
     for index, readers in enumerate(graph.consumers):
         last[owner[index]] = max(last[owner[index]], index, *readers)
+    last[0] = len(graph.nodes)
     for output in graph.outputs:
         last[owner[output]] = len(graph.nodes)
     alive: dict[int, int] = {}

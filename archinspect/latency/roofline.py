@@ -17,9 +17,6 @@ from .ceilings import Ceilings, Precision
 if TYPE_CHECKING:
     from ..graph import Graph, Node
 
-#: layers that do nothing at all in evaluation mode: a view, or the input itself
-VIEWS = frozenset({"dropout", "dropout2d", "flatten", "identity", "input"})
-
 COMPUTE, MEMORY, LAUNCH = "compute-bound", "memory-bound", "launch-bound"
 BELOW, BEATS, IDLE = "below both roofs", "beats the roof", "no work"
 #: a layer that takes at most twice its floor is bound by that roof; a launch that is half of its time, by launching
@@ -77,7 +74,7 @@ def works(graph: Graph, batch: int, element_bytes: int) -> tuple[Work, ...]:
 
 def _work(node: Node, batch: int, spec_batch: int, element_bytes: int) -> Work:
     cost = node.cost
-    if node.op.type in VIEWS:
+    if node.op.aliases:
         return Work(node.name, node.op.type, 0, 0, 0, 0, convolution=False)
     # MACs and activations are proportional to the batch, weights are not
     macs = None if cost is None else cost.macs * batch // spec_batch

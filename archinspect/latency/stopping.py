@@ -29,13 +29,15 @@ def steady(samples: Sequence[float], window: int = WINDOW, tolerance: float = ST
 class Precision:
     """What ends a measurement: the median known to ±`relative` and both halves agreeing within `halves`; or a cap.
 
-    `least` samples and `least_s` seconds are always taken, `cap` samples and `cap_s` seconds never passed.
+    `least` samples and `least_s` seconds are always taken, `cap` samples and `cap_s` seconds never passed.  `warm_s`
+    seconds of warming up come before: clocks take tenths of a second to rise.
     """
 
     relative: float = 0.005
     halves: float = 0.01
     least: int = 20
-    least_s: float = 0.25
+    least_s: float = 0.5
+    warm_s: float = 0.5
     cap: int = 4000
     cap_s: float = 10.0
 
@@ -54,7 +56,11 @@ class Precision:
         """`precise`, `cap` when a cap ended it, or None: go on."""
         if elapsed >= self.least_s and self.reached(samples):
             return "precise"
-        return "cap" if len(samples) >= self.cap or elapsed >= self.cap_s else None
+        return "cap" if self.exhausted(samples, elapsed) else None
+
+    def exhausted(self, samples: Sequence[float], elapsed: float) -> bool:
+        """Whether a cap is reached."""
+        return len(samples) >= self.cap or elapsed >= self.cap_s
 
 
 def precision_of(samples: Sequence[float]) -> tuple[float, Interval] | None:

@@ -51,4 +51,4 @@ def test_a_step_in_the_middle_is_not_precise() -> None:
 def test_at_least_some_time_is_always_taken() -> None:
     samples = [1.0] * 50
     assert Precision().verdict(samples, elapsed=0.1) is None
-    assert Precision().verdict(samples, elapsed=0.3) == "precise"
+    assert Precision().verdict(samples, elapsed=0.6) == "precise"

@@ -1,0 +1,63 @@
+"""What the samples themselves say against a figure."""
+
+from __future__ import annotations
+
+from .flags import Flag
+from .sampling import Samples
+from .stopping import Precision, drift, precision_of
+from .telescope import TRUSTED, Rows
+
+#: the first run is told of when it takes so many times the median
+_FIRST = 3.0
+#: trtexec's test: the host needs more than this share of the time to queue a forward
+_ENQUEUE = 0.8
+_DRIFT = 0.03
+
+
+def doubts_about(samples: Samples, precision: Precision, median: float) -> list[Flag]:
+    """Flags from the samples (seconds) of one run."""
+    flags = []
+    if samples.stopped == "interrupted":
+        flags.append(Flag("interrupted", f"{len(samples.values)} samples were taken"))
+    elif not samples.steady:
+        flags.append(Flag("not-steady", f"warming up had not ended after {len(samples.warmup)} forwards"))
+    known = precision_of(samples.values)
+    if samples.stopped == "cap" and (known is None or known[0] > precision.relative):
+        figure = "no interval" if known is None else f"±{known[0]:.1%}"
+        flags.append(
+            Flag(
+                "imprecise",
+                f"{figure} at the cap after {len(samples.values)} samples, not ±{precision.relative:.1%}",
+            )
+        )
+    change = drift(samples.values)
+    if abs(change) > _DRIFT:
+        flags.append(Flag("drifting", f"the second half took {change:+.1%} against the first"))
+    if samples.first_s is not None and samples.first_s > _FIRST * median:
+        flags.append(Flag("one-off", f"the first forward took {1000 * samples.first_s:.1f} ms"))
+    return flags
+
+
+def launch_doubt(enqueue_s: float, median: float) -> list[Flag]:
+    """Whether the device waits for the host."""
+    if enqueue_s <= _ENQUEUE * median:
+        return []
+    share = min(enqueue_s / median, 1.0)
+    return [
+        Flag(
+            "launch-bound",
+            f"queueing a forward takes the host {1000 * enqueue_s:.3f} ms, {share:.0%} of its time",
+        )
+    ]
+
+
+def rows_doubt(rows: Rows) -> list[Flag]:
+    """Whether the rows fail to add up."""
+    if rows.trustworthy:
+        return []
+    return [
+        Flag(
+            "not-trustworthy",
+            f"NOT TRUSTWORTHY: the rows add up to {rows.closure:.1%} of the whole (allowed: ±{TRUSTED:.0%})",
+        )
+    ]

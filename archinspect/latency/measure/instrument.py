@@ -1,0 +1,127 @@
+"""Marks between the layers of a module, written into its own forward code.
+
+The copy runs the same code as the original with one call between layers that notes the time; it shares the weights.
+So the rows telescope: the time between two layers (an addition, a free, Python itself) belongs to one of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import fx
+
+from ..runtime import Event, Forward
+from .runtime import TorchRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Neighbouring steps of the forward code that belong to one layer."""
+
+    name: str
+    nodes: tuple[fx.Node, ...]
+
+
+def segments(module: fx.GraphModule, names: Sequence[str]) -> tuple[Segment, ...]:
+    """The steps of a module's code, by layer: `names` are the layers' dotted paths.
+
+    A module call is the layer of its target.  A function is the layer that it is called after (dots as underscores,
+    and `_1`, `_2` where a layer is several calls), and otherwise its own.
+    """
+    by_identifier = {name.replace(".", "_"): name for name in names}
+    grouped: list[tuple[str, list[fx.Node]]] = []
+    for node in module.graph.nodes:
+        if node.op not in ("call_module", "call_function", "call_method"):
+            continue
+        name = _layer(node, by_identifier)
+        if grouped and grouped[-1][0] == name:
+            grouped[-1][1].append(node)
+        else:
+            grouped.append((name, [node]))
+    return tuple(Segment(name, tuple(nodes)) for name, nodes in grouped)
+
+
+def _layer(node: fx.Node, by_identifier: dict[str, str]) -> str:
+    if node.op == "call_module":
+        return str(node.target)
+    if node.name in by_identifier:
+        return by_identifier[node.name]
+    stem, _, number = node.name.rpartition("_")
+    return by_identifier.get(stem, node.name) if number.isdigit() else node.name
+
+
+def instrumented(
+    module: fx.GraphModule, rows: Sequence[Segment], note: Callable[[int], None]
+) -> fx.GraphModule:
+    """A copy of the module that calls `note(0)` before the first row and `note(i)` after the i-th (from 1)."""
+    return _with_calls(module, rows, lambda index, _name: note(index), values=False)
+
+
+def watched(
+    module: fx.GraphModule, rows: Sequence[Segment], look: Callable[[str, torch.Tensor], None]
+) -> fx.GraphModule:
+    """A copy of the module that shows `look` each row's name and output."""
+
+    def show(_index: int, name: str, value: object) -> None:
+        if isinstance(value, torch.Tensor):
+            look(name, value)
+
+    return _with_calls(module, rows, show, values=True)
+
+
+def _with_calls(
+    module: fx.GraphModule, rows: Sequence[Segment], call: Callable[..., None], *, values: bool
+) -> fx.GraphModule:
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    output = graph.graph_copy(module.graph, copies)
+    graph.output(output)
+
+    def insert(index: int, name: str, after: fx.Node | None, before: fx.Node | None) -> None:
+        arguments: tuple[Any, ...] = (index, name, after) if values else (index, name)
+        place = graph.inserting_after(after) if after is not None else graph.inserting_before(before)
+        with place:
+            graph.call_function(call, arguments)
+
+    if rows and not values:
+        insert(0, "", None, copies[rows[0].nodes[0]])
+    for index, row in enumerate(rows, 1):
+        insert(index, row.name, copies[row.nodes[-1]], None)
+    return fx.GraphModule(module, graph)
+
+
+class Ledger:
+    """The marks of one pass, and the seconds of each row between them; the last row is what lies outside all.
+
+    On a CPU a pass is timed on the host.  On a GPU the marks are events, in a captured graph where that can be had.
+    """
+
+    def __init__(self, runtime: TorchRuntime, module: fx.GraphModule, rows: Sequence[Segment]) -> None:
+        self._runtime = runtime
+        self._marks: list[Event] = [runtime.boundary() for _ in range(len(rows) + 1)]
+        self._first, self._last = runtime.event(), runtime.event()
+        self.module = instrumented(module, rows, self._note)
+
+    def _note(self, index: int) -> None:
+        self._marks[index].record()
+
+    def timed(self, forward: Forward) -> list[float]:
+        """Run a forward (of `module`, or its replay) and read the marks."""
+        self._first.record()
+        forward()
+        self._last.record()
+        self._runtime.synchronize()
+        marks = self._marks
+        rows = [a.seconds_until(b) for a, b in pairwise(marks)]
+        outside = self._first.seconds_until(marks[0]) + marks[-1].seconds_until(self._last)
+        return [*rows, outside]
+
+
+def clone(module: fx.GraphModule) -> fx.GraphModule:
+    """A copy with weights of its own, to be moved or narrowed without touching the original."""
+    return copy.deepcopy(module)

@@ -1,0 +1,84 @@
+"""The device's ceilings, measured on the spot in about three seconds at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ..ceilings import Ceilings, Precision
+from ..timers import pipelined
+from .prepare import arithmetic
+from .runtime import TorchRuntime
+
+_BUDGET_S = 0.6  # for each ceiling
+_COPY_BYTES = {"cpu": 1 << 28, "cuda": 1 << 30, "mps": 1 << 28}
+_SIZES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192), "mps": (1024, 2048)}
+_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def best_of(first: Ceilings, second: Ceilings) -> Ceilings:
+    """The higher roofs of two looks: what else ran during one of them lowered it."""
+    return Ceilings(
+        first.name,
+        {kind: max(value, second.peak[kind]) for kind, value in first.peak.items()},
+        max(first.bandwidth, second.bandwidth),
+        min(first.launch_s, second.launch_s),
+        first.origin,
+    )
+
+
+def measure_ceilings(runtime: TorchRuntime, precisions: list[Precision]) -> Ceilings:
+    """Bandwidth of a large copy (read + write), the largest matrix product per arithmetic, an empty kernel.
+
+    A ceiling is the best of what was seen: disturbances only lower it.
+    """
+    peak: dict[str, float] = {}
+    for precision in precisions:
+        for kind in dict.fromkeys((_kind(precision.convolution, runtime), _kind(precision.matmul, runtime))):
+            if kind not in peak:
+                peak[kind] = _matmul(runtime, kind)
+    return Ceilings(runtime.name(), peak, _copy(runtime), _launch(runtime), "measured")
+
+
+def _kind(arithmetic: str, runtime: TorchRuntime) -> str:
+    """TF32 where it exists."""
+    return "fp32" if arithmetic == "tf32" and not runtime.has_tf32 else arithmetic
+
+
+def _copy(runtime: TorchRuntime) -> float:
+    count = _COPY_BYTES[runtime.device.type] // 4
+    source = torch.rand(count, device=runtime.device)
+    target = torch.empty_like(source)
+    return 2 * 4 * count / _best(lambda: target.copy_(source), runtime)
+
+
+def _matmul(runtime: TorchRuntime, kind: str) -> float:
+    dtype = _DTYPES.get(kind, torch.float32)
+    convolution = Precision(kind, 4, kind, kind)
+    best = 0.0
+    with arithmetic(convolution, runtime.device) if runtime.device.type == "cuda" else torch.no_grad():
+        for size in _SIZES[runtime.device.type]:
+            a, b = (torch.rand(size, size, device=runtime.device).to(dtype) for _ in range(2))
+            out = torch.empty_like(a)
+            seconds = _best(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), runtime)  # type: ignore[misc]
+            best = max(best, 2 * size**3 / seconds)
+            if seconds > _BUDGET_S / 3:  # a slow arithmetic; a larger product would take too long
+                break
+    return best
+
+
+def _launch(runtime: TorchRuntime) -> float:
+    one = torch.zeros(1, device=runtime.device)
+    return _best(lambda: one.add_(1), runtime)
+
+
+def _best(run: Callable[[], object], runtime: TorchRuntime) -> float:
+    run()
+    runtime.synchronize()
+    timer = pipelined(run, runtime)
+    begin = runtime.clock()
+    best = min(timer(1))
+    while runtime.clock() - begin < _BUDGET_S / 3:
+        best = min(best, *timer(2))
+    return best

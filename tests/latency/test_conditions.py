@@ -1,0 +1,107 @@
+"""Disturbances: from counters whose truth is known, and from real spinning processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from archinspect.latency.conditions import Counters, counters, disturbances
+from archinspect.latency.flags import NOTES, REMEDIES, Flag
+from archinspect.latency.gpu_conditions import gpu_flags
+
+QUIET = Counters(wall=10.0, own=5.0, busy=100.0, stolen=1.0, waiting=0.5, quota=0.0)
+
+
+def _after(**more: float) -> Counters:
+    """Ten seconds later, in which we used 15 core seconds and nobody else anything."""
+    values = {"wall": 20.0, "own": 20.0, "busy": 115.0, "stolen": 1.0, "waiting": 0.5, "quota": 0.0}
+    return Counters(**{name: value + more.get(name, 0.0) for name, value in values.items()})
+
+
+def test_a_quiet_machine_has_no_flag() -> None:
+    assert disturbances(QUIET, _after(), cores=4) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        ({"busy": 20.0}, "contaminated", "other processes used 2.0 of 4 cores"),
+        ({"waiting": 1.0}, "contaminated", "waited for a core 10% of the time"),
+        ({"stolen": 5.0}, "contaminated", "the hypervisor gave 0.5 cores to others"),
+        ({"quota": 2.0}, "throttled", "held this process back 20% of the time"),
+    ],
+)
+def test_each_disturbance_is_seen_and_has_a_remedy(more: dict[str, float], code: str, words: str) -> None:
+    (flag,) = disturbances(QUIET, _after(**more), cores=4)
+    assert flag.code == code
+    assert words in flag.message
+    assert flag.remedy
+    assert flag.doubtful
+
+
+def test_where_nothing_is_counted_nothing_is_claimed() -> None:
+    blind = counters(lambda path: None)
+    assert (blind.busy, blind.waiting, blind.quota) == (None, None, None)
+    assert disturbances(blind, blind, 2) == []
+    zeros = counters(lambda path: "cpu 0 0 0 0 0 0 0 0\n" if path == "/proc/stat" else None)
+    assert zeros.busy is None
+
+
+def test_linux_files_are_read() -> None:
+    files = {
+        "/proc/stat": "cpu  100 0 100 500 5 0 0 300 0 0\ncpu0 1 2 3\n",
+        "/proc/thread-self/schedstat": "796116 2000000000 2\n",
+        "/sys/fs/cgroup/cpu.stat": "usage_usec 5\nnr_throttled 2\nthrottled_usec 3000000\n",
+    }
+    seen = counters(files.get)
+    tick = os.sysconf("SC_CLK_TCK")
+    assert (seen.busy, seen.stolen, seen.waiting, seen.quota) == (200 / tick, 300 / tick, 2.0, 3.0)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/stat"), reason="needs Linux's counters")
+def test_one_spinning_process_per_core_is_seen() -> None:
+    cores = len(os.sched_getaffinity(0))
+    spin = "import time; t = time.time()\nwhile time.time() - t < 20: pass"
+    spinners = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(cores)]
+    try:
+        time.sleep(0.3)
+        before = counters()
+        if before.busy is None and before.waiting is None:
+            pytest.skip("this sandbox counts nothing")
+        end = time.perf_counter() + 1.0
+        while time.perf_counter() < end:
+            pass
+        codes = [flag.code for flag in disturbances(before, counters(), cores)]
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+    assert "contaminated" in codes
+
+
+def test_gpu_conditions() -> None:
+    idle = {"gpu_utilization.gpu": "0", "gpu_clocks_throttle_reasons.active": "0x0000000000000001"}
+    assert gpu_flags(idle, idle, []) == []
+    hot = idle | {
+        "gpu_clocks_throttle_reasons.active": "0x0000000000000044",
+        "gpu_clocks.sm": "1200",
+        "gpu_clocks.max.sm": "1980",
+    }
+    (flag,) = gpu_flags(idle, hot, [])
+    assert flag.code == "slowed-clock"
+    assert flag.message == "power cap, hardware thermal slowdown: 1200 of 1980 MHz"
+    (flag,) = gpu_flags(idle | {"gpu_utilization.gpu": "63"}, idle, ["4242, python"])
+    assert flag.code == "contaminated"
+    assert "4242" in flag.message
+    assert "63 % busy" in flag.message
+    assert gpu_flags({}, {"gpu_clocks_throttle_reasons.active": "[Not Supported]"}, []) == []
+
+
+def test_every_flag_has_a_remedy_and_notes_cast_no_doubt() -> None:
+    assert set(REMEDIES) >= NOTES
+    assert not Flag("launch-bound", "").doubtful
+    assert Flag("nan", "").to_dict() == {"code": "nan", "message": "", "remedy": REMEDIES["nan"]}

@@ -1,0 +1,98 @@
+"""Rows that add up: closure and inflation on planted truths with an injected clock."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from archinspect.latency.doubts import rows_doubt
+from archinspect.latency.stopping import Precision
+from archinspect.latency.telescope import Rows, telescope
+
+
+class Layers:
+    """A forward whose layers take known times; each mark costs `mark` seconds, and `lost` lies in no row."""
+
+    def __init__(self, *seconds: float, mark: float = 0.0, lost: float = 0.0, noise: float = 0.0) -> None:
+        self.seconds, self.mark, self.lost, self.noise = seconds, mark, lost, noise
+        self.now = 0.0
+        self.rng = random.Random(14)
+
+    def _layers(self) -> list[float]:
+        return [s * self.rng.lognormvariate(0, self.noise) for s in self.seconds]
+
+    def whole(self) -> float:
+        total = sum(self._layers()) + self.lost
+        self.now += total
+        return total
+
+    def marked(self) -> list[float]:
+        rows = [s + self.mark for s in self._layers()]
+        self.now += sum(rows) + self.lost
+        return rows
+
+    def clock(self) -> float:
+        return self.now
+
+    def measure(self, cap_s: float = 5.0) -> Rows:
+        rows = telescope(self.whole, self.marked, self.clock, Precision(cap_s=cap_s))
+        assert rows is not None
+        return rows
+
+
+def test_rows_find_the_planted_layer_and_add_up() -> None:
+    rows = Layers(1e-3, 6e-3, 1e-3, noise=0.02).measure()
+    assert rows.seconds == pytest.approx([1e-3, 6e-3, 1e-3], rel=0.01)
+    assert rows.closure == pytest.approx(1, abs=0.01)
+    assert rows.inflation == pytest.approx(1, abs=0.01)
+    assert rows_doubt(rows) == []
+
+
+def test_the_instruments_own_cost_shows_as_inflation() -> None:
+    rows = Layers(1e-3, 1e-3, mark=0.1e-3).measure()
+    assert rows.inflation == pytest.approx(1.1)
+    assert not rows.trustworthy
+    (flag,) = rows_doubt(rows)
+    assert flag.code == "not-trustworthy"
+    assert "NOT TRUSTWORTHY" in flag.message
+    assert "110.0%" in flag.message
+
+
+def test_time_outside_all_rows_shows_as_closure() -> None:
+    rows = Layers(1e-3, 1e-3, lost=0.2e-3).measure()
+    assert rows.closure == pytest.approx(2 / 2.2)
+    assert not rows.trustworthy
+
+
+@pytest.mark.parametrize(("lost", "trusted"), [(0.04, True), (0.06, False)])
+def test_five_percent_is_the_limit(lost: float, trusted: bool) -> None:
+    assert Layers(1 - lost, lost=lost).measure(cap_s=200.0).trustworthy is trusted
+
+
+def test_rows_that_do_not_add_up_are_given_all_the_time_there_is() -> None:
+    layers = Layers(1e-3, lost=0.1e-3)
+    layers.measure(cap_s=3.0)
+    assert layers.now >= 3.0
+
+
+def test_ctrl_c_before_the_first_round_is_nothing_and_after_it_a_result() -> None:
+    def stop() -> float:
+        raise KeyboardInterrupt
+
+    layers = Layers(1e-3)
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert telescope(stop, layers.marked, layers.clock, Precision()) is None
+    calls = 0
+
+    def whole() -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise KeyboardInterrupt
+        return layers.whole()
+
+    rows = telescope(whole, layers.marked, layers.clock, Precision(cap_s=60.0))
+    assert rows is not None
+    assert rows.n > 0

@@ -1,0 +1,173 @@
+"""Two networks side by side: totals, and where their difference comes from, to the last parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from ...graph import Graph
+from ..analyse import analyse
+from ..results import Analysis, Row
+from . import describe
+from .align import Match, align
+from .pieces import pieces
+from .stages import Stage, stages
+
+Change = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One layer that differs: its path in each network, what changed, and what that adds to the totals.
+
+    `path_a` is None for an added layer, `path_b` for a removed one.  Figures are the second network's minus the
+    first's; what cannot be counted counts as 0, and the totals say that they are lower bounds.
+    """
+
+    path_a: str | None
+    path_b: str | None
+    change: Change
+    what: str
+    params: int
+    macs: int
+    flops: int
+    activation_bytes: int
+
+    @property
+    def path(self) -> str:
+        """The path in the second network, or in the first for a removed layer."""
+        return self.path_b or self.path_a or ""
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "path_a": self.path_a,
+            "path_b": self.path_b,
+            "change": self.change,
+            "what": self.what,
+            "params": self.params,
+            "macs": self.macs,
+            "flops": self.flops,
+            "activation_bytes": self.activation_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the networks, with its figures."""
+
+    graph: Graph = field(repr=False)
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.label or self.graph.name
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        return analyse(self.graph)
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        return stages(self.graph, self.analysis)
+
+    @property
+    def receptive_field(self) -> Row | None:
+        """The last layer on the way to the output that still has positions: its field is the network's."""
+        end: int | None = self.graph.outputs[0]
+        while end:
+            shape = self.graph.nodes[end].output_shape
+            if len(shape) == 4 and max(shape[2:]) > 1:
+                return self.analysis.rows[end - 1]
+            end = self.graph.nodes[end].inputs[0]
+        return None
+
+    def to_dict(self) -> dict[str, object]:
+        seen = self.receptive_field
+        field = seen.receptive_field if seen else None
+        return {
+            "name": self.name,
+            "input": list(self.graph.input_shape),
+            "totals": {
+                **self.analysis.totals.to_dict(),
+                "receptive_field": list(field) if isinstance(field, tuple) else field,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A second network against a first: which nodes stand for each other, and what differs.
+
+    `matches` has every node of both but the inputs exactly once, as (index in a, index in b); None where it has no
+    partner.  `differences` are those that differ, in reading order.
+    """
+
+    a: Side
+    b: Side
+    matches: tuple[Match, ...] = field(repr=False)
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        found = [self._difference(match) for match in self.matches]
+        return tuple(difference for difference in found if difference is not None)
+
+    @property
+    def renamed(self) -> tuple[tuple[str, str], ...]:
+        """Layers that are the same and have another path, as (path in a, path in b)."""
+        pairs = [(self.a.graph.nodes[i].name, self.b.graph.nodes[j].name) for i, j in self.matches if i and j]
+        return tuple((one, other) for one, other in pairs if one != other)
+
+    @property
+    def params(self) -> int:
+        """Parameters that the second has more than the first, by the totals."""
+        return self.b.analysis.totals.params - self.a.analysis.totals.params
+
+    @property
+    def macs(self) -> int:
+        return self.b.analysis.totals.macs - self.a.analysis.totals.macs
+
+    @property
+    def unexplained(self) -> int:
+        """What the differences leave of the difference of the totals, in parameters, MACs, FLOPs and bytes: 0."""
+        one, other = self.a.analysis.totals, self.b.analysis.totals
+        keys = ("params", "macs", "flops", "activation_bytes")
+        return sum(
+            abs(getattr(other, key) - getattr(one, key) - sum(getattr(d, key) for d in self.differences))
+            for key in keys
+        )
+
+    def _difference(self, match: Match) -> Difference | None:
+        i, j = match
+        one = self.a.analysis.rows[i - 1] if i else None
+        other = self.b.analysis.rows[j - 1] if j else None
+        change: Change = "changed"
+        if i and j:
+            left, right = self.a.graph.nodes[i], self.b.graph.nodes[j]
+            if describe.same(left, right):
+                return None
+            what = describe.change(left, right)
+        elif i:
+            change, what = "removed", describe.layer(self.a.graph.nodes[i])
+        else:
+            assert j is not None
+            change, what = "added", describe.layer(self.b.graph.nodes[j])
+        return Difference(
+            path_a=one.name if one else None,
+            path_b=other.name if other else None,
+            change=change,
+            what=what,
+            params=_minus(other, one, "params"),
+            macs=_minus(other, one, "macs"),
+            flops=_minus(other, one, "flops"),
+            activation_bytes=_minus(other, one, "activation_bytes"),
+        )
+
+
+def _minus(one: Row | None, other: Row | None, key: str) -> int:
+    return (getattr(one, key) or 0 if one else 0) - (getattr(other, key) or 0 if other else 0)
+
+
+def compare(a: Graph, b: Graph, *, labels: tuple[str, str] = ("", "")) -> Comparison:
+    """Align two networks by structure.  `labels` name them where their own names would not tell them apart."""
+    return Comparison(Side(a, labels[0]), Side(b, labels[1]), tuple(align(pieces(a), pieces(b))))

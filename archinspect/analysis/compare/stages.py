@@ -1,0 +1,77 @@
+"""Stages of a network: the layers that work at one resolution, so that unlike networks can be set side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...graph import Graph
+from ...ops import Shape
+from ..results import Analysis
+
+#: the stage of what has no positions any more: the classifier's end
+HEAD = 99
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Sums over the layers whose output is scaled down 2^`scale` times per side (to the nearest), or HEAD.
+
+    `size` is the height and width of the first of them, empty for the head; macs that cannot be counted count as 0.
+    """
+
+    scale: int
+    size: Shape
+    layers: int
+    params: int
+    macs: int
+    flops: int
+    activation_bytes: int
+
+    @property
+    def name(self) -> str:
+        """`1/8` for a stage at an eighth of the input's height and width."""
+        if self.scale == HEAD:
+            return "head"
+        return f"1/{2**self.scale}" if self.scale >= 0 else f"{2**-self.scale}×"
+
+
+def stage_of_nodes(graph: Graph) -> tuple[int, ...]:
+    """The scale of each node's output: log2 of the input's side over its side, to the nearest; HEAD without a side."""
+    whole = _side(graph.input_shape)
+    scales: list[int] = []
+    for node in graph.nodes:
+        side = _side(node.output_shape)
+        scales.append(HEAD if whole <= 1 or side <= 1 else round(math.log2(whole / side)))
+    return tuple(scales)
+
+
+def _side(shape: Shape) -> float:
+    """Geometric mean of height and width; tokens (N, L, C) as if they stood in a square."""
+    if len(shape) == 4:
+        return math.sqrt(shape[2] * shape[3])
+    return math.sqrt(shape[1]) if len(shape) == 3 else 1.0
+
+
+def stages(graph: Graph, analysis: Analysis) -> tuple[Stage, ...]:
+    """The stages that the network has, by scale; their sums are the totals.  `analysis` is the graph's, not folded."""
+    found: dict[int, list[int]] = {}
+    for index, scale in enumerate(stage_of_nodes(graph)):
+        if index:
+            found.setdefault(scale, []).append(index)
+    return tuple(_stage(graph, analysis, scale, found[scale]) for scale in sorted(found))
+
+
+def _stage(graph: Graph, analysis: Analysis, scale: int, indices: Sequence[int]) -> Stage:
+    rows = [analysis.rows[i - 1] for i in indices]
+    shape = graph.nodes[indices[0]].output_shape
+    return Stage(
+        scale=scale,
+        size=() if scale == HEAD else shape[2:] if len(shape) == 4 else shape[1:2],
+        layers=len(rows),
+        params=sum(row.params for row in rows),
+        macs=sum(row.macs or 0 for row in rows),
+        flops=sum(row.flops or 0 for row in rows),
+        activation_bytes=sum(row.activation_bytes for row in rows),
+    )

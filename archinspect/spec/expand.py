@@ -288,19 +288,24 @@ class Expander:
         for branch in statement.body.branches:
             if branch.condition is not None and not self._truth(branch.condition, branch.key, env, current):
                 continue
-            assert branch.name is not None
-            if self._is_identity(branch, env, current):
-                self._take(names, branch.name, branch.key)
-                made.append((Scope(branch.name, ()), current))
-                continue
-            item, end = self._item(branch, branch.name, env, names, current)
-            if item and isinstance(item[0], Layer):
-                made.append((Leaf(branch.name, item[0].index), end))
-            elif item and isinstance(item[0], Scope):
-                made.append((item[0], end))
-            else:
-                made.append((None, end))
+            for number, inner in self._rounds(branch, env, current):
+                made.append(self._branch(branch, number, inner, names, current))
         return made
+
+    def _branch(
+        self, branch: Statement, number: str, env: Environment, names: _Names, current: int | None
+    ) -> tuple[Scope | Leaf | None, int | None]:
+        name = self._name(branch, number, env, current)
+        assert name is not None
+        if self._is_identity(branch, env, current):
+            self._take(names, name, branch.key)
+            return Scope(name, ()), current
+        item, end = self._item(branch, name, env, names, current)
+        if item and isinstance(item[0], Layer):
+            return Leaf(name, item[0].index), end
+        if item and isinstance(item[0], Scope):
+            return item[0], end
+        return None, end
 
     def _is_identity(self, branch: Statement, env: Environment, current: int | None) -> bool:
         """Whether a branch only passes its input on: nothing at all, or the single word identity."""

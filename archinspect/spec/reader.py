@@ -308,11 +308,12 @@ class Reader:
             return ()
         made = []
         for branch in self._sequence_of_named(value):
-            if branch.name is None or branch.first is not None:
+            if branch.name is None:
                 self.error("A107", f"a branch of '{name}' needs a name of its own", branch.key or key)
                 continue
             made.append(branch)
-        if len(made) < (1 if name == SIDE_OUTPUT else 2):
+        repeated = any(branch.first is not None for branch in made)
+        if len(made) < (1 if name == SIDE_OUTPUT or repeated else 2):
             self.error(
                 "A107", f"'{name}' needs {'a branch' if name == SIDE_OUTPUT else 'two branches or more'}", key
             )

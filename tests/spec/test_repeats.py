@@ -159,3 +159,16 @@ def test_the_schema_knows_counted_repeats(tmp_path: Path) -> None:
     done = run_cli("params", str(path), "--format", "json")
     assert [row["name"] for row in json.loads(done.stdout)["rows"]][:2] == ["conv1_1", "conv1_2"]
     assert load_graph(path).name == "net"
+
+
+def test_branches_repeat() -> None:
+    graph = layers("  - concat:\n      path[i=1..3]: conv2d(8 * i, 1)\n      rest: relu\n")
+    assert names(graph) == ["path1", "path2", "path3", "rest", "concat"]
+    assert graph.output_shape[1] == 8 + 16 + 24 + 3
+    assert graph_of(dump(graph)) == graph
+    assert names(layers("  - add:\n      path[1..2]: conv2d(8, 1) -> relu\n"))[-1] == "add"
+    assert names(layers("  - add:\n      path[1..1]: relu\n")) == ["path1"]
+    assert [e.code for e in refused(f"{HEAD}layers:\n  - add:\n      path[2..1]: relu\n")] == ["A107"]
+    assert [e.code for e in refused(f"{HEAD}layers:\n  - add:\n      p[1..2]: relu\n      p2: relu\n")] == [
+        "A210"
+    ]

@@ -37,7 +37,7 @@ class Columns:
 
     @property
     def arrow(self) -> bool:
-        return self.stacks[0].arrow
+        return self.stacks[0].arrow and not self.top
 
     @property
     def stack(self) -> float:
@@ -46,9 +46,9 @@ class Columns:
     def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
         left = x - self.left
         if self.top:
-            link(
-                scene, x, y, y + self.top, "", owner, arrow=self.arrow, lift=top_lift(self.stacks[0].boxes[0])
-            )
+            first = self.stacks[0]
+            scene.dots.append((x, y))
+            link(scene, x, y, y + self.top, "", owner, arrow=first.arrow, lift=top_lift(first.boxes[0]))
         for i, stack in enumerate(self.stacks):
             at = left + self.axes[i]
             top = y + (_HEAD if i else self.top)

@@ -71,9 +71,9 @@ def receptive_fields(graph: Graph) -> tuple[Field, ...]:
 def _of(node: Node, paths: list[tuple[_Paths, _Paths]], sizes: tuple[int, ...]) -> tuple[_Paths, _Paths]:
     if not node.inputs:
         return _HERE, _HERE
-    if node.op.sees_everything(node.input_shapes):
-        return _everything(sizes[0]), _everything(sizes[1])
     vertical, horizontal = paths[node.inputs[0]]
+    if node.op.sees_everything(node.input_shapes):
+        return _everything(sizes[0], vertical), _everything(sizes[1], horizontal)
     if len(node.inputs) > 1:
         vertical, horizontal = (_joined(node, paths, axis) for axis in (0, 1))
     axes = node.op.windows(node.input_shapes)
@@ -95,8 +95,10 @@ def _through(paths: _Paths, reach: Reach) -> _Paths:
     return tuple([path.through(reach) for path in paths])
 
 
-def _everything(size: int) -> _Paths:
-    return (_Path((Reach(0, size - 1),)),)
+def _everything(size: int, seen: _Paths) -> _Paths:
+    """The whole image, and the padding that is seen already."""
+    field = max(size, *(path.inputs(1) for path in seen))
+    return (_Path((Reach(0, field - 1),)),)
 
 
 def _farthest(paths: Iterable[_Path]) -> _Paths:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import groupby
 from typing import Any
 
 from ..errors import fail, suggestion
@@ -27,11 +28,15 @@ _MOST_PARTS = 4
 
 @dataclass(frozen=True)
 class Folding:
-    """How much to draw: levels of scopes (None: all), scopes to open below that, whether repeats fold."""
+    """How much to draw: levels of scopes (None: all), scopes to open below that, whether repeats fold.
+
+    With `alike`, of blocks in a row that differ in widths only the first is opened; the others are one card.
+    """
 
     depth: int | None = None
     expand: tuple[str, ...] = ()
     repeats: bool = True
+    alike: bool = False
 
     def opens(self, path: str) -> bool:
         """Whether the scope at `path` is drawn as a frame."""
@@ -55,8 +60,12 @@ def outline(graph: Graph, folding: Folding | None = None, only: str | None = Non
     return Outline(name, "", whole, total(tuple(body)))
 
 
-def outlines(graph: Graph, options: Options) -> tuple[Outline, ...]:
-    """What the options ask to draw side by side: the network or some of its scopes, then the networks beside it."""
+def outlines(graph: Graph, options: Options, folding: Folding | None = None) -> tuple[Outline, ...]:
+    """What the options ask to draw side by side: the network or some of its scopes, then the networks beside it.
+
+    `folding` stands instead of the options' own.  Raises ArchinspectError (A403) for a scope that no network has.
+    """
+    folding = folding or Folding(options.depth, options.expand, options.fold)
     networks = (graph, *options.beside)
     found = [scope_paths(network) for network in networks]
     for path in (*options.expand, *options.only):
@@ -65,10 +74,9 @@ def outlines(graph: Graph, options: Options) -> tuple[Outline, ...]:
             raise fail("A403", f"'{path}' is no scope of {graph.name}", help=help)
     parts: list[Outline] = []
     for network, scopes in zip(networks, found, strict=True):
-        expand = tuple(path for path in options.expand if path in scopes)
-        folding = Folding(options.depth, expand, options.fold)
+        own = replace(folding, expand=tuple(path for path in folding.expand if path in scopes))
         wanted = [path for path in options.only if path in scopes] if options.only else [None]
-        parts += [outline(network, folding, only) for only in wanted]
+        parts += [outline(network, own, only) for only in wanted]
     return tuple(parts)
 
 
@@ -103,7 +111,11 @@ class _Builder:
                 elements.append(element)
             else:
                 elements[-1] = fused
-        return tuple(self._folded(elements) if self.folding.repeats else elements)
+        if self.folding.repeats:
+            elements = self._folded(elements)
+        if self.folding.alike:
+            elements = self._series(elements)
+        return tuple(elements)
 
     def scope(self, scope: Scope, path: str, shape: Shape | None = None, *, opened: bool = False) -> Frame:
         """The scope as a frame."""
@@ -192,6 +204,46 @@ class _Builder:
             ),
             nodes[first].input_shapes,
         )
+
+    def _series(self, elements: list[Element]) -> list[Element]:
+        """Of three or more frames in a row that differ in widths only: the first, and a card for the others."""
+        result: list[Element] = []
+        for same, group in groupby(elements, self._likeness):
+            run = list(group)
+            if same is None or len(run) < 3:
+                result += run
+                continue
+            frames = [frame for frame in run if isinstance(frame, Frame)]
+            result += [frames[0], _merged(frames[1:])]
+        return result
+
+    def _likeness(self, element: Element) -> tuple[Any, ...] | None:
+        """Equal for frames whose layers differ in widths only; None for what is never drawn as one of a series."""
+        if not isinstance(element, Frame) or element.repeat > 1 or not element.nodes:
+            return None
+        first = element.nodes[0]
+        layers = [self.graph.nodes[i] for i in element.nodes]
+        return element.block, *(
+            (captions.title(node), tuple(max(source - first, -1) for source in node.inputs))
+            for node in layers
+        )
+
+
+def _merged(frames: list[Frame]) -> Card:
+    """Blocks in a row as one card."""
+    first, last = frames[0], frames[-1]
+    ends = [captions.shape_label(shape) for shape in (first.input_shape, last.output_shape)]
+    count = f"{len(frames)} {first.block or 'blocks'}".strip()
+    return Card(
+        first.name,
+        "block",
+        span_label([*frames]),
+        (f"{count}, widths grow", " → ".join(ends)),
+        tuple(i for frame in frames for i in frame.nodes),
+        total((*frames,)),
+        first.input_shape,
+        last.output_shape,
+    )
 
 
 def span_label(run: list[Card | Frame]) -> str:

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...graph import Graph
 from ..colouring import annotated, heat
 from ..drawing import Drawing
 from ..options import Options
-from ..outline import outlines
+from ..outline import Folding, outlines
 from ..paint import paint
-from .compose import compose
+from ..scene import Scene
+from .compose import PAGE, compose
+
+#: A default picture that a page would show smaller than this, or that is longer than the side, is drawn in less detail.
+_SMALLEST_SCALE = 0.45
+_LONGEST_SIDE = 4000.0
 
 
 def blocks(graph: Graph, options: Options) -> Drawing:
     """The block diagram that the options ask for."""
-    parts = outlines(graph, options)
     theme = options.palette
-    warmth = heat(options, graph, parts)
-    if warmth is None:
-        return paint(compose(parts), theme)
-    scene = compose(annotated(parts, warmth), warmth)
-    return paint(scene, theme, lambda card: warmth.swatch(theme, card))
+    for folding in _foldings(options):
+        parts = outlines(graph, options, folding)
+        warmth = heat(options, graph, parts)
+        scene = compose(annotated(parts, warmth) if warmth else parts, warmth)
+        if _readable(scene):
+            break
+    return paint(scene, theme, (lambda card: warmth.swatch(theme, card)) if warmth else None)
+
+
+def _foldings(options: Options) -> Iterator[Folding]:
+    """What was asked for; where nothing was, the whole network and then ever less of it."""
+    yield Folding(options.depth, options.expand, options.fold)
+    if options.fold and options.depth is None and not options.expand:
+        yield Folding(alike=True)
+        for depth in (4, 3, 2, 1):
+            yield Folding(depth, alike=True)
+
+
+def _readable(scene: Scene) -> bool:
+    """Whether the picture is no longer than the longest side, and its words can be read on a page."""
+    scale = min(PAGE[0] / scene.width, PAGE[1] / scene.height)
+    return scale >= _SMALLEST_SCALE and max(scene.width, scene.height) <= _LONGEST_SIDE

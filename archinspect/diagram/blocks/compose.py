@@ -12,7 +12,7 @@ from .build import sequence
 from .legend import add_legend
 
 PAGE = (1600.0, 1000.0)  # what a picture should fit well: a screen, a slide
-_LIMITS = (450.0, 600.0, 750.0, 850.0, 950.0, 1100.0, 1300.0, 1600.0, 2000.0, 2500.0, 3200.0)
+_LIMITS = tuple(400.0 * 1.11**i for i in range(22))  # heights of columns to try, px
 _TITLE = 62.0  # height of title and subtitle
 _LEGEND = 40.0
 

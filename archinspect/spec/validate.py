@@ -11,7 +11,6 @@ from .calls import Argument, Call, calls, conditions
 from .document import Block, Document, Statement, statements
 from .expressions import Expression
 from .nodes import Scalar
-from .reader import span_in
 
 IN_CHANNELS = "in_channels"
 
@@ -85,7 +84,7 @@ class Validator:
         self._body(block.body, local | frozenset(self.document.arguments), used, local)
         for parameter in block.parameters:
             if parameter.name not in used:
-                span = span_in(self.document.source, block.key, parameter.column, parameter.length)
+                span = block.key.span_of(parameter.column, parameter.length)
                 message = f"argument '{parameter.name}' of block '{block.name}' is never used"
                 self._error("A212", message, span, help="remove it, or use it in a layer of the block")
 
@@ -107,7 +106,7 @@ class Validator:
                 self._names(expression, key, known, used)
         for expression in (statement.first, statement.last):
             if expression is not None and key is not None and IN_CHANNELS in expression.names:
-                span = span_in(self.document.source, key, expression.column, expression.length)
+                span = key.span_of(expression.column, expression.length)
                 self._error("A213", "a repeat cannot depend on in_channels", span)
         if statement.variable is None or key is None:
             self._inside(statement, known, used)
@@ -141,7 +140,7 @@ class Validator:
             self._names(argument.value, text, known, used)
         signature = self.blocks.get(call.name) or self.ops.get(call.name)
         if signature is None:
-            span = span_in(self.document.source, text, call.column, call.name_length)
+            span = text.span_of(call.column, call.name_length)
             candidates = [*self.blocks, *self.ops]
             if call.name in ("add", "concat", "multiply"):
                 help = f"joins have named branches: '- {call.name}:' and below it one 'name: layers' a branch"
@@ -157,7 +156,7 @@ class Validator:
 
     def _arguments(self, call: Call, signature: Signature, text: Scalar) -> None:
         def span(argument: Argument) -> Span:
-            return span_in(self.document.source, text, argument.column, argument.length)
+            return text.span_of(argument.column, argument.length)
 
         given: set[str] = set()
         positional = 0
@@ -187,7 +186,7 @@ class Validator:
             given.add(name)
         missing = [name for name in signature.names if name in signature.required and name not in given]
         if missing:
-            where = span_in(self.document.source, text, call.column, call.length)
+            where = text.span_of(call.column, call.length)
             names = ", ".join(f"'{name}'" for name in missing)
             message = f"{signature.kind} '{call.name}' needs {names}"
             self._error("A204", message, where, help=f"{call.name}({signature})")
@@ -200,9 +199,11 @@ class Validator:
                 help = _NAME_HELP.get(name) or suggestion(
                     name,
                     [*known, IN_CHANNELS, "True", "False"],
-                    otherwise="known here: " + ", ".join(sorted(known)),
+                    otherwise="known here: " + ", ".join(sorted(known))
+                    if known
+                    else "give the network an argument of this name",
                 )
-                span = span_in(self.document.source, scalar, column, length)
+                span = scalar.span_of(column, length)
                 self._error("A208", f"unknown name '{name}'", span, help=help)
 
     def _recursion(self) -> None:
@@ -239,7 +240,7 @@ class Validator:
                     text = statement.body.text
                     assert text is not None
                     self.broken.add((id(text), call.column))  # without it the rest can still be laid out
-                    span = span_in(self.document.source, text, call.column, call.length)
+                    span = text.span_of(call.column, call.length)
                     message = f"block '{call.name}' uses itself"
                     help = "a block can repeat others, never itself; use name[1..n] to repeat"
                     self.errors.append(
@@ -247,7 +248,7 @@ class Validator:
                     )
 
     def _scalar(self, scalar: Scalar) -> Span:
-        return self.document.source.span(scalar.line, scalar.column, scalar.length)
+        return scalar.span
 
     def _error(
         self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[str] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .comparison import Comparison, Difference, compare
+from .comparison import Comparison, Difference, Side, compare
 from .stages import Stage, stages
 
-__all__ = ["Comparison", "Difference", "Stage", "compare", "stages"]
+__all__ = ["Comparison", "Difference", "Side", "Stage", "compare", "stages"]

@@ -7,7 +7,7 @@ they are opened and their content is aligned, so that a network written flat mee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from .pieces import Piece
@@ -44,9 +44,12 @@ def _middle(one: tuple[Piece, ...], other: tuple[Piece, ...]) -> Iterator[Match]
     if not one or not other:
         yield from _alone(one, other)
         return
+    large = len(one) * len(other) > _MOST_CELLS
+    pairs = _landmarks(one, other) if large else _best(one, other)
+    between = _middle if large and pairs else _gap
     left = right = 0
-    for i, j in [*_best(one, other), (len(one), len(other))]:
-        yield from _gap(one[left:i], other[right:j])
+    for i, j in [*pairs, (len(one), len(other))]:
+        yield from between(one[left:i], other[right:j])
         if i < len(one):
             yield from _pair(one[i], other[j])
         left, right = i + 1, j + 1
@@ -137,8 +140,6 @@ def _branch_likeness(one: Piece, other: Piece) -> float:
 
 def _best(one: tuple[Piece, ...], other: tuple[Piece, ...]) -> list[tuple[int, int]]:
     """The pairs (in order) that make the most of both sequences correspond."""
-    if len(one) * len(other) > _MOST_CELLS:
-        return _landmarks(one, other)
     width = len(other) + 1
     best = [[0.0] * width for _ in range(len(one) + 1)]
     gains: list[list[float]] = []
@@ -162,15 +163,15 @@ def _best(one: tuple[Piece, ...], other: tuple[Piece, ...]) -> list[tuple[int, i
 
 
 def _landmarks(one: tuple[Piece, ...], other: tuple[Piece, ...]) -> list[tuple[int, int]]:
-    """For sequences too long for a table: blocks of equal pieces, as a file comparison finds them."""
-    from difflib import SequenceMatcher
+    """For sequences too long for a table: pieces of one name, or else equal ones, as file comparison finds them."""
+    from difflib import SequenceMatcher  # few networks are so long
 
-    matcher = SequenceMatcher(None, [_key(piece) for piece in one], [_key(piece) for piece in other])
-    return [(b.a + k, b.b + k) for b in matcher.get_matching_blocks() for k in range(b.size)]
+    def matching(key: Callable[[Piece], object]) -> list[tuple[int, int]]:
+        found = SequenceMatcher(None, [key(piece) for piece in one], [key(piece) for piece in other])
+        return [(b.a + k, b.b + k) for b in found.get_matching_blocks() for k in range(b.size)]
 
-
-def _key(piece: Piece) -> tuple[str, frozenset[tuple[str, int]]]:
-    return piece.kind, frozenset(piece.content.items())
+    named = matching(lambda piece: (piece.kind, piece.name, *piece.types))
+    return named or matching(lambda piece: (piece.kind, frozenset(piece.content.items())))
 
 
 def _gain(one: Piece, other: Piece) -> float:

@@ -1,0 +1,195 @@
+"""`compare`: totals side by side, stages side by side, and where each difference comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .. import units
+from .table import AtLeast, Cell, Cells, Column, Report, Table, Tone, Toned
+
+if TYPE_CHECKING:
+    from ..analysis import Totals
+    from ..analysis.compare import Comparison, Difference, Side, Stage
+
+#: key of the totals → heading, and whether it counts bytes
+_TOTALS = {
+    "params": ("Parameters", False),
+    "macs": ("MACs", False),
+    "flops": ("FLOPs", False),
+    "weight_bytes": ("Weights, fp32", True),
+    "activation_bytes": ("Activations, fp32", True),
+    "peak_activation_bytes": ("Peak of activations", True),
+    "depth": ("Depth", False),
+}
+_DIFFERENCES = (
+    Column("path", "Layer", "name"),
+    Column("change", "Change"),
+    Column("params", "Params", "int"),
+    Column("macs", "MACs", "int"),
+    Column("what", "What", "detail"),
+)
+_TONES: dict[str, Tone] = {"added": "good", "removed": "bad", "changed": "fair"}
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: int | None = None) -> Report:
+    """One or more networks against the first.
+
+    `all_layers` also lists layers whose change costs nothing; `depth` sums the differences by scope.
+    """
+    sides = [found[0].a, *(one.b for one in found)]
+    tables = [_totals(sides), _stages(sides)]
+    tables += [_differences(one, all_layers=all_layers, depth=depth) for one in found]
+
+    def document() -> dict[str, object]:
+        several = len(found) > 1
+        return {
+            "models": [side.to_dict() for side in sides],
+            "differences": [
+                {**({"model": one.b.name} if several else {}), **difference.to_dict()}
+                for one in found
+                for difference in one.differences
+            ],
+            "unexplained": sum(one.unexplained for one in found),
+        }
+
+    return Report(tuple(tables), document)
+
+
+def _totals(sides: Sequence[Side]) -> Table:
+    columns = [Column("what", "What")]
+    for number, side in enumerate(sides):
+        columns.append(Column(f"model_{number}", side.name, "int"))
+        if number:
+            columns.append(Column(f"ratio_{number}", "Ratio", "ratio"))
+    rows = []
+    for key, (title, is_bytes) in _TOTALS.items():
+        values = [getattr(side.analysis.totals, key) for side in sides]
+        rows.append((title, *_against_first(values, sides, key, is_bytes=is_bytes)))
+    rows.append(("Receptive field", *_fields(sides)))
+    return Table(
+        tuple(columns),
+        tuple(rows),
+        title=f"{' and '.join(side.name for side in sides)}, side by side",
+        subtitle="; ".join(f"{side.name} on {units.shape_text(side.graph.input_shape)}" for side in sides),
+        notes=(
+            "Ratios are against the first.  Depth: convolutional and fully connected layers on the longest way.",
+            "Receptive field: of the last layer that still has positions, in input pixels per side.",
+        ),
+    )
+
+
+def _against_first(values: Sequence[int], sides: Sequence[Side], key: str, *, is_bytes: bool) -> list[Cell]:
+    cells: list[Cell] = []
+    for number, (value, side) in enumerate(zip(values, sides, strict=True)):
+        bounded = key in ("macs", "flops") and not side.analysis.totals.complete
+        cells.append(units.binary_bytes(value) if is_bytes else AtLeast(value) if bounded else value)
+        if number:
+            cells.append(value / values[0] if values[0] else "")
+    return cells
+
+
+def _fields(sides: Sequence[Side]) -> list[Cell]:
+    cells: list[Cell] = []
+    for number, side in enumerate(sides):
+        row = side.receptive_field
+        field = row.receptive_field if row else None
+        cells.append("" if field is None else field)
+        if number:
+            cells.append("")
+    return cells
+
+
+def _stages(sides: Sequence[Side]) -> Table:
+    """Parameters and MACs by resolution; the differences are against the first."""
+    found = [{stage.scale: stage for stage in side.stages} for side in sides]
+    letters = _LETTERS[: len(sides)]
+    columns = [Column("stage", "Resolution")]
+    for key, title in (("params", "Params"), ("macs", "MACs")):
+        columns += [Column(f"{key}_{letter.lower()}", f"{title} {letter}", "int") for letter in letters]
+        if len(sides) == 2:
+            columns.append(Column(f"{key}_difference", "B − A", "int", optional=1))
+    rows: list[Cells] = [
+        (_stage_name(scale, found), *_stage_cells([stages.get(scale) for stages in found]))
+        for scale in sorted({scale for stages in found for scale in stages})
+    ]
+    return Table(
+        tuple(columns),
+        tuple(rows),
+        ("Total", *_stage_cells([side.analysis.totals for side in sides])),
+        title="By resolution",
+        subtitle="; ".join(f"{letter}: {side.name}" for letter, side in zip(letters, sides, strict=True)),
+        notes=("Layers are grouped by how far their output is scaled down against the input.",),
+    )
+
+
+def _stage_name(scale: int, found: Sequence[Mapping[int, Stage]]) -> str:
+    """`1/8 (28×28)`, with every size that a network has there."""
+    there = [stages[scale] for stages in found if scale in stages]
+    sizes = dict.fromkeys(units.shape_text(stage.size) for stage in there if stage.size)
+    return f"{there[0].name} ({', '.join(sizes)})" if sizes else there[0].name
+
+
+def _stage_cells(stages: Sequence[Stage | Totals | None]) -> list[Cell]:
+    cells: list[Cell] = []
+    for key in ("params", "macs"):
+        values = [getattr(stage, key) if stage is not None else 0 for stage in stages]
+        cells += values
+        if len(values) == 2:
+            cells.append(values[1] - values[0])
+    return cells
+
+
+def _differences(found: Comparison, *, all_layers: bool, depth: int | None) -> Table:
+    """Every difference that costs or saves something, the sum, and what is left over (nothing)."""
+    counted = [d for d in found.differences if all_layers or d.params or d.macs]
+    rows = _each(counted) if depth is None else _by_scope(counted, depth)
+    total = ("Sum", "", sum(d.params for d in counted), sum(d.macs for d in counted), "")
+    return Table(
+        _DIFFERENCES,
+        tuple(rows),
+        total,
+        title=f"From {found.a.name} to {found.b.name}",
+        subtitle="What each layer adds to the totals of the first; layers are aligned by structure.",
+        notes=tuple(_notes(found, len(found.differences) - len(counted))),
+    )
+
+
+def _each(differences: Sequence[Difference]) -> list[Cells]:
+    return [(d.path, Toned(d.change, _TONES[d.change]), d.params, d.macs, d.what) for d in differences]
+
+
+def _by_scope(differences: Sequence[Difference], depth: int) -> list[Cells]:
+    """Sums over the differences of each scope `depth` levels down, with how many there are of each kind."""
+    scopes: dict[str, list[Difference]] = {}
+    for difference in differences:
+        scopes.setdefault(".".join(difference.path.split(".")[:depth]), []).append(difference)
+    rows: list[Cells] = []
+    for path, inside in scopes.items():
+        if len(inside) == 1:
+            rows += _each(inside)
+            continue
+        kinds = Counter(difference.change for difference in inside)
+        change = next(iter(kinds)) if len(kinds) == 1 else "several"
+        what = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        rows.append((path, change, sum(d.params for d in inside), sum(d.macs for d in inside), what))
+    return rows
+
+
+def _notes(found: Comparison, free: int) -> list[str]:
+    notes = [
+        f"The {len(found.differences)} differences sum to {found.params:+,} parameters and {found.macs:+,} MACs, "
+        f"the difference of the totals; unexplained: {found.unexplained}."
+        if found.differences
+        else "The two are the same, layer by layer."
+    ]
+    if free:
+        notes.append(f"{free} of them change neither (--all lists them).")
+    renamed = [pair for pair in found.renamed if pair[0].rpartition(".")[2] != pair[1].rpartition(".")[2]]
+    if renamed:
+        shown = ", ".join(f"{one} → {other}" for one, other in renamed[:3])
+        more = f" and {len(renamed) - 3} more" if len(renamed) > 3 else ""
+        notes.append(f"Under another name in {found.b.name}: {shown}{more}.")
+    return notes

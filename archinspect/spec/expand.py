@@ -20,7 +20,7 @@ from .document import Block, Body, Document, Statement
 from .expressions import Expression, ExpressionError
 from .names import is_reserved
 from .nodes import Scalar
-from .reader import chain_statements, span_in
+from .reader import chain_statements
 from .size import refuse_too_many_layers
 from .source import MAX_SCOPES
 from .validate import IN_CHANNELS
@@ -159,9 +159,7 @@ class Expander:
         name = "".join(words) + number
         if not re.fullmatch(r"\w+", name, re.ASCII) or is_reserved(name):
             assert statement.key is not None
-            self._error(
-                "A209", f"'{name}' cannot name a layer", self._scalar_span(statement.key), help="e.g. conv{i}"
-            )
+            self._error("A209", f"'{name}' cannot name a layer", statement.key.span, help="e.g. conv{i}")
         return name
 
     def _item(
@@ -218,7 +216,7 @@ class Expander:
     def _too_deep(self, path: str, scalar: Scalar | None) -> bool:
         if path.count(".") < MAX_SCOPES:
             return False
-        span = self._scalar_span(scalar) if scalar else None
+        span = scalar.span if scalar else None
         self._error("A103", f"scopes are nested more than {MAX_SCOPES} deep", span)
         return True
 
@@ -234,7 +232,7 @@ class Expander:
             ends.append((branch.name if branch else "", end))
             if branch is not None:
                 branches.append(branch)
-        span = self._scalar_span(statement.key)
+        span = statement.key.span
         if len(ends) < 2:
             return self._branch_left(kind, ends, branches, statement, names, items)
         name = names.free(kind)
@@ -265,9 +263,7 @@ class Expander:
         if not ends and statement.body.branches:
             assert statement.key is not None
             message = f"the conditions of '{kind}' leave none of its branches"
-            self._error(
-                "A107", message, self._scalar_span(statement.key), names.path, help="leave one or more"
-            )
+            self._error("A107", message, statement.key.span, names.path, help="leave one or more")
         return ends[0][1] if ends else None
 
     def _side_outputs(
@@ -369,9 +365,7 @@ class Expander:
             except OpError as error:
                 failed = True
                 error.message = f"'{name}' of '{call.name}': {error.message}"
-                self._op_error(
-                    error, span_in(self.document.source, text, argument.column, argument.length), path, None
-                )
+                self._op_error(error, text.span_of(argument.column, argument.length), path, None)
         if failed:
             return None
         try:
@@ -402,9 +396,7 @@ class Expander:
         except KeyError:
             return _UNKNOWN
         except ExpressionError as error:
-            span = (
-                None if scalar is None else span_in(self.document.source, scalar, error.column, error.length)
-            )
+            span = None if scalar is None else scalar.span_of(error.column, error.length)
             self._error(
                 error.code, error.message, span, path, help=error.help, notes=self._values_of(expression, env)
             )
@@ -429,7 +421,7 @@ class Expander:
                 return range(0)
             if type(value) is not int or value < 0:
                 assert statement.key is not None
-                span = span_in(self.document.source, statement.key, expression.column, expression.length)
+                span = statement.key.span_of(expression.column, expression.length)
                 self._error("A206", f"a repeat counts with whole numbers, not {value!r}", span)
                 return range(0)
         return range(bounds[0], bounds[1] + 1)
@@ -466,8 +458,8 @@ class Expander:
         path = names.join(name)
         if name in names.taken:
             first = names.taken[name]
-            related = ((self._scalar_span(first), "first here"),) if first else ()
-            span = self._scalar_span(key) if key else None
+            related = ((first.span, "first here"),) if first else ()
+            span = key.span if key else None
             if name == "input" and not names.path:
                 self._error(
                     "A209", "'input' is the name of the network's input", span, path, help="e.g. stem"
@@ -490,18 +482,15 @@ class Expander:
         attributes = REGISTRY[call.name].attributes
         for position, argument in enumerate(call.arguments):
             if attribute is not None and (argument.name or attributes[position].name) == attribute:
-                return span_in(self.document.source, text, argument.column, argument.length)
+                return text.span_of(argument.column, argument.length)
         return self._call_span(text, call)
 
     def _call_span(self, text: Scalar, call: Call) -> Span:
         key = (id(text), call.column)
         span = self._spans.get(key)
         if span is None:
-            span = self._spans[key] = span_in(self.document.source, text, call.column, call.length)
+            span = self._spans[key] = text.span_of(call.column, call.length)
         return span
-
-    def _scalar_span(self, scalar: Scalar) -> Span:
-        return self.document.source.span(scalar.line, scalar.column, scalar.length)
 
     def _op_error(self, error: OpError, span: Span, path: str, current: int | None) -> None:
         notes = list(error.notes)

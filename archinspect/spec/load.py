@@ -162,7 +162,7 @@ def _one_line(text: str) -> Document:
     from .expressions import ExpressionError
     from .reader import chain_statements
 
-    scalar = Scalar(source.text, 0, 0, len(source.text), True, True)
+    scalar = Scalar(source.text, 0, 0, len(source.text), True, True, source)
     try:
         document.layers = chain_statements(parse_chain(scalar.value), scalar)
     except ExpressionError as error:

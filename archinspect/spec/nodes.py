@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from ..errors import ArchinspectError, Diagnostic, Span
-from .source import MAX_DEPTH, MAX_EVENTS, Source
+from .source import MAX_DEPTH, MAX_EVENTS, NOWHERE, Source
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
 
@@ -31,6 +31,15 @@ class Scalar:
     length: int
     plain: bool
     exact: bool
+    source: Source = field(default=NOWHERE, repr=False)
+
+    @property
+    def span(self) -> Span:
+        return self.source.span(self.line, self.column, self.length)
+
+    def span_of(self, column: int, length: int) -> Span:
+        """The span of a part; of the whole where the text does not stand in one line as it is."""
+        return self.source.span(self.line, self.column + column, length) if self.exact else self.span
 
 
 @dataclass(slots=True)
@@ -105,7 +114,13 @@ class Tree:
             exact = one_line and end.column - start.column - 2 * quote == len(event.value)
             length = end.column - start.column - 2 * quote if one_line else 1
             return Scalar(
-                event.value, start.line, start.column + (quote if one_line else 0), length, plain, exact
+                event.value,
+                start.line,
+                start.column + (quote if one_line else 0),
+                length,
+                plain,
+                exact,
+                self.source,
             )
         self._depth += 1
         if self._depth > MAX_DEPTH:

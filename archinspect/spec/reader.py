@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import keyword
 import re
-from typing import Any
 
 from ..errors import Diagnostic, Span, suggestion
 from .calls import Call, Chain, parse_chain
@@ -383,23 +382,12 @@ class Reader:
         self.errors.append(Diagnostic(code, message, self.tree.span(value), help=help, related=related))
 
     def _at(self, code: str, message: str, scalar: Scalar, column: int, length: int, help: str = "") -> None:
-        self.errors.append(
-            Diagnostic(code, message, span_in(self.tree.source, scalar, column, length), help=help)
-        )
+        self.errors.append(Diagnostic(code, message, scalar.span_of(column, length), help=help))
 
 
 def chain_statements(chain: Chain, text: Scalar) -> tuple[Statement, ...]:
     """The calls of a chain as anonymous layers of the sequence it stands in."""
     return tuple(Statement(None, text, Body((part,), text)) for part in chain)
-
-
-def span_in(source: Any, scalar: Scalar, column: int, length: int) -> Span:
-    """The span of a part of a scalar; of the whole scalar when its text does not stand in one line as it is."""
-    if scalar.exact:
-        found: Span = source.span(scalar.line, scalar.column + column, length)
-    else:
-        found = source.span(scalar.line, scalar.column, scalar.length)
-    return found
 
 
 def _article(what: str) -> str:

@@ -33,7 +33,7 @@ def refuse_too_many_layers(
         total += count
         if total > MAX_NODES:
             key = statement.key
-            span = document.source.span(key.line, key.column, key.length) if key else None
+            span = key.span if key else None
             notes = [f"{total:,} layers up to here > limit {MAX_NODES:,}"]
             raise ArchinspectError(
                 [*errors, Diagnostic("A103", "the network has too many layers", span, notes=tuple(notes))]

@@ -33,6 +33,10 @@ class Source:
         return Span(self.file, line + 1, column + 1, max(1, length), text)
 
 
+#: of what is written in no text
+NOWHERE = Source("", "")
+
+
 def read(path: Path) -> Source:
     """The text of a spec file.  Raises ArchinspectError when it is missing, too large or not text."""
     try:

@@ -63,7 +63,7 @@ class Validator:
                 self._error(
                     "A210",
                     f"block '{block.name}' has the name of an op",
-                    self._scalar(block.key),
+                    block.key.span,
                     help="rename it",
                 )
             self._block(block)
@@ -71,7 +71,7 @@ class Validator:
         for name, key in document.argument_keys.items():
             if name not in self.used:
                 message = f"argument '{name}' is used by no layer"
-                self._error("A212", message, self._scalar(key), help="remove it, or use it in a layer")
+                self._error("A212", message, key.span, help="remove it, or use it in a layer")
         self._recursion()
 
     def _block(self, block: Block) -> None:
@@ -115,10 +115,10 @@ class Validator:
         self._inside(statement, known | {variable}, inner)
         if variable in known:
             message = f"'{variable}' is the name of an argument already"
-            self._error("A210", message, self._scalar(key), help="count with another name")
+            self._error("A210", message, key.span, help="count with another name")
         elif variable not in inner:
             message = f"nothing in this repeat uses '{variable}'"
-            self._error("A212", message, self._scalar(key), help="leave it out: name[1..3]")
+            self._error("A212", message, key.span, help="leave it out: name[1..3]")
         used |= inner - {variable}
 
     def _inside(self, statement: Statement, known: frozenset[str], used: set[str]) -> None:
@@ -246,9 +246,6 @@ class Validator:
                     self.errors.append(
                         Diagnostic("A211", message, span, notes=(" → ".join(cycle),), help=help)
                     )
-
-    def _scalar(self, scalar: Scalar) -> Span:
-        return scalar.span
 
     def _error(
         self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[str] = ()

@@ -1,0 +1,53 @@
+"""Volumes: a network as the cuboids that papers draw, one for each tensor.
+
+The way of the data: `reading` (elements → solids, at a level of detail) → `groups` (stages) → `scale` → `stages`,
+`lanes` (places within a stage) → `axis` (stages in a row) → `compose` (what fits, title, legend) → `paint` (colours).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...graph import Graph
+from ..colouring import Heat, heat
+from ..drawing import Drawing
+from ..elements import Outline
+from ..options import Options
+from ..outline import outlines, scope_paths
+from .compose import Picture, best, compose
+from .paint import paint
+
+
+def volumes(graph: Graph, options: Options) -> Drawing:
+    """The picture of volumes that the options ask for.
+
+    Scopes of `options.only` and the networks of `options.beside` are drawn below each other; `expand` and `depth` say
+    which blocks are drawn in full.  Raises ArchinspectError (A403) for a scope that there is not.
+    """
+    outlines(graph, options)  # every name is a scope of one of the networks
+    pictures = [
+        best(network, outline, options)
+        for network in (graph, *options.beside)
+        for outline in _own_outlines(network, options)
+    ]
+    warmth = _heat(pictures, options)
+    scene = compose(pictures, warmth)
+    return paint(scene, options.palette, warmth)
+
+
+def _own_outlines(network: Graph, options: Options) -> tuple[Outline, ...]:
+    scopes = scope_paths(network)
+    expand = tuple(path for path in options.expand if path in scopes)
+    only = tuple(path for path in options.only if path in scopes)
+    if options.only and not only:
+        return ()
+    return outlines(network, replace(options, depth=None, fold=False, expand=expand, only=only, beside=()))
+
+
+def _heat(pictures: list[Picture], options: Options) -> Heat | None:
+    """The heat map of what is drawn, on one ramp for all networks of the picture."""
+    found = [(p, heat(options, p.graph, (p.outline,))) for p in pictures]
+    values = {id(s.card): own.value(s.card) for p, own in found if own for s in p.solids}
+    if not values:
+        return None
+    return Heat(options.color, lambda card: values[id(card)], max(values.values()))

@@ -92,6 +92,7 @@ class Document:
     arguments: dict[str, Any] = field(default_factory=dict)
     argument_keys: dict[str, Scalar] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
+    lender: Scalar | None = None  # the network whose blocks it uses too
     layers: tuple[Statement, ...] = ()
     initializers: tuple[Initializer, ...] = ()
     errors: list[Diagnostic] = field(default_factory=list)  # met while reading

@@ -59,10 +59,14 @@ def read_text(text: str, file: str) -> Document:
     return _read(source)
 
 
-def _read(source: Source) -> Document:
+def _read(source: Source, borrowing: bool = True) -> Document:
     tree = Tree(source)
     document = Reader(tree).read()
     document.errors = tree.errors
+    if document.lender is not None and borrowing:
+        from .borrow import borrow
+
+        borrow(document, lambda path: _read(read(path), borrowing=False), specs_folder(), shipped())
     return document
 
 

@@ -23,7 +23,7 @@ METADATA: dict[str, type] = {
     "family": str,
     "notes": str,
 }
-_KEYS = ("name", *METADATA, "input", "arguments", "init", "blocks", "layers")
+_KEYS = ("name", *METADATA, "input", "arguments", "init", "blocks_of", "blocks", "layers")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _KEY = re.compile(
     r"(?P<name>[^\[\]\s]+)"
@@ -140,6 +140,10 @@ class Reader:
                 self.errors.append(
                     problem.diagnostic(self.tree.span(key if problem.attribute == "op" else text))
                 )
+
+    def _read_blocks_of(self, value: Value) -> None:
+        if self._text(value, "the network whose blocks it uses") is not None and isinstance(value, Scalar):
+            self.document.lender = value
 
     def _read_blocks(self, value: Value) -> None:
         if not isinstance(value, Mapping):

@@ -67,6 +67,10 @@ def json_schema() -> dict[str, Any]:
                 "propertyNames": {"enum": sorted(REGISTRY)},
                 "additionalProperties": {"type": "string", "pattern": f"^({'|'.join(INITIALIZERS)})\\b"},
             },
+            "blocks_of": {
+                "type": "string",
+                "description": "a network whose blocks this one uses too: one that ships, or a file beside this one",
+            },
             "blocks": {
                 "type": "object",
                 "description": "named sequences with arguments: name(argument, argument=default)",

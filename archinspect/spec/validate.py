@@ -203,6 +203,8 @@ class Validator:
                     if known
                     else "give the network an argument of this name",
                 )
+                if scalar.source is not self.document.source:  # in a borrowed block
+                    help = f"{self.document.source.file} borrows this block: give it an argument of this name"
                 span = scalar.span_of(column, length)
                 self._error("A208", f"unknown name '{name}'", span, help=help)
 

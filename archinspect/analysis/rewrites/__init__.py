@@ -3,5 +3,22 @@
 from __future__ import annotations
 
 from .assemble import Changes, Part, chain, rewrite
+from .catalogue import REWRITES, rewrite_called
+from .site import Options, Rewrite, Site
+from .substitution import Priced, Substitution, applicable, substitute
 
-__all__ = ["Changes", "Part", "chain", "rewrite"]
+__all__ = [
+    "REWRITES",
+    "Changes",
+    "Options",
+    "Part",
+    "Priced",
+    "Rewrite",
+    "Site",
+    "Substitution",
+    "applicable",
+    "chain",
+    "rewrite",
+    "rewrite_called",
+    "substitute",
+]

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ...analysis.rewrites import REWRITES, Options, applicable, rewrite_called, substitute
 from ...errors import fail
-from ..options import Format, Output
-from ..output import emit
+from ...graph import Graph
+from ...report import Report
+from ...report.rewrites import network, substitution
+from ...spec import dump, load_graph
+from ..options import Format, Input, Output, Set, arguments
+from ..output import emit, emit_text
 
 _SIZE = re.compile(r"\d+([x×]\d+){2,3}\Z")
+#: counterfactuals whose sites are shown without being asked for
+_DETAILED = ("no-reductions", "naive", "full-width", "basic-blocks")
+
+
+def _rewrites(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+    return [name for name in REWRITES if name.startswith(incomplete)]
 
 
 def bottleneck(
@@ -44,18 +55,52 @@ def bottleneck(
             help="Its padding; unless given, what keeps the size at stride 1.",
         ),
     ] = None,
-    groups: Annotated[int, typer.Option("--groups", metavar="G", min=1, help="Its groups.")] = 1,
+    groups: Annotated[
+        int | None,
+        typer.Option("--groups", metavar="G", min=1, help="Its groups (1); those of --rewrite grouped (2)."),
+    ] = None,
     bias: Annotated[bool, typer.Option("--bias", help="Count biases too.")] = False,
+    input: Input = None,
+    set: Set = None,
+    rewrite: Annotated[
+        str | None,
+        typer.Option(
+            "--rewrite",
+            metavar="NAME",
+            help=f"Price this rewrite of the network: {', '.join(REWRITES)}.",
+            autocompletion=_rewrites,
+        ),
+    ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--site", metavar="PATH", help="Only there; a path, a scope or a pattern; may be repeated."
+        ),
+    ] = None,
+    mid: Annotated[
+        str | None,
+        typer.Option(
+            "--mid", metavar="in|out|N", help="Width between the convolutions that replace one (out)."
+        ),
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="NEW.yaml", help="Write the rewritten network as a spec.")
+    ] = None,
     format: Format = None,
     output: Output = None,
 ) -> None:
     """Show what a 1×1 bottleneck saves.
 
     For one convolution: parameters, MACs and activations directly and behind a 1×1 convolution that narrows its
-    input, with the derivations, and the widest reduction that still saves.
+    input, with the derivations, and the widest reduction that still saves.  For a network: every reduction, what the
+    network would be without it, and what other substitutions would save.
     """
     if _SIZE.match(what):
-        _convolution(what, out, kernel, reduce, stride, padding, groups, bias, format, output)
+        report = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias)
+    else:
+        graph = load_graph(what, arguments=arguments(set), input=input)
+        report = _network(graph, rewrite, site or [], Options(groups or 2, _mid(mid)), save)
+    emit(report, format, output)
 
 
 def _convolution(
@@ -67,9 +112,7 @@ def _convolution(
     padding: str | None,
     groups: int,
     bias: bool,
-    format: str | None,
-    output: str | None,
-) -> None:
+) -> Report:
     from ...analysis.bottleneck import Convolution
     from ...report.bottleneck import curve, reduction
 
@@ -98,7 +141,32 @@ def _convolution(
         bias=bias,
     )
     found = [convolution.at(width) for width in _widths(reduce)]
-    emit(reduction(found[0]) if len(found) == 1 else curve(convolution, found), format, output)
+    return reduction(found[0]) if len(found) == 1 else curve(convolution, found)
+
+
+def _network(graph: Graph, name: str | None, sites: list[str], options: Options, save: str | None) -> Report:
+    if name is None:
+        given = {"--save": save, "--site": sites}
+        for option in (option for option, value in given.items() if value):
+            raise fail("A403", f"{option} needs --rewrite", help=f"--rewrite is one of {', '.join(REWRITES)}")
+        found = applicable(graph, options)
+        if not found:
+            raise fail(
+                "A403", f"no rewrite finds anything in {graph.name}", help="archinspect bottleneck --help"
+            )
+        return network(found, [one for one in found if one.rewrite.name in _DETAILED])
+    made = substitute(graph, rewrite_called(name), sites=sites, options=options)
+    if save is not None:
+        emit_text(dump(made.rewritten), save)
+    return substitution(made)
+
+
+def _mid(text: str | None) -> str | int:
+    if text is None or text in ("in", "out"):
+        return text or "out"
+    if re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII):
+        return int(text)
+    raise fail("A403", f"--mid is 'in', 'out' or a number of channels, and not '{text}'", help="--mid 64")
 
 
 def _pair(option: str, text: str) -> tuple[int, int]:

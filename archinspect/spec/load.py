@@ -74,18 +74,35 @@ def lay_out(
     document: Document, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None
 ) -> Graph:
     """Validate a document and expand it.  Raises ArchinspectError with all errors of the document."""
-    errors = list(document.errors)
-    validator = Validator(document, errors)
-    validator.validate()
-    if errors and not document.layers:
-        raise ArchinspectError(errors)
-    shape = document.input if input is None else _input_shape(input)
-    if shape is None and not errors:
-        raise fail(
-            "A402", f"the network '{document.name}' needs an input size", help="give --input 3x224x224"
-        )
-    values = _override(document, arguments or {})
-    return Expander(document, errors, validator.broken).expand(values, shape)
+    return Prepared(document).expand(arguments, input)
+
+
+class Prepared:
+    """A validated document, to be expanded as often as one likes.
+
+    `expander` is the class that lays it out.
+    """
+
+    def __init__(self, document: Document, expander: type[Expander] = Expander) -> None:
+        self.document = document
+        self._expander = expander
+        self._errors = list(document.errors)
+        validator = Validator(document, self._errors)
+        validator.validate()
+        self._broken = validator.broken
+
+    def expand(self, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None) -> Graph:
+        """The network with these arguments and this input size.  Raises ArchinspectError with all errors."""
+        document = self.document
+        if self._errors and not document.layers:
+            raise ArchinspectError(self._errors)
+        shape = document.input if input is None else _input_shape(input)
+        if shape is None and not self._errors:
+            raise fail(
+                "A402", f"the network '{document.name}' needs an input size", help="give --input 3x224x224"
+            )
+        values = _override(document, arguments or {})
+        return self._expander(document, list(self._errors), self._broken).expand(values, shape)
 
 
 def shipped() -> list[str]:

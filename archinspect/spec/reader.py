@@ -21,6 +21,7 @@ METADATA: dict[str, type] = {
     "source": str,
     "year": int,
     "family": str,
+    "ilsvrc": str,
     "notes": str,
 }
 _KEYS = ("name", *METADATA, "input", "arguments", "init", "blocks_of", "blocks", "layers")

@@ -35,12 +35,12 @@ def complete(line: str) -> list[str]:
     ("line", "expected"),
     [
         ("archinspect par", ["params"]),
-        ("archinspect params alexnet_", ["alexnet_grouped"]),
+        ("archinspect params alexnet_g", ["alexnet_grouped"]),
         ("archinspect params vgg16 --form", ["--format"]),
         ("archinspect params vgg16 --format mark", ["markdown"]),
         ("archinspect summary alexnet --style k", ["keras"]),
         ("archinspect ops conv2", ["conv2d"]),
-        ("archinspect params specs/vgg16", ["specs/vgg16.yaml"]),
+        ("archinspect params specs/vgg16.", ["specs/vgg16.yaml"]),
         ("archinspect params nosuchfolder/", []),
     ],
 )

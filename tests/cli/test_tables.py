@@ -194,9 +194,14 @@ def test_list_shows_every_network_and_sorts() -> None:
     assert "1409.1556" in by_name["vgg16"]["source"]
     names = [network["name"] for network in found]
     assert names == sorted(names)
-    for key in ("year", "params", "macs"):
+    for key in ("year", "params", "macs", "depth"):
         ordered = json.loads(run_cli("list", "--sort", key, "--format", "json").stdout)["networks"]
-        assert [network[key] for network in ordered] == sorted(network[key] for network in found)
+        values = [network[key] for network in ordered]
+        known = [value for value in values if value is not None]
+        assert values == sorted(known) + [None] * (len(values) - len(known))  # unknown years come last
+    for other, known in (("vgg16", "7.32%"), ("googlenet", "6.67%"), ("vgg11", None)):
+        assert (by_name[other]["ilsvrc"] or {}).get("top5_error") == known
+    assert by_name["googlenet"]["ilsvrc"]["source"].startswith("arXiv:1409.4842")
 
 
 def test_list_of_one_family() -> None:

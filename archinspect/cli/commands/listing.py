@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
 
 from ...analysis import analyse
+from ...check.reading import published
 from ...errors import fail, suggestion
-from ...report.networks import networks
+from ...report.networks import Listed, challenge_results, networks
 from ...spec import load_graph, shipped
 from ..options import Format, Output
 from ..output import emit
@@ -18,7 +19,9 @@ from ..output import emit
 def list_networks(
     sort: Annotated[
         str,
-        typer.Option(click_type=click.Choice(["name", "year", "params", "macs"]), help="Order of the list."),
+        typer.Option(
+            click_type=click.Choice(["name", "year", "params", "macs", "depth"]), help="Order of the list."
+        ),
     ] = "name",
     family: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only the networks of one family, such as ResNet.")
@@ -28,7 +31,8 @@ def list_networks(
 ) -> None:
     """List the networks that ship.
 
-    With the paper each comes from, its input, parameters and multiply-accumulates.
+    With the paper each comes from, its input, parameters, multiply-accumulates and depth, and the result of its entry
+    in ImageNet's challenge.
     """
     graphs = [load_graph(name) for name in shipped()]
     if family is not None:
@@ -38,9 +42,13 @@ def list_networks(
             help = suggestion(family, families) or f"families: {', '.join(sorted(families))}"
             raise fail("A403", f"no network that ships is of the family '{family}'", help=help)
         graphs = chosen
-    pairs = [(graph, analyse(graph)) for graph in graphs]
-    if sort == "year":
-        pairs.sort(key=lambda pair: pair[0].metadata.get("year") or 0)
-    elif sort != "name":
-        pairs.sort(key=lambda pair: getattr(pair[1].totals, sort))
-    emit(networks(pairs), format, output)
+    results = challenge_results(figure for ledger in published() for figure in ledger.figures)
+    found = [Listed(g, analyse(g), results.get(g.metadata.get("ilsvrc", ""))) for g in graphs]
+    emit(networks(sorted(found, key=lambda one: _key(one, sort))), format, output)
+
+
+def _key(one: Listed, sort: str) -> tuple[bool, Any, str]:
+    """What is unknown comes last; equals are in alphabetical order."""
+    values = {"name": one.graph.name, "year": one.graph.metadata.get("year")}
+    value = values[sort] if sort in values else getattr(one.analysis.totals, sort)
+    return value is None, value, one.graph.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .flags import Flag
 from .sampling import Samples
 from .stopping import Precision, drift, precision_of
-from .telescope import TRUSTED, Rows
+from .telescope import INFLATED, TRUSTED, Rows
 
 #: the first run is told of when it takes so many times the median
 _FIRST = 3.0
@@ -19,8 +19,10 @@ def doubts_about(samples: Samples, precision: Precision, median: float) -> list[
     flags = []
     if samples.stopped == "interrupted":
         flags.append(Flag("interrupted", f"{len(samples.values)} samples were taken"))
-    elif not samples.steady:
-        flags.append(Flag("not-steady", f"warming up had not ended after {len(samples.warmup)} forwards"))
+    elif not samples.warmth.steady:
+        flags.append(
+            Flag("not-steady", f"warming up had not ended after {len(samples.warmth.values)} forwards")
+        )
     known = precision_of(samples.values)
     if samples.stopped == "cap" and (known is None or known[0] > precision.relative):
         figure = "no interval" if known is None else f"±{known[0]:.1%}"
@@ -33,8 +35,9 @@ def doubts_about(samples: Samples, precision: Precision, median: float) -> list[
     change = drift(samples.values)
     if abs(change) > _DRIFT:
         flags.append(Flag("drifting", f"the second half took {change:+.1%} against the first"))
-    if samples.first_s is not None and samples.first_s > _FIRST * median:
-        flags.append(Flag("one-off", f"the first forward took {1000 * samples.first_s:.1f} ms"))
+    first = samples.warmth.first_s
+    if first is not None and first > _FIRST * median:
+        flags.append(Flag("one-off", f"the first forward took {1000 * first:.1f} ms"))
     return flags
 
 
@@ -52,12 +55,17 @@ def launch_doubt(enqueue_s: float, median: float) -> list[Flag]:
 
 
 def rows_doubt(rows: Rows) -> list[Flag]:
-    """Whether the rows fail to add up."""
-    if rows.trustworthy:
-        return []
-    return [
-        Flag(
-            "not-trustworthy",
-            f"NOT TRUSTWORTHY: the rows add up to {rows.closure:.1%} of the whole (allowed: ±{TRUSTED:.0%})",
+    """Whether the rows fail to add up, or the marks between them take time themselves."""
+    flags = []
+    if not rows.trustworthy:
+        flags.append(
+            Flag(
+                "not-trustworthy",
+                f"NOT TRUSTWORTHY: the rows add up to {rows.closure:.1%} of the whole (allowed: ±{TRUSTED:.0%})",
+            )
         )
-    ]
+    if rows.inflation > 1 + INFLATED:
+        flags.append(
+            Flag("inflated", f"with marks between the rows the whole takes {rows.inflation - 1:+.1%}")
+        )
+    return flags

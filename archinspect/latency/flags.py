@@ -17,14 +17,14 @@ REMEDIES = {
     "one-off": "the first run compiles, tunes and loads; it is not in the figures, but a user meets it once",
     "nan": "the output is not finite: check the weights, or use a precision with a wider range",
     "denormals": "denormal numbers are slow on CPUs: use realistic weights, or torch.set_flush_denormal(True)",
-    "not-trustworthy": "give it more time (--time) on a quieter machine, or time it without --layers",
+    "not-trustworthy": "give it more time (--time) on a quieter machine, or take the whole alone (--no-layers)",
+    "inflated": "fold rows (--depth): fewer marks disturb less",
     "launch-bound": "the device waits for the host: use a larger batch, --mode graph, or --compile",
     "interrupted": "stopped by Ctrl-C: figures are of the samples so far",
     "out-of-memory": "use a smaller batch, or a narrower --dtype",
-    "unmeasured": "this device gives no such figure",
 }
 #: flags that are information, not doubt
-NOTES = frozenset({"one-off", "launch-bound", "unmeasured"})
+NOTES = frozenset({"one-off", "inflated", "launch-bound"})
 
 
 @dataclass(frozen=True, slots=True)

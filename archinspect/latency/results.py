@@ -15,7 +15,11 @@ from .stats import percentile
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One configuration.  `status`: ok, interrupted, out-of-memory (then there are no figures)."""
+    """One configuration.  `status`: ok, interrupted, out-of-memory (then there are no figures).
+
+    `whole_ms` is the uninstrumented whole that the rows are held against.  On a CPU in mode latency it is `median_ms`
+    itself; on a GPU it is the replay of a captured graph, and so are the rows.
+    """
 
     model: str
     batch: int
@@ -34,6 +38,7 @@ class Run:
     predicted_memory_bytes: int | None = None
     floor_ms: float | None = None
     layers: tuple[LayerTiming, ...] = ()
+    whole_ms: float | None = None
     closure: float | None = None
     inflation: float | None = None
     flags: tuple[Flag, ...] = ()
@@ -91,6 +96,7 @@ class Run:
             "predicted_memory_bytes": self.predicted_memory_bytes,
             "floor_ms": self.floor_ms,
             "layers": [layer.to_dict() for layer in self.layers],
+            "whole_ms": self.whole_ms,
             "closure": self.closure,
             "inflation": self.inflation,
             "flags": [flag.to_dict() for flag in self.flags],
@@ -106,7 +112,10 @@ class Run:
             model=model,
             interval_ms=None if interval is None else (interval[0], interval[1]),
             samples_ms=tuple(data["samples_ms"]),
-            layers=tuple(LayerTiming(**{k: row[k] for k in layer_keys}) for row in data["layers"]),
+            layers=tuple(
+                LayerTiming(layers=tuple(row["layers"]), **{key: row[key] for key in layer_keys})
+                for row in data["layers"]
+            ),
             flags=tuple(Flag(flag["code"], flag["message"]) for flag in data["flags"]),
             **{key: value for key, value in data.items() if key not in derived},
         )

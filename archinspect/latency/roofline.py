@@ -53,18 +53,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least time of a layer, in seconds, by either roof."""
+    """The least time in seconds, and the roof that sets it (most of it, for several layers)."""
 
-    compute_s: float
-    memory_s: float
-
-    @property
-    def seconds(self) -> float:
-        return max(self.compute_s, self.memory_s)
-
-    @property
-    def bound(self) -> str:
-        return COMPUTE if self.compute_s >= self.memory_s else MEMORY
+    seconds: float
+    bound: str
 
 
 def works(graph: Graph, batch: int, element_bytes: int) -> tuple[Work, ...]:
@@ -93,10 +85,19 @@ def _work(node: Node, batch: int, spec_batch: int, element_bytes: int) -> Work:
 
 def floor(work: Work, ceilings: Ceilings, precision: Precision) -> Floor:
     """The least time of that work under those roofs."""
-    compute = 0.0
+    compute, memory = 0.0, work.bytes / ceilings.bandwidth
     if work.macs:
         compute = 2 * work.macs / ceilings.flops(precision, convolution=work.convolution)
-    return Floor(compute, work.bytes / ceilings.bandwidth)
+    return Floor(compute, COMPUTE) if compute >= memory > 0 else Floor(memory, MEMORY)
+
+
+def floor_of_all(layers: Iterable[Work], ceilings: Ceilings, precision: Precision) -> Floor:
+    """The least time of layers that run one after the other."""
+    spent = {COMPUTE: 0.0, MEMORY: 0.0}
+    for work in layers:
+        least = floor(work, ceilings, precision)
+        spent[least.bound] += least.seconds
+    return Floor(sum(spent.values()), max(spent, key=spent.__getitem__))
 
 
 def verdict(seconds: float, least: Floor, launch_s: float) -> str:
@@ -123,4 +124,4 @@ def attainable(intensity: float, peak: float, bandwidth: float) -> float:
 
 def total_floor(layers: Iterable[Work], ceilings: Ceilings, precision: Precision) -> float:
     """Seconds that a network takes at least when its layers run one after the other."""
-    return sum(floor(work, ceilings, precision).seconds for work in layers)
+    return floor_of_all(layers, ceilings, precision).seconds

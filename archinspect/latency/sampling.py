@@ -16,60 +16,77 @@ _WARMUP_SHARE = 0.3  # of the time cap, at most
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
-    """Seconds per forward after warm-up, and how they were got.
+class Warmth:
+    """The forwards before measuring, in seconds, and how warming up ended: because it was over, or at its cap.
 
-    `stopped`: precise | cap | interrupted.  `steady`: warming up ended because it was over, not at its cap.
-    `first_s` is the first forward of all, with everything that happens only once (compiling, tuning, loading).
+    The first forward of all contains everything that happens only once (compiling, tuning, loading).
     """
 
     values: tuple[float, ...]
-    warmup: tuple[float, ...]
     steady: bool
-    stopped: str
+    seconds: float
+    interrupted: bool = False
 
     @property
     def first_s(self) -> float | None:
-        return self.warmup[0] if self.warmup else None
+        return self.values[0] if self.values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Seconds per forward after warming up, and how they were got.  `stopped`: precise | cap | interrupted."""
+
+    values: tuple[float, ...]
+    warmth: Warmth
+    stopped: str
+
+
+def warm_up(
+    timer: Timer, clock: Callable[[], float], precision: Precision, progress: Progress | None = None
+) -> Warmth:
+    """Run until steady, for at least `precision.warm_s` and at most a share of `precision.cap_s`."""
+    values: list[float] = []
+    limit = precision.cap_s * _WARMUP_SHARE
+    begin = clock()
+    is_steady = False
+    try:
+        values += timer(1)
+        begin = clock()  # compiling and tuning have a time of their own
+        while True:
+            is_steady = steady(values[1:])
+            spent = clock() - begin
+            if spent >= (min(precision.warm_s, limit) if is_steady else limit):
+                return Warmth(tuple(values), is_steady, spent)
+            _tell(progress, "warm-up", values, spent / precision.cap_s)
+            values += timer(_slice(values[-1]))
+    except KeyboardInterrupt:
+        return Warmth(tuple(values), is_steady, clock() - begin, interrupted=True)
 
 
 def collect(
-    timer: Timer,
-    clock: Callable[[], float],
-    precision: Precision,
-    progress: Progress | None = None,
+    timer: Timer, clock: Callable[[], float], precision: Precision, progress: Progress | None = None
 ) -> Samples:
     """Warm up and sample; at most `precision.cap_s` seconds in all.  Ctrl-C ends it and keeps what is there."""
-    warmup: list[float] = []
+    warmth = warm_up(timer, clock, precision, progress)
     values: list[float] = []
+    if warmth.interrupted:
+        return Samples((), warmth, "interrupted")
+    remaining = replace(precision, cap_s=max(precision.cap_s - warmth.seconds, 0.0))
     begin = clock()
-    limit = precision.cap_s * _WARMUP_SHARE
-    is_steady = False
+    checked = 0
     try:
-        warmup += timer(1)
-        begin = clock()  # compiling and tuning have a time of their own
         while True:
-            is_steady = steady(warmup[1:])
             spent = clock() - begin
-            if spent >= (min(precision.warm_s, limit) if is_steady else limit):
-                break
-            _tell(progress, "warm-up", warmup, spent / precision.cap_s)
-            warmup += timer(_slice(warmup[-1]))
-        started = clock()
-        checked = 0
-        while True:
-            now = clock()
             # the statistics cost more the more samples there are: look again when there are a tenth more
-            if len(values) >= checked * 1.1 or now - begin >= precision.cap_s:
+            if values and (len(values) >= checked * 1.1 or spent >= remaining.cap_s):
                 checked = len(values)
-                _tell(progress, "sampling", values, (now - begin) / precision.cap_s)
-                remaining = replace(precision, cap_s=max(precision.cap_s - (started - begin), 0.0))
-                verdict = remaining.verdict(values, now - started) if values else None
+                _tell(progress, "sampling", values, (warmth.seconds + spent) / precision.cap_s)
+                verdict = remaining.verdict(values, spent)
                 if verdict is not None:
-                    return Samples(tuple(values), tuple(warmup), is_steady, verdict)
-            values += timer(min(_slice(warmup[-1]), precision.cap - len(values)))
+                    return Samples(tuple(values), warmth, verdict)
+            values += timer(min(_slice(warmth.values[-1]), precision.cap - len(values)))
     except KeyboardInterrupt:
-        return Samples(tuple(values), tuple(warmup), is_steady, "interrupted")
+        return Samples(tuple(values), warmth, "interrupted")
 
 
 def _slice(seconds: float) -> int:

@@ -9,27 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from .stats import median
-from .stopping import Precision
+from .stopping import Precision, precision_of
 
 #: a closure further from 1 is no basis for conclusions
 TRUSTED = 0.05
+#: with more than this the marks themselves are seen in the rows
+INFLATED = 0.02
 _WELL = 0.02
 
 #: runs one forward and returns its seconds; a marked one returns the seconds of each row
 Whole = Callable[[], float]
 Marked = Callable[[], Sequence[float]]
+#: told now and then: rounds' samples so far, ± relative half width (None while unknown), share of the time cap used
+Tell = Callable[[int, float | None, float], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Median seconds of each row, of the whole with marks and of the whole without, over `n` rounds."""
+    """Seconds of each row in a typical pass, and all samples of the whole without marks and with them.
+
+    `stopped`: precise | cap | interrupted.
+    """
 
     seconds: tuple[float, ...]
-    marked_s: float
-    whole_s: float
-    n: int
+    wholes: tuple[float, ...]
+    marked: tuple[float, ...]
+    stopped: str
+
+    @property
+    def whole_s(self) -> float:
+        """Median of the whole without marks: what the rows are held against."""
+        return median(self.wholes)
 
     @property
     def closure(self) -> float:
@@ -37,7 +50,7 @@ class Rows:
 
     @property
     def inflation(self) -> float:
-        return self.marked_s / self.whole_s
+        return median(self.marked) / self.whole_s
 
     @property
     def trustworthy(self) -> bool:
@@ -49,7 +62,7 @@ def telescope(
     marked: Marked,
     clock: Callable[[], float],
     precision: Precision,
-    tell: Callable[[int, float], None] | None = None,
+    tell: Tell | None = None,
 ) -> Rows | None:
     """Rounds of whole, marked, marked, whole until both medians are known and the rows add up, or the cap.
 
@@ -59,6 +72,7 @@ def telescope(
     passes: list[Sequence[float]] = []
     begin = clock()
     checked = 0
+    stopped = "interrupted"
     try:
         whole(), marked()  # neither is charged with what only a first run does
         while True:
@@ -70,29 +84,42 @@ def telescope(
             if len(wholes) >= checked * 1.1 or elapsed >= precision.cap_s:
                 checked = len(wholes)
                 if tell is not None:
-                    tell(checked, min(1.0, elapsed / precision.cap_s))
-                if _enough(wholes, passes, elapsed, precision):
+                    known = precision_of(wholes) if checked >= 10 else None
+                    tell(checked, known and known[0], min(1.0, elapsed / precision.cap_s))
+                ended = _verdict(wholes, passes, elapsed, precision)
+                if ended is not None:
+                    stopped = ended
                     break
     except KeyboardInterrupt:
         if not wholes:
             return None
-    return _rows(wholes, passes)
+    return _rows(wholes, passes, stopped)
 
 
-def _enough(wholes: list[float], passes: list[Sequence[float]], elapsed: float, precision: Precision) -> bool:
-    if precision.exhausted(wholes, elapsed):
-        return True
-    if precision.verdict(wholes, elapsed) is None:
-        return False
-    rows = _rows(wholes, passes)
-    return abs(rows.closure - 1) <= _WELL and precision.reached([sum(p) for p in passes])
+def _verdict(
+    wholes: list[float], passes: list[Sequence[float]], elapsed: float, precision: Precision
+) -> str | None:
+    """`precise` when whole and rows are known and add up well, `cap` at a cap, None: go on."""
+    if precision.verdict(wholes, elapsed) == "precise" and precision.reached([sum(p) for p in passes]):
+        rows = _rows(wholes, passes, "")
+        if abs(rows.closure - 1) <= _WELL:
+            return "precise"
+    return "cap" if precision.exhausted(wholes, elapsed) else None
 
 
-def _rows(wholes: Sequence[float], passes: Sequence[Sequence[float]]) -> Rows:
-    columns = zip(*passes, strict=True)
+def _rows(wholes: Sequence[float], passes: Sequence[Sequence[float]], stopped: str) -> Rows:
+    """Each row's mean over the passes of typical length, the middle third by total.
+
+    Means of the same passes add up as the passes do.  Medians of single rows would not: on a disturbed machine every
+    pass is held up somewhere, and no row's median shows it.
+    """
+    totals = [sum(row) for row in passes]
+    order = sorted(range(len(passes)), key=totals.__getitem__)
+    outer = (len(order) - 1) // 3
+    typical = [passes[i] for i in order[outer : len(order) - outer]]
     return Rows(
-        seconds=tuple(median(column) for column in columns),
-        marked_s=median([sum(p) for p in passes]),
-        whole_s=median(wholes),
-        n=len(wholes),
+        seconds=tuple(fmean(column) for column in zip(*typical, strict=True)),
+        wholes=tuple(wholes),
+        marked=tuple(totals),
+        stopped=stopped,
     )

@@ -41,8 +41,8 @@ def test_fp32_convolutions_run_at_tf32_and_matrix_products_do_not() -> None:
     linear = Work("l", "linear", 10**9, 0, 0, 1, convolution=False)
     seconds = {
         name: (
-            floor(conv, ROOFS, PRECISIONS[name]).compute_s,
-            floor(linear, ROOFS, PRECISIONS[name]).compute_s,
+            floor(conv, ROOFS, PRECISIONS[name]).seconds,
+            floor(linear, ROOFS, PRECISIONS[name]).seconds,
         )
         for name in ("fp32", "tf32", "strict-fp32", "fp16")
     }
@@ -70,13 +70,13 @@ def test_without_tf32_the_default_is_plain_fp32_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("seconds", "least", "launch", "words"),
     [
-        (1.0, Floor(0.8, 0.1), 0.0, "compute-bound"),
-        (1.0, Floor(0.1, 0.8), 0.0, "memory-bound"),
-        (1.0, Floor(0.1, 0.01), 0.6, "launch-bound"),
-        (1.0, Floor(0.1, 0.01), 0.1, "below both roofs"),
-        (1.0, Floor(1.5, 0.1), 0.0, "beats the roof"),
-        (1.0, Floor(1.02, 0.1), 0.0, "compute-bound"),
-        (1.0, Floor(0.0, 0.0), 0.9, "no work"),
+        (1.0, Floor(0.8, "compute-bound"), 0.0, "compute-bound"),
+        (1.0, Floor(0.8, "memory-bound"), 0.0, "memory-bound"),
+        (1.0, Floor(0.1, "compute-bound"), 0.6, "launch-bound"),
+        (1.0, Floor(0.1, "compute-bound"), 0.1, "below both roofs"),
+        (1.0, Floor(1.5, "compute-bound"), 0.0, "beats the roof"),
+        (1.0, Floor(1.02, "compute-bound"), 0.0, "compute-bound"),
+        (1.0, Floor(0.0, "memory-bound"), 0.9, "no work"),
     ],
 )
 def test_verdicts(seconds: float, least: Floor, launch: float, words: str) -> None:

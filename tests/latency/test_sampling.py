@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from archinspect.latency.doubts import doubts_about
-from archinspect.latency.sampling import Samples, collect
+from archinspect.latency.sampling import Samples, Warmth, collect
 from archinspect.latency.stats import median
 from archinspect.latency.stopping import Precision
 
@@ -35,7 +35,7 @@ def test_warming_up_is_left_out() -> None:
     rng = random.Random(11)
     script = Script(lambda n: 5.0 if n == 0 else (0.02 if n < 40 else 0.01) * rng.gauss(1, 0.005))
     samples = collect(script.timer, script.clock, Precision(cap_s=20.0))
-    assert samples.first_s == 5.0
+    assert samples.warmth.first_s == 5.0
     assert samples.stopped == "precise"
     # the plateau of 40 forwards looks steady; the halves then disagree until it is outweighed
     assert median(samples.values) == pytest.approx(0.01, rel=0.01)
@@ -44,7 +44,7 @@ def test_warming_up_is_left_out() -> None:
 def test_a_slope_is_waited_for() -> None:
     script = Script(lambda n: 0.01 * (1 + 2 * 0.9**n))
     samples = collect(script.timer, script.clock, Precision(cap_s=20.0))
-    assert samples.steady
+    assert samples.warmth.steady
     assert samples.values[0] < 0.0105
 
 
@@ -94,9 +94,12 @@ def test_progress_tells_phase_count_precision_and_share() -> None:
 @pytest.mark.parametrize(
     ("samples", "codes"),
     [
-        (Samples((1.0,) * 50, (1.0,) * 20, True, "precise"), []),
-        (Samples((1.0,) * 50, (10.0, *[1.0] * 20), True, "precise"), ["one-off"]),
-        (Samples((1.0,) * 25 + (1.1,) * 25, (1.0,) * 20, True, "cap"), ["imprecise", "drifting"]),
+        (Samples((1.0,) * 50, Warmth((1.0,) * 20, True, 1.0), "precise"), []),
+        (Samples((1.0,) * 50, Warmth((10.0, *[1.0] * 20), True, 1.0), "precise"), ["one-off"]),
+        (
+            Samples((1.0,) * 25 + (1.1,) * 25, Warmth((1.0,) * 20, True, 1.0), "cap"),
+            ["imprecise", "drifting"],
+        ),
     ],
 )
 def test_doubts(samples: Samples, codes: list[str]) -> None:

@@ -53,10 +53,12 @@ def test_the_instruments_own_cost_shows_as_inflation() -> None:
     rows = Layers(1e-3, 1e-3, mark=0.1e-3).measure()
     assert rows.inflation == pytest.approx(1.1)
     assert not rows.trustworthy
-    (flag,) = rows_doubt(rows)
-    assert flag.code == "not-trustworthy"
-    assert "NOT TRUSTWORTHY" in flag.message
-    assert "110.0%" in flag.message
+    doubt, note = rows_doubt(rows)
+    assert doubt.code == "not-trustworthy"
+    assert "NOT TRUSTWORTHY" in doubt.message
+    assert "110.0%" in doubt.message
+    assert (note.code, note.doubtful) == ("inflated", False)
+    assert "+10.0%" in note.message
 
 
 def test_time_outside_all_rows_shows_as_closure() -> None:
@@ -95,4 +97,4 @@ def test_ctrl_c_before_the_first_round_is_nothing_and_after_it_a_result() -> Non
 
     rows = telescope(whole, layers.marked, layers.clock, Precision(cap_s=60.0))
     assert rows is not None
-    assert rows.n > 0
+    assert rows.wholes

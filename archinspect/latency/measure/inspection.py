@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,13 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..flags import Flag
-from .instrument import segments, watched
+from .instrument import Segment, watched
 
 #: more denormal numbers than this among a layer's outputs slow it down noticeably
 _DENORMALS = 0.001
 
 
-def look_at_values(module: fx.GraphModule, input: torch.Tensor, names: list[str]) -> list[Flag]:
+def look_at_values(module: fx.GraphModule, input: torch.Tensor, rows: Sequence[Segment]) -> list[Flag]:
     """Flags for outputs that are NaN or infinite, and for denormal numbers."""
     infinite: list[str] = []
     denormal: list[str] = []
@@ -32,7 +33,7 @@ def look_at_values(module: fx.GraphModule, input: torch.Tensor, names: list[str]
         if float(((magnitude > 0) & (magnitude < tiny)).float().mean()) > _DENORMALS:
             denormal.append(name)
 
-    watched(module, segments(module, names), look)(input)
+    watched(module, rows, look)(input)
     flags = []
     if infinite:
         flags.append(Flag("nan", f"NaN or infinite values first appear in {infinite[0]}"))

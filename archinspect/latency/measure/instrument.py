@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx
@@ -18,41 +18,54 @@ from torch import fx
 from ..runtime import Event, Forward
 from .runtime import TorchRuntime
 
+if TYPE_CHECKING:
+    from ...graph import Graph
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Neighbouring steps of the forward code that belong to one layer."""
+    """Neighbouring steps of the forward code that are one row, and the layers they belong to."""
 
     name: str
+    layers: tuple[str, ...]
     nodes: tuple[fx.Node, ...]
 
 
-def segments(module: fx.GraphModule, names: Sequence[str]) -> tuple[Segment, ...]:
-    """The steps of a module's code, by layer: `names` are the layers' dotted paths.
+def segments(module: fx.GraphModule, graph: Graph) -> tuple[Segment, ...]:
+    """The steps of a built module's code by layer of the graph it was built from, in order.
 
-    A module call is the layer of its target.  A function is the layer that it is called after (dots as underscores,
-    and `_1`, `_2` where a layer is several calls), and otherwise its own.
+    A layer is one call, of a module or a function; only a join by a function of two is a call for each further branch.
     """
-    by_identifier = {name.replace(".", "_"): name for name in names}
-    grouped: list[tuple[str, list[fx.Node]]] = []
-    for node in module.graph.nodes:
-        if node.op not in ("call_module", "call_function", "call_method"):
-            continue
-        name = _layer(node, by_identifier)
-        if grouped and grouped[-1][0] == name:
-            grouped[-1][1].append(node)
+    calls = [
+        node for node in module.graph.nodes if node.op in ("call_module", "call_function", "call_method")
+    ]
+    rows = []
+    at = 0
+    for layer in graph.layers:
+        call = layer.op.torch_call(layer.input_shapes)
+        count = len(layer.inputs) - 1 if call.fold else 1
+        mine = calls[at : at + count]
+        if call.is_module and [step.target for step in mine] != [layer.name]:
+            raise ValueError(f"the module's code has no call of {layer.name} where the graph has it")
+        if mine:
+            rows.append(Segment(layer.name, (layer.name,), tuple(mine)))
+        at += count
+    if at != len(calls):
+        raise ValueError(f"the module's code makes {len(calls)} calls, the graph has {at}")
+    return tuple(rows)
+
+
+def together(rows: Sequence[Segment], name_of: Callable[[str], str]) -> tuple[Segment, ...]:
+    """Neighbouring rows that get the same name made one, so that no mark stands between them."""
+    joined: list[Segment] = []
+    for row in rows:
+        name = name_of(row.name)
+        if joined and joined[-1].name == name:
+            last = joined.pop()
+            joined.append(Segment(name, last.layers + row.layers, last.nodes + row.nodes))
         else:
-            grouped.append((name, [node]))
-    return tuple(Segment(name, tuple(nodes)) for name, nodes in grouped)
-
-
-def _layer(node: fx.Node, by_identifier: dict[str, str]) -> str:
-    if node.op == "call_module":
-        return str(node.target)
-    if node.name in by_identifier:
-        return by_identifier[node.name]
-    stem, _, number = node.name.rpartition("_")
-    return by_identifier.get(stem, node.name) if number.isdigit() else node.name
+            joined.append(Segment(name, row.layers, row.nodes))
+    return tuple(joined)
 
 
 def instrumented(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -80,6 +80,11 @@ class TorchRuntime:
         """An event that may also stand inside a captured graph."""
         return self.event()
 
+    @property
+    def captures_marks(self) -> bool:
+        """Whether boundaries can be timed inside a captured graph."""
+        return False
+
     def capture(self, forward: Forward) -> Forward:
         raise fail(
             "A403",
@@ -111,7 +116,6 @@ class CudaRuntime(TorchRuntime):
     """One CUDA device."""
 
     asynchronous: bool = True
-    _graphs: list[Any] = field(default_factory=list)  # a graph must outlive its replays
 
     def synchronize(self) -> None:
         torch.cuda.synchronize(self.device)
@@ -119,7 +123,13 @@ class CudaRuntime(TorchRuntime):
     def event(self) -> Event:
         return DeviceEvent(torch.cuda.Event(enable_timing=True))
 
+    @property
+    def captures_marks(self) -> bool:
+        return _version() >= (2, 8)  # external events came with it
+
     def boundary(self) -> Event:
+        if not self.captures_marks:
+            return self.event()
         return DeviceEvent(torch.cuda.Event(enable_timing=True, external=True))
 
     def capture(self, forward: Forward) -> Forward:
@@ -132,8 +142,7 @@ class CudaRuntime(TorchRuntime):
         torch.cuda.current_stream(self.device).wait_stream(stream)
         with torch.cuda.graph(graph):
             forward()
-        self._graphs.append(graph)
-        return graph.replay
+        return graph.replay  # the bound method keeps the graph alive
 
     def name(self) -> str:
         return torch.cuda.get_device_name(self.device)
@@ -167,6 +176,10 @@ def threads(count: int | None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(int(part) for part in torch.__version__.split(".")[:2])
 
 
 def _has_mps() -> bool:

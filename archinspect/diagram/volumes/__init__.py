@@ -24,15 +24,19 @@ def volumes(graph: Graph, options: Options) -> Drawing:
     Scopes of `options.only` and the networks of `options.beside` are drawn below each other; `expand` and `depth` say
     which blocks are drawn in full.  Raises ArchinspectError (A403) for a scope that there is not.
     """
+    pictures = arranged(graph, options)
+    warmth = _heat(pictures, options)
+    return paint(compose(pictures, warmth), options.palette, warmth)
+
+
+def arranged(graph: Graph, options: Options) -> list[Picture]:
+    """Each network or scope with every solid in its place."""
     outlines(graph, options)  # every name is a scope of one of the networks
-    pictures = [
+    return [
         best(network, outline, options)
         for network in (graph, *options.beside)
         for outline in _own_outlines(network, options)
     ]
-    warmth = _heat(pictures, options)
-    scene = compose(pictures, warmth)
-    return paint(scene, options.palette, warmth)
 
 
 def _own_outlines(network: Graph, options: Options) -> tuple[Outline, ...]:

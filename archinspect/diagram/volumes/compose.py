@@ -15,11 +15,12 @@ from .content import Extent, Part, Solid, solids
 from .groups import Group, elided, grouped
 from .palette import KINDS, kind_of
 from .reading import Detail, Reader, every_extent
-from .scale import Scale, scale
+from .scale import LARGEST, Scale, scale
 from .scene import HEADING, LEGEND, NOTE, SUBHEADING, LegendEntry, Scene, Thing, Words, bounds
 
 WIDE = 2100.0  # at most, where that shows the inside of blocks: text has 8 px on a slide of 1600
-HIGH = 900.0
+HIGH = 800.0
+_SIDES = (LARGEST, 160.0, 110.0, 80.0)
 _MARGIN = 24.0
 
 
@@ -72,14 +73,17 @@ def best(graph: Graph, outline: Outline, options: Options) -> Picture:
         (WIDE, Detail("none", 3, 11, expand, depth)),
     ]
     for width, detail in levels:
-        picture = _picture(graph, outline, detail)
-        box = bounds(picture.things)
-        if box.width <= width and box.height <= HIGH:
-            break
+        for largest in _SIDES:  # a smaller scale only helps against height: many branches of large maps
+            picture = _picture(graph, outline, detail, largest)
+            box = bounds(picture.things)
+            if box.width <= width and box.height <= HIGH:
+                return picture
+            if box.width > width:
+                break
     return picture
 
 
-def _picture(graph: Graph, outline: Outline, detail: Detail) -> Picture:
+def _picture(graph: Graph, outline: Outline, detail: Detail, largest: float) -> Picture:
     parts = Reader(graph, detail).parts(outline.body)
     parts = [_input(outline), *_with_output(outline, parts)]
     groups = grouped(parts, fine=True)
@@ -87,7 +91,7 @@ def _picture(graph: Graph, outline: Outline, detail: Detail) -> Picture:
         groups = grouped(parts, fine=False)
     shown = elided(groups, detail.most, detail.groups)
     kept: list[Part] = [part for group in shown if isinstance(group, Group) for part in group.drawn]
-    own = scale(every_extent(kept))
+    own = scale(every_extent(kept), largest)
     return Picture(graph, outline, along(shown, own), own, list(solids(kept)))
 
 

@@ -71,9 +71,9 @@ def elided(groups: list[Group], most: int, limit: int) -> list[Group | Gap]:
 
 
 def _shortened(parts: list[Part], most: int) -> list[Part]:
-    asides = [part for part in parts if isinstance(part, Aside)]
-    if len(asides) > 1:
-        parts = [part for part in parts if not isinstance(part, Aside) or part is asides[0]]
+    if len(parts) <= most:
+        return parts
+    parts = [part for part in parts if not isinstance(part, Aside)]
     if len(parts) <= most:
         return parts
     # what ends the stage stays: a pooling layer, and the solid before it
@@ -103,7 +103,7 @@ def _title(group: Group, shared: set[str]) -> str:
     common = 0
     while common < min(len(first), len(last)) and first[common] == last[common]:
         common += 1
-    while common and first[common - 1].isdecimal() and first[common : common + 1].isdecimal():
+    while common and first[common - 1].isdecimal() and (first[common:] + last[common:])[:1].isdecimal():
         common -= 1  # block9 and block10 share no digit
     rest = last[common:]
     if common and rest and len(rest) <= 4:

@@ -86,7 +86,7 @@ def shaded(front: str) -> Faces:
 
 def band(front: str) -> Faces:
     """The darker band of an activation."""
-    return shaded(blend(front, "#7A2E00", 0.28))
+    return shaded(blend(front, "#8A3A00", 0.42))
 
 
 def mixed(theme: Theme, bands: tuple[Band, ...]) -> Faces:

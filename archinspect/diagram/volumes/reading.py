@@ -63,7 +63,7 @@ class Reader:
     def _frame(self, frame: Frame) -> list[Part]:
         if not _is_block(frame) and not self._too_deep(frame.name):
             return self.parts(frame.body)
-        if self._opens(frame.name, frame.block or frame.label, frame.output_shape):
+        if self._opens(frame.name, _like(frame), frame.output_shape):
             saved = set(self.drawn)
             inside = self.parts(frame.body, opened=True)
             if frame.name in self.detail.expand or _fits(inside):
@@ -73,7 +73,7 @@ class Reader:
 
     def _fork(self, fork: Fork, name: str, opened: bool) -> list[Part]:
         whole = closed_fork(self.graph, fork, name)
-        if not opened and not self._opens(name, name, fork.output_shape):
+        if not opened and not self._opens(name, (name,), fork.output_shape):
             return [whole]
         lanes = [tuple(self.parts(branch.body)) for branch in fork.branches]
         drawn = tuple(lane for lane in lanes if lane)
@@ -125,9 +125,9 @@ class Reader:
             found.append(Aside(solid_of(card, "output", branch.name, Extent.of(end))))
         return found
 
-    def _opens(self, name: str, block: str, shape: Shape) -> bool:
+    def _opens(self, name: str, block: tuple[Any, ...], shape: Shape) -> bool:
         """Whether a block is drawn in full; the first of those like it counts."""
-        like = (block, shape[2:] if self.detail.blocks == "first" else ())
+        like = (*block, shape[2:] if self.detail.blocks == "first" else ())
         if any(path == name or path.startswith(name + ".") for path in self.detail.expand):
             return True
         if self.detail.blocks == "none" or self._too_deep(name):
@@ -158,8 +158,14 @@ def _is_block(frame: Frame) -> bool:
     """Whether a scope is a unit to draw as one; otherwise its contents are drawn in its place."""
     if any(isinstance(element, Fork) for element in frame.body):
         return True
-    inner = any(isinstance(element, Frame) for element in frame.body)
-    return bool(frame.block) and not inner and len(frame.body) > 1
+    scopes = [element for element in frame.body if isinstance(element, Frame)]
+    layers = sum(len(scope.body) for scope in scopes) + len(frame.body) - len(scopes)
+    return bool(frame.block) and layers > 1 and not any(map(_is_block, scopes))
+
+
+def _like(frame: Frame) -> tuple[Any, ...]:
+    """Equal for scopes of one block, with and without branches apart."""
+    return frame.block or frame.label, any(isinstance(element, Fork) for element in frame.body)
 
 
 def _unnamed(part: Part) -> Part:

@@ -18,8 +18,9 @@ BAR, BAR_LEAST, BAR_THICK = 206.0, 44.0, 13.0  # of bars: height of the longest 
 
 @dataclass(frozen=True)
 class Scale:
-    """Scale of one picture: exponent and largest value of sides, thickness of the most channels, same for bars."""
+    """Scale of one picture: the longest side in px and in positions, the most channels and features, exponents."""
 
+    largest: float
     side_power: float
     side_most: int
     thickest: float
@@ -29,7 +30,7 @@ class Scale:
 
     def side(self, positions: int) -> float:
         """Length of a map's side, px."""
-        return float(LARGEST * (positions / self.side_most) ** self.side_power)
+        return float(self.largest * (positions / self.side_most) ** self.side_power)
 
     def thickness(self, channels: int) -> float:
         """Thickness of a map, px."""
@@ -53,15 +54,16 @@ class Scale:
         return ", ".join(parts)
 
 
-def scale(extents: list[Extent]) -> Scale:
-    """The scale that suits all tensors of a picture."""
+def scale(extents: list[Extent], largest: float = LARGEST) -> Scale:
+    """The scale that suits all tensors of a picture, whose longest side is `largest` px long."""
     maps = [extent for extent in extents if not extent.flat]
     bars = [extent.channels for extent in extents if extent.flat]
     sides = [side for extent in maps for side in (extent.height, extent.width)]
     side_most, side_least = max(sides, default=0), min(sides, default=0)
     most = max((extent.channels for extent in maps), default=1)
     return Scale(
-        _power(side_most, side_least, LARGEST / SMALLEST, 1.0),
+        largest,
+        _power(side_most, side_least, largest / SMALLEST, 1.0),
         side_most,
         min(max(1.15 * math.sqrt(most), 18.0), 46.0),
         most,

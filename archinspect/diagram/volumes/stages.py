@@ -14,6 +14,7 @@ from .scale import Scale
 from .scene import NUMBER, Line, Placed, Strip, Thing, Words
 
 _APART = 24.0  # between a split or a sign and what is beside it
+_AFTER_GAP = 8.0
 _STEP = 2.0
 _ARC = 13.0  # of a way around above its solid
 _TURN = -40.0  # of labels along a receding edge
@@ -26,6 +27,7 @@ class Stage:
     def __init__(self, group: Group, scale: Scale) -> None:
         self.scale = scale
         self.strip = Strip()
+        self.skipped = False  # whether solids are left out right before the next part
         self.sized: set[tuple[int, int]] = set()  # map sizes that are written already
         for run in _runs(group.drawn):
             first = run[0]
@@ -59,9 +61,10 @@ class Stage:
         piece.things += labels
         if words:
             piece.things.append(_size_label(words, prisms[-1], labels))
-        if run[0].kind == "input":
+        if run[0].kind == "input" and not run[0].extent.flat:
             piece.things.append(_height_label(run[0], prisms[0]))
-        self._append(piece, self._start(prisms[0]), arrow=strip.last is None)
+        self._append(piece, self._start(prisms[0]), arrow=strip.last is None and not self.skipped)
+        self.skipped = False
 
     def _start(self, first: Prism) -> float:
         """Preferred place of the next run."""
@@ -70,7 +73,7 @@ class Stage:
             return 0.0
         last = strip.last
         if last is None:
-            return strip.leave[0] + _APART
+            return strip.leave[0] + (_AFTER_GAP if self.skipped else _APART)
         if first.height <= last.height and first.dx <= last.dx:
             return last.right + max(9.0, last.dx - first.dx - first.thickness)
         return last.end + _BAR_APART
@@ -93,24 +96,27 @@ class Stage:
         piece = split(part, self.scale)
         strip = self.strip
         start = (strip.last.end if strip.last else strip.leave[0]) + _APART / 2 if strip.things else 0.0
-        self._append(piece, start, arrow=True)
+        self._append(piece, start, arrow=not self.skipped)
+        self.skipped = False
 
     def _gap(self) -> None:
         strip = self.strip
         x = (strip.last.end if strip.last else strip.leave[0]) + 8.0
         self._append(Strip([Words(0.0, 4.0, "…", 16.0, "number")], leave=(16.0, 0.0)), x, arrow=False)
-        strip.leave = (x + 14.0, 0.0)
+        self.skipped = True
 
     def _aside(self, part: Aside) -> None:
         """An output beside the main one: a bar below, reached by an elbow."""
         strip = self.strip
-        depth = max((y for thing in strip.things for _, y in thing.corners), default=0.0)
         prism = prism_of(part.result, self.scale)
-        x = strip.leave[0] + 14.0
+        x = (strip.last.end if strip.last else strip.leave[0]) + 14.0
+        depth = max((y for thing in strip.things for at, y in thing.corners if at > x - 12.0), default=0.0)
+        depth = max(depth, strip.last.bottom + LABEL if strip.last else 0.0)
         axis = depth + 12.0 + prism.height / 2
         placed = prism_of(part.result, self.scale, x + 8.0, axis)
         text = f"{part.result.words}, {part.result.extent.channels}"
         self.strip.things += [
+            Line((strip.leave, (x, 0.0)), "flow"),
             Line((strip.leave, (x, 0.0), (x, axis), (placed.x, axis)), "flow", True),
             Placed(part.result, placed),
             Words(placed.x, placed.bottom + LABEL, text, NUMBER, "number"),

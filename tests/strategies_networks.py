@@ -99,8 +99,7 @@ class _Writer:
         taken = set() if taken is None else taken
         kinds = [self.layer] * 4
         if depth:
-            kinds += [self.scope, self.residual, self.gate, self.concat, self.unit, self.chain]
-        if depth == 3:
+            kinds += [self.scope, self.residual, self.gate, self.concat, self.split, self.unit, self.chain]
             kinds += [self.side_output]
         items: list[Item] = []
         for _ in range(self.int(1, 4)):
@@ -271,8 +270,22 @@ class _Writer:
             channels += end[1]
         return [{"concat": branches}], (after[0], channels, *after[2:])
 
+    def split(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
+        """Branches that are one function each: parts of the channels, or what is scaled."""
+        self.left -= 3
+        names = [self.name(taken) for _ in range(2)]
+        if shape[1] == 1 or self.draw(FLAG):
+            calls = ["scale(0.5)", self.draw(st.sampled_from(["identity", "scale(-2)", "relu"]))]
+            kind = self.draw(st.sampled_from(["add", "multiply"]))
+            return [{kind: dict(zip(names, self.draw(st.permutations(calls)), strict=True))}], shape
+        at = self.int(1, shape[1] - 1)
+        calls = [f"slice_channels({at}, {shape[1]})", f"slice_channels(0, {at})"]
+        return [{"concat": dict(zip(names, calls, strict=True))}], shape
+
     def side_output(self, shape: Shape, depth: int, taken: set[str]) -> Drawn:
         self.left -= 3
+        if self.int(0, 4) == 0:
+            return [{"side_output": {self.name(taken): "identity"}}], shape
         return [
             {
                 "side_output": {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .graph_module import build
+    from .source import export_source
 
-__all__ = ["build"]
+__all__ = ["build", "export_source"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from .graph_module import build
 
         return build
+    if name == "export_source":
+        from .source import export_source
+
+        return export_source
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

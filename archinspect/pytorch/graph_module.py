@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from ..graph import Graph, Node
 from ..ops import TorchCall
 from .construct import construct, target
 from .initialise import initialise
+from .names import class_name
 
 
 def build(graph: Graph, *, device: str | torch.device = "cpu") -> fx.GraphModule:
@@ -36,21 +36,6 @@ def build(graph: Graph, *, device: str | torch.device = "cpu") -> fx.GraphModule
     if torch.device(device).type != "meta":
         initialise(module, graph)
     return module
-
-
-def class_name(graph: Graph) -> str:
-    """The network's name as that of a class, in the capitals of its title: `GoogLeNet`, `ResNet50`, `InceptionV4`."""
-    name = _letters(graph.name)
-    title = _letters(str(graph.metadata.get("title", "")))
-    if title.lower().startswith(name.lower()):
-        name = title[: len(name)]
-    elif not title or name.islower():
-        name = "".join(word[0].upper() + word[1:] for word in re.findall("[A-Za-z0-9]+", graph.name))
-    return name if name[:1].isalpha() else f"Network{name}"
-
-
-def _letters(text: str) -> str:
-    return "".join(re.findall("[A-Za-z0-9]+", text))
 
 
 def _place(root: nn.Module, node: Node, layer: nn.Module) -> None:

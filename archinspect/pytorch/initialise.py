@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
 from ..errors import fail
 from ..graph import Graph
+from ..spec.initializers import initialised
 
 
 def initialise(module: nn.Module, graph: Graph) -> None:
@@ -25,7 +24,7 @@ def initialise(module: nn.Module, graph: Graph) -> None:
         if item is None:
             continue
         start = getattr(nn.init, f"{item.function}_")
-        for name in initialised_weights(node.weights):
+        for name in initialised(node.weights):
             weight = module.get_parameter(f"{node.name}.{name}")
             try:
                 with torch.no_grad():
@@ -37,8 +36,3 @@ def initialise(module: nn.Module, graph: Graph) -> None:
                     notes=[str(error)],
                     help=f"give another initialiser for {node.op.type}, or none",
                 ) from None
-
-
-def initialised_weights(weights: Any) -> list[str]:
-    """The names of a layer's weights that an initialiser is for: all but the biases."""
-    return [name for name in weights if not name.endswith("bias")]

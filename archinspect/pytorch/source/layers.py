@@ -1,0 +1,35 @@
+"""One layer as a constructor call."""
+
+from __future__ import annotations
+
+from ...graph import Node
+from ...ops import TorchCall
+from .expressions import Call, Literal
+
+
+def constructor(node: Node) -> Call:
+    """`nn.Conv2d(64, 128, 3, padding=1)`.  Keywords that are left out are known by their defaults."""
+    call = node.op.torch_call(node.input_shapes)
+    defaults = {a.name: Literal(_short(a.default)) for a in node.op.attributes if not a.required}
+    kwargs = {name: Literal(_plain(value)) for name, value in call.kwargs.items()}
+    return Call(
+        call.target.removeprefix("archinspect."),
+        tuple(Literal(_plain(value)) for value in call.args),
+        kwargs,
+        {name: value for name, value in defaults.items() if kwargs.get(name) != value},
+    )
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _short(value: object) -> object:
+    """A default as calls write it: one number for two equal ones."""
+    pair = isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]
+    return value[0] if pair else value  # type: ignore[index]
+
+
+def own_class(call: TorchCall) -> str:
+    """The class of ours that a call needs, or ""."""
+    return call.target.removeprefix("archinspect.") if call.target.startswith("archinspect.") else ""

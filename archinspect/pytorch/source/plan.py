@@ -1,0 +1,182 @@
+"""A graph's scopes as the modules of a program: what each holds, in order, and which of them are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...graph import BlockUse, Graph, Join, Layer, Leaf, Node, Scope
+
+#: names that `nn.Sequential` needs itself
+_OF_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})
+
+
+@dataclass(frozen=True)
+class Child:
+    """A submodule: a layer, a scope, or nothing where a branch passes its input on."""
+
+    name: str
+    what: Node | Module | None
+
+    @property
+    def sides(self) -> int:
+        return self.what.sides if isinstance(self.what, Module) else 0
+
+
+@dataclass(frozen=True)
+class Function:
+    """A layer that is a function call in forward."""
+
+    node: Node
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Branches and the function that joins them."""
+
+    node: Node
+    branches: tuple[Child | Function, ...]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Branches whose ends are outputs of their own."""
+
+    branches: tuple[Child | Function, ...]
+    ends: tuple[int, ...]
+
+
+Step = Child | Function | Merge | Sides
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """One scope of the network.
+
+    `input` and `end` are the nodes that it reads and returns, `outputs` those of the side outputs inside, `height` how
+    deep modules nest in it.
+    """
+
+    name: str
+    block: BlockUse | None
+    steps: tuple[Step, ...]
+    input: Node
+    end: Node
+    height: int
+    outputs: tuple[int, ...]
+
+    @property
+    def sides(self) -> int:
+        """How many side outputs it returns after its own."""
+        return len(self.outputs)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether it is nothing but submodules one after another."""
+        return all(
+            isinstance(step, Child) and step.name not in _OF_SEQUENTIAL and not step.sides
+            for step in self.steps
+        )
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Modules with equal keys can be instances of one class: same block, names and wiring."""
+        name = ("block", self.block.name) if self.block else ("scope", self.name.rstrip("0123456789_"))
+        return (*name, self.height, *map(_key, self.steps))
+
+    def children(self) -> Iterator[Child]:
+        for step in self.steps:
+            for part in step.branches if isinstance(step, (Merge, Sides)) else (step,):
+                if isinstance(part, Child):
+                    yield part
+
+    def descend(self) -> Iterator[Module]:
+        """Every module inside, and this one last."""
+        for child in self.children():
+            if isinstance(child.what, Module):
+                yield from child.what.descend()
+        yield self
+
+
+def plan(graph: Graph) -> Module:
+    """The network as one module."""
+    return _Planner(graph).module(graph.structure, 0)[0]
+
+
+def _key(step: Step) -> object:
+    if isinstance(step, Child):
+        return ("child", step.name, step.sides)
+    if isinstance(step, Function):
+        call = step.node.op.torch_call(step.node.input_shapes)
+        return ("function", call.target, len(call.args), *call.kwargs)
+    if isinstance(step, Sides):
+        return ("sides", *map(_key, step.branches))
+    call = step.node.op.torch_call(step.node.input_shapes)
+    return ("merge", call.target, call.args, *map(_key, step.branches))
+
+
+class _Planner:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def module(self, scope: Scope, current: int) -> tuple[Module, int]:
+        nodes = self.graph.nodes
+        steps: list[Step] = []
+        start = current
+        outputs: list[int] = []
+        for item in scope.items:
+            if isinstance(item, Layer):
+                steps.append(self.layer(nodes[item.index]))
+                current = item.index
+            elif isinstance(item, Scope):
+                child, current, nested = self.child(item, current)
+                steps.append(child)
+                outputs += nested
+            elif isinstance(item, Join):
+                branches, _, nested = self.branches(item.branches, current)
+                outputs += nested
+                steps.append(Merge(nodes[item.index], branches))
+                current = item.index
+            else:
+                branches, ends, nested = self.branches(item.branches, current)
+                outputs += [*nested, *ends]
+                steps.append(Sides(branches, ends))
+        heights = [c.what.height for s in steps for c in _children(s) if isinstance(c.what, Module)]
+        height = 1 + max(heights, default=0)
+        module = Module(
+            scope.name, scope.block, tuple(steps), nodes[start], nodes[current], height, tuple(outputs)
+        )
+        return module, current
+
+    def layer(self, node: Node) -> Child | Function:
+        name = node.name.rpartition(".")[2]
+        return Child(name, node) if node.op.torch_call(node.input_shapes).is_module else Function(node)
+
+    def child(self, scope: Scope, current: int) -> tuple[Child, int, list[int]]:
+        if not scope.items:
+            return Child(scope.name, None), current, []
+        module, end = self.module(scope, current)
+        return Child(scope.name, module), end, list(module.outputs)
+
+    def branches(
+        self, branches: tuple[Scope | Leaf, ...], current: int
+    ) -> tuple[tuple[Child | Function, ...], tuple[int, ...], list[int]]:
+        parts: list[Child | Function] = []
+        ends: list[int] = []
+        nested: list[int] = []
+        for branch in branches:
+            if isinstance(branch, Leaf):
+                parts.append(self.layer(self.graph.nodes[branch.index]))
+                ends.append(branch.index)
+            else:
+                child, end, outputs = self.child(branch, current)
+                parts.append(child)
+                ends.append(end)
+                nested += outputs
+        return tuple(parts), tuple(ends), nested
+
+
+def _children(step: Step) -> Iterator[Child]:
+    for part in step.branches if isinstance(step, (Merge, Sides)) else (step,):
+        if isinstance(part, Child):
+            yield part

@@ -47,6 +47,7 @@ CODES: dict[str, tuple[str, str]] = {
     "A403": ("bad-usage", "a command-line option has an unusable value"),
     "A404": ("missing-package", "the command needs a Python package that is not installed"),
     "A405": ("cannot-write", "the output file cannot be written"),
+    "A406": ("missing-device", "the device to measure on is not in this machine"),
 }
 
 
@@ -189,8 +190,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     key = word.lower().replace("_", "").replace("-", "")
     if key in folded:
         return folded[key]
-    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
+    close = difflib.get_close_matches(word, candidates, n=5, cutoff=0.6)
+    swapped = [
+        candidate for candidate in close if sorted(candidate) == sorted(word)
+    ]  # vgg61 is vgg16, not vgg19
+    return next(iter(swapped + close), None)
 
 
 def suggestion(word: str, known: Iterable[str], *, otherwise: str = "") -> str:

@@ -67,6 +67,15 @@ def ratio(value: float, places: int = 2) -> str:
     return f"{value:,.{places}f}×"
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """1234.5 → `1,234`, 0.012345 → `0.0123`: so many digits, and all those before the point."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    places = digits - 1 - int(f"{rounded:e}".partition("e")[2])
+    return f"{value:,.{max(places, 0)}f}"
+
+
 def seconds(duration: float) -> str:
     """0.00123 → `1.23 ms`; the unit in which the number reads from 1 to 999 (ns to s)."""
     for scale, unit in _TIME:

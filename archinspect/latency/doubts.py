@@ -61,7 +61,7 @@ def rows_doubt(rows: Rows) -> list[Flag]:
         flags.append(
             Flag(
                 "not-trustworthy",
-                f"NOT TRUSTWORTHY: the rows add up to {rows.closure:.1%} of the whole (allowed: ±{TRUSTED:.0%})",
+                f"the rows add up to {rows.closure:.1%} of the whole (allowed: ±{TRUSTED:.0%})",
             )
         )
     if rows.inflation > 1 + INFLATED:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from .stats import CONFIDENCE, median, median_interval, sign_test
 
@@ -39,6 +40,19 @@ class Pair:
             slower, faster = (self.second, self.first) if self.ratio > 1 else (self.first, self.second)
             return f"{slower} is {max(self.ratio, 1 / self.ratio):.2f}× as long as {faster}"
         return "too few rounds to tell" if self.interval is None else "no difference beyond the noise"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "first": self.first,
+            "second": self.second,
+            "ratio": self.ratio,
+            "interval": None if self.interval is None else list(self.interval),
+            "p_value": self.p_value,
+            "noise": None if math.isinf(self.noise) else self.noise,
+            "rounds": self.rounds,
+            "real": self.real,
+            "verdict": self.verdict,
+        }
 
 
 def pair(

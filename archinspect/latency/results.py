@@ -131,14 +131,11 @@ class Measurement:
     runs: tuple[Run, ...]
     ceilings: Ceilings | None = None
     sheet: Ceilings | None = None
+    interrupted: bool = False
 
     @property
     def trustworthy(self) -> bool:
         return all(run.trustworthy for run in self.runs)
-
-    @property
-    def interrupted(self) -> bool:
-        return any(run.status == "interrupted" for run in self.runs)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -150,10 +147,12 @@ class Measurement:
                 "datasheet": None if self.sheet is None else self.sheet.to_dict(),
             },
             "runs": [run.to_dict() for run in self.runs],
+            "interrupted": self.interrupted,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
+        """The measurement that `to_dict` wrote."""
         roofs = data["ceilings"]
         return cls(
             model=data["model"],
@@ -162,7 +161,28 @@ class Measurement:
             runs=tuple(Run.from_dict(data["model"], run) for run in data["runs"]),
             ceilings=Ceilings.from_dict(roofs["measured"]) if roofs["measured"] else None,
             sheet=Ceilings.from_dict(roofs["datasheet"]) if roofs["datasheet"] else None,
+            interrupted=data["interrupted"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """One configuration in which networks were timed against each other, `rounds` times forth and back."""
+
+    batch: int
+    label: str
+    mode: str
+    pairs: tuple[Pair, ...]
+    rounds: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "batch": self.batch,
+            "label": self.label,
+            "mode": self.mode,
+            "rounds": self.rounds,
+            "pairs": [pair.to_dict() for pair in self.pairs],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,23 +190,14 @@ class Comparison:
     """Several models in the same conditions, their forwards interleaved, and which differences are real."""
 
     measurements: tuple[Measurement, ...]
-    pairs: tuple[Pair, ...]
+    contests: tuple[Contest, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        return any(each.interrupted for each in self.measurements)
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "models": [m.to_dict() for m in self.measurements],
-            "pairs": [
-                {
-                    "first": p.first,
-                    "second": p.second,
-                    "ratio": p.ratio,
-                    "interval": None if p.interval is None else list(p.interval),
-                    "p_value": p.p_value,
-                    "noise": p.noise,
-                    "rounds": p.rounds,
-                    "real": p.real,
-                    "verdict": p.verdict,
-                }
-                for p in self.pairs
-            ],
+            "models": [each.to_dict() for each in self.measurements],
+            "contests": [each.to_dict() for each in self.contests],
         }

@@ -13,7 +13,9 @@ from typing import Any, Literal, NamedTuple
 from .. import units
 
 #: name: a dotted path.  bytes: a count of bytes.  formula, detail: text that may stand on a line of its own.
-Kind = Literal["name", "text", "int", "bytes", "shape", "ratio", "percent", "seconds", "formula", "detail"]
+Kind = Literal[
+    "name", "text", "int", "number", "bytes", "shape", "ratio", "percent", "seconds", "formula", "detail"
+]
 
 Tone = Literal["good", "fair", "bad"]
 
@@ -88,6 +90,7 @@ _SHOW: dict[str, Callable[[Any], str]] = {
     "name": str,
     "text": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else str(cell),
     "int": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else units.grouped(cell),
+    "number": units.significant,
     "bytes": units.binary_bytes,
     "shape": units.shape_text,
     "ratio": units.ratio,

@@ -12,26 +12,13 @@ from torch import fx, nn
 
 from ...errors import fail
 from ..ceilings import Precision
+from ..plan import Options
 
 if TYPE_CHECKING:
     from ...graph import Graph
 
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 _SEED = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run it, beyond batch and precision.
-
-    `threads` None: as many as torch takes by itself.  `depth` None: a row per layer, else per scope so deep.
-    """
-
-    channels_last: bool = False
-    compile: bool = False
-    cold: bool = False
-    threads: int | None = None
-    depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

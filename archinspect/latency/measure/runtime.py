@@ -15,7 +15,7 @@ from ..runtime import Event, Forward, Runtime
 
 
 def find_device(name: str | None) -> torch.device:
-    """cpu, cuda, cuda:N or mps; by default the GPU if there is one.  Raises ArchinspectError (A403)."""
+    """cpu, cuda, cuda:N or mps; by default the GPU if there is one.  Raises ArchinspectError (A403, A406)."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
     try:
@@ -28,11 +28,14 @@ def find_device(name: str | None) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count <= (device.index or 0):
             raise fail(
-                "A403", f"there is no device '{name}' here", notes=_looked_for(count), help="--device cpu"
+                "A406", f"there is no device '{name}' here", notes=_looked_for(count), help="--device cpu"
             )
     if device.type == "mps" and not _has_mps():
         raise fail(
-            "A403", "there is no device 'mps' here", notes=["torch.backends.mps.is_available() is False"]
+            "A406",
+            "there is no device 'mps' here",
+            notes=["torch.backends.mps.is_available() is False"],
+            help="--device cpu",
         )
     return device
 
@@ -85,12 +88,17 @@ class TorchRuntime:
         """Whether boundaries can be timed inside a captured graph."""
         return False
 
-    def capture(self, forward: Forward) -> Forward:
+    def refuse_no_graphs(self) -> None:
+        """Raises ArchinspectError (A403) where there are no graphs to capture."""
         raise fail(
             "A403",
             f"--mode graph needs a CUDA device, and this is {self.device}",
             help="--mode latency or throughput",
         )
+
+    def capture(self, forward: Forward) -> Forward:
+        self.refuse_no_graphs()
+        return forward
 
     def name(self) -> str:
         from .environment import processor
@@ -131,6 +139,9 @@ class CudaRuntime(TorchRuntime):
         if not self.captures_marks:
             return self.event()
         return DeviceEvent(torch.cuda.Event(enable_timing=True, external=True))
+
+    def refuse_no_graphs(self) -> None:
+        """CUDA has them."""
 
     def capture(self, forward: Forward) -> Forward:
         graph = torch.cuda.CUDAGraph()

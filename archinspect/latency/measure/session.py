@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import fx
 
-from ...errors import fail
 from ..ceilings import Precision
 from ..conditions import read
 from ..doubts import doubts_about, launch_doubt, rows_doubt
@@ -17,6 +16,7 @@ from ..flags import Flag
 from ..layers import CALL, layer_timings, scope_at
 from ..memory import peak_memory as predicted_memory
 from ..pairs import own_noise
+from ..plan import Options
 from ..results import Run
 from ..runtime import Forward
 from ..sampling import Samples, Warmth, collect, warm_up
@@ -26,7 +26,7 @@ from ..telescope import Rows, telescope
 from ..timers import TIMERS, Timer, enqueue_seconds, synchronised
 from . import inspection
 from .instrument import Ledger, Segment, segments, together
-from .prepare import Options, Prepared, is_out_of_memory, prepare
+from .prepare import Prepared, is_out_of_memory, prepare
 from .runtime import TorchRuntime
 from .watch import Watch
 
@@ -69,11 +69,6 @@ class Session:
 
     def blank(self, graph: Graph, batch: int, precision: Precision, mode: str) -> Run:
         """The configuration, before anything is known of it but its memory."""
-        options = {
-            "channels_last": self.options.channels_last,
-            "compile": self.options.compile,
-            "cold": self.options.cold,
-        }
         return Run(
             model=graph.name,
             batch=batch,
@@ -81,7 +76,7 @@ class Session:
             label=precision.label(has_tf32=self.runtime.has_tf32),
             mode=mode,
             predicted_memory_bytes=predicted_memory(graph, batch, precision.bytes),
-            options={name: value for name, value in options.items() if value},
+            options=self.options.names,
         )
 
     def prepared(self, graph: Graph, module: fx.GraphModule, blank: Run, precision: Precision) -> Prepared:
@@ -96,8 +91,6 @@ class Session:
         flush = self._flush()
         if flush is None:
             return TIMERS[mode](prepared.forward, self.runtime)
-        if mode != "latency":
-            raise fail("A403", "--cold flushes the caches before each forward", help="--mode latency")
         return synchronised(prepared.forward, self.runtime, before=flush)
 
     def teller(self, what: str) -> Callable[[str, int, float | None, float], None] | None:

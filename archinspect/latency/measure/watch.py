@@ -9,8 +9,8 @@ import torch
 from ..conditions import counters, disturbances
 from ..flags import Flag
 from ..gpu_conditions import gpu_flags
+from ..plan import Options
 from . import environment
-from .prepare import Options
 
 
 class Watch:

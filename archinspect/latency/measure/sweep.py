@@ -1,0 +1,74 @@
+"""One network in every combination of batch, precision and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import fx
+
+from ..ceilings import Precision
+from ..judge import judged
+from ..plan import Options, Plan, plan
+from ..results import Measurement, Run
+from .bench import Bench, bench
+from .instrument import clone
+from .prepare import arithmetic, network
+from .session import Progress
+
+if TYPE_CHECKING:
+    from ...graph import Graph
+
+
+def measure(
+    graph: Graph,
+    *,
+    device: str | None = None,
+    batch: int | Sequence[int] = 1,
+    dtype: str | Sequence[str] = "fp32",
+    mode: str | Sequence[str] = "latency",
+    options: Options | None = None,
+    layers: bool = True,
+    time_s: float = 20.0,
+    progress: Progress | None = None,
+    module: fx.GraphModule | None = None,
+) -> Measurement:
+    """Time a network's forward pass in every combination of batch, precision and mode.
+
+    `layers` adds time per layer to the runs of the first mode.  `time_s` is about the time of one configuration.
+    `module` is what is timed, by default a new one with seeded weights; its code must be that of `pytorch.build`.
+    Ctrl-C ends it with what is known so far.  Raises ArchinspectError (A403, A406) for what this machine does not have.
+    """
+    wanted = plan(batch, dtype, mode, options, layers=layers, time_s=time_s)
+    with bench(device, wanted, progress) as made:
+        runs = _runs(made, graph, wanted, module)
+    return Measurement(
+        graph.name,
+        made.runtime.name(),
+        made.environment,
+        tuple(judged(run, graph, made.ceilings) for run in runs),
+        made.ceilings,
+        made.sheet,
+        interrupted=made.interrupted,
+    )
+
+
+def _runs(made: Bench, graph: Graph, wanted: Plan, module: fx.GraphModule | None) -> list[Run]:
+    session, runs = made.session, list[Run]()
+    narrowed: tuple[Precision, fx.GraphModule] | None = None
+    try:
+        original = module if module is not None else network(graph)
+        for kind, batch, mode, layers in wanted.configurations():
+            if narrowed is None or narrowed[0] != kind:
+                narrowed = (
+                    kind,
+                    clone(original),
+                )  # narrowing loses digits: each precision starts from the original
+            with arithmetic(kind, session.device):
+                runs.append(session.run(graph, narrowed[1], batch, kind, mode, layers))
+            if runs[-1].status == "interrupted":
+                made.interrupted = True
+                break
+    except KeyboardInterrupt:
+        made.interrupted = True
+    return runs

@@ -1,0 +1,136 @@
+"""A sweep: every variant of a grid, on all cores, as far as one lets it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any
+
+from ...errors import fail, nearest
+from .grid import INPUT, Grid
+from .variants import Evaluator, Variant
+
+#: below so many variants a second process costs more than it brings
+WORTH_A_PROCESS = 1500
+_CHUNK = 250
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The variants that were evaluated, in the grid's order; not all of it if the sweep was interrupted."""
+
+    model: str
+    grid: Grid
+    variants: tuple[Variant, ...]
+
+    @property
+    def complete(self) -> bool:
+        return len(self.variants) == len(self.grid)
+
+
+def sweep(
+    model: str, grid: Grid, *, jobs: int | None = None, progress: Progress = lambda count: None
+) -> Sweep:
+    """Evaluate the whole grid; `progress` is told how many variants more are done.
+
+    `jobs` processes share the work (all cores unless given; small grids stay in this one).  An interrupt (Ctrl-C) ends
+    the sweep with what is done.  Raises ArchinspectError for a network that cannot be read, an argument that it does
+    not have, and when no variant at all can be laid out.
+    """
+    evaluator = Evaluator(model)
+    _refuse_unknown(evaluator, grid)
+    cores = _cores() if jobs is None else jobs
+    processes = min(cores, -(-len(grid) // WORTH_A_PROCESS)) if jobs is None else cores
+    done: dict[int, Variant] = {}
+    try:
+        if processes > 1:
+            _in_parallel(model, grid, processes, done, progress)
+        else:
+            for index, settings in enumerate(grid):
+                done[index] = evaluator.evaluate(settings)
+                progress(1)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    variants = tuple(done[index] for index in sorted(done))
+    if variants and all(variant.figures is None for variant in variants):
+        first = next(iter(grid))
+        evaluator.figures(
+            {k: v for k, v in first.items() if k != INPUT}, first.get(INPUT)
+        )  # raises its error
+    return Sweep(evaluator.name, grid, variants)
+
+
+def _in_parallel(
+    model: str, grid: Grid, processes: int, done: dict[int, Variant], progress: Progress
+) -> None:
+    chunks = _chunks(grid)
+    # A fork needs no importable main module, so that a script may sweep as it likes; elsewhere it is not safe.
+    context = get_context("fork" if sys.platform == "linux" else None)
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(model,)) as pool:
+        waiting: set[Future[list[tuple[int, Variant]]]] = set()
+        try:
+            while True:
+                for chunk in islice(chunks, 2 * processes - len(waiting)):
+                    waiting.add(pool.submit(_work, chunk))
+                if not waiting:
+                    return
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    results = future.result()
+                    done.update(results)
+                    progress(len(results))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=True, cancel_futures=True)
+            for future in waiting:
+                if future.done() and not future.cancelled():
+                    done.update(future.result())
+            raise
+
+
+def _chunks(grid: Grid) -> Iterator[Sequence[tuple[int, Mapping[str, Any]]]]:
+    numbered = iter(enumerate(grid))
+    while chunk := list(islice(numbered, _CHUNK)):
+        yield chunk
+
+
+_evaluator: Evaluator | None = None  # of a worker process
+
+
+def _begin(model: str) -> None:
+    import signal
+
+    global _evaluator
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    _evaluator = Evaluator(model)
+
+
+def _work(chunk: Sequence[tuple[int, Mapping[str, Any]]]) -> list[tuple[int, Variant]]:
+    assert _evaluator is not None
+    return [(index, _evaluator.evaluate(settings)) for index, settings in chunk]
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _refuse_unknown(evaluator: Evaluator, grid: Grid) -> None:
+    known = evaluator.arguments
+    for name in grid.names:
+        if name == INPUT or name in known:
+            continue
+        close = nearest(name, known)
+        listed = ", ".join(f"{key}={default!r}" for key, default in known.items())
+        help = (
+            f"did you mean '{close}'?" if close else f"it has {listed}" if listed else "it has no arguments"
+        )
+        raise fail("A401", f"'{evaluator.name}' has no argument '{name}'", help=help)

@@ -27,7 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
     "bottleneck": Entry("bottleneck:bottleneck", "Show what a 1×1 bottleneck saves.", NUMBERS),
-    "compare": Entry("compare:compare", "Show how networks differ, and where it comes from.", NUMBERS),
+    "compare": Entry("compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS),
     "sweep": Entry("sweep:sweep", "Evaluate a grid of arguments and input sizes.", NUMBERS),
     "check": Entry("check:check", "Judge the numbers that the lecture, or a table of yours, prints.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),

@@ -132,7 +132,7 @@ def heard(graph: Graph, tools: Any = CONVENTIONS) -> None:
             assert testimony.unsupported == predicted.unknown, name
 
 
-@pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=str)
+@pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=lambda convention: convention.name)
 def test_a_convention_has_a_rule_for_every_op(convention: Any) -> None:
     assert convention.default is not None or set(convention.rules) == set(REGISTRY)
 

@@ -205,8 +205,8 @@ DROPOUT = {
     "inception_v3": {"dropout": 0.5},
     "inception_v4": {"dropout": 0.2},  # arXiv:1602.07261, figure 9: keep 0.8
     "inception_resnet_v2": {"dropout": 0.2},  # figure 15: keep 0.8
-    "xception": {"dropout": 0.5},  # arXiv:1610.02357, section 4.2
-    "squeezenet1_0": {"dropout": 0.5},  # arXiv:1602.07360, section 3.1.3
+    "xception": {"dropout": 0.5},  # arXiv:1610.02357, section 4.3
+    "squeezenet1_0": {"dropout": 0.5},  # arXiv:1602.07360, section 3.3
     "senet154": {"dropout": 0.2},
     "efficientnet_b0": {"stage9.dropout": 0.2},  # arXiv:1905.11946, section 5.2
     "densenet121": {},
@@ -251,16 +251,7 @@ def test_wrong_settings_are_errors(setting: str) -> None:
         load_graph(f"googlenet:{setting}")
 
 
-TOO_SMALL = [
-    "alexnet",
-    "zfnet",
-    "vgg16",
-    "squeezenet1_0",
-    "inception_v3",
-    "inception_v4",
-    "xception",
-    "vit_b_16",
-]
+TOO_SMALL = ["alexnet", "zfnet", "vgg16", "squeezenet1_0", "inception_v3", "inception_v4", "vit_b_16"]
 
 
 @pytest.mark.parametrize("name", TOO_SMALL)

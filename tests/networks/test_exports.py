@@ -1,0 +1,84 @@
+"""A network, written out as a program or as a spec, is the same network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from archinspect.graph import Graph
+from archinspect.pytorch import build
+from archinspect.spec import dump, lay_out
+from archinspect.spec.load import read_text
+from tests.pytorch.programs import exported, outputs, random_state
+
+from .zoo import LARGE, NAMES, network
+
+
+def same_program(name: str) -> None:
+    """The exported program has our module's weights under our names, and gives outputs of our shapes."""
+    graph = network(name)
+    with torch.device("meta"):
+        program = exported(graph)
+        found = outputs(program, torch.empty(graph.input_shape))
+    module = build(graph, device="meta")
+    state = {key: (tensor.shape, tensor.dtype) for key, tensor in module.state_dict().items()}
+    assert {key: (tensor.shape, tensor.dtype) for key, tensor in program.state_dict().items()} == state
+    assert [tuple(y.shape) for y in found] == [graph.nodes[index].output_shape for index in graph.outputs]
+
+
+SMALL = [name for name in NAMES if len(network(name).nodes) <= LARGE]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_programs(name: str) -> None:
+    same_program(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(SMALL)))
+def test_large_programs(name: str) -> None:
+    same_program(name)
+
+
+#: one of each kind of block, small enough to run: inputs are smaller than published
+RUN = [
+    ("lenet5:original=true", None),
+    ("squeezenet1_1:num_classes=10", "3x64x64"),
+    ("mobilenet_v3_large:num_classes=10", "3x64x64"),
+    ("googlenet:aux=true,num_classes=10", "3x224x224"),
+    ("resnet18:option_a=true,num_classes=10", "3x64x64"),
+    ("se_resnet50:num_classes=10", "3x64x64"),
+    ("efficientnet_b0:num_classes=10", "3x64x64"),
+    ("convnext_tiny:num_classes=10", "3x64x64"),
+    ("vit_b_16:num_classes=10", "3x64x64"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "input"), RUN)
+def test_programs_compute_the_same(model: str, input: str | None) -> None:
+    graph = network(model, input)
+    module, program = build(graph), exported(graph)
+    state = random_state(module)
+    module.load_state_dict(state)
+    program.load_state_dict(state)
+    x = torch.rand(2, *graph.input_shape[1:], generator=torch.Generator().manual_seed(1))
+    for ours, theirs in zip(outputs(module, x), outputs(program, x), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def plain(graph: Graph) -> dict[str, Any]:
+    """What a network says of itself; initialisers as plain values."""
+    found = dict(graph.metadata)
+    found["init"] = [(i.op, i.function, i.kwargs) for i in found["init"]]
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_specs_round_trip(name: str) -> None:
+    graph = network(name)
+    again = lay_out(read_text(dump(graph), f"{name}.yaml"))
+    assert again == graph
+    assert plain(again) == plain(graph)

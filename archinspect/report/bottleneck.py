@@ -44,7 +44,7 @@ def reduction(found: Reduction) -> Report:
     """One width: the layers of both sides, the saving, the break-even."""
     rows = (*_side("direct", found.before), *_side("reduced", found.after))
     layers = Table(
-        _LAYERS, rows, title=_title(found.convolution), subtitle=f"Reduced to {found.width} channels"
+        _LAYERS, rows, title=title(found.convolution), subtitle=f"Reduced to {found.width} channels"
     )
     direct, reduced = found.direct, found.reduced
     saving = Table(
@@ -82,7 +82,7 @@ def curve(convolution: Convolution, found: Sequence[Reduction]) -> Report:
     table = Table(
         _CURVE,
         rows,
-        title=_title(convolution),
+        title=title(convolution),
         subtitle=f"Directly: {direct.params:,} parameters, {direct.macs:,} MACs, "
         f"{units.binary_bytes(direct.activation_bytes)} of activations",
         notes=tuple(break_even(convolution)),
@@ -179,7 +179,8 @@ def _side(side: str, analysis: Analysis) -> list[Cells]:
     return rows
 
 
-def _title(convolution: Convolution) -> str:
+def title(convolution: Convolution) -> str:
+    """`A 5×5 convolution, 256 → 128 channels, on 32×32`."""
     op, shape = convolution.op, convolution.input_shape
     kernel = "×".join(map(str, op.kernel_size))
     groups = f" in {op.groups} groups" if op.groups > 1 else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +15,15 @@ from ...report import Report
 from ...report.rewrites import network, substitution
 from ...spec import dump, load_graph
 from ..options import Format, Input, Output, Set, arguments
-from ..output import emit, emit_text
+from ..output import emit_text
+from ..pictures import emit_with_charts
 
+if TYPE_CHECKING:
+    from ...analysis.rewrites import Substitution
+    from ...plot import Chart
+
+#: the tables, and the charts for a file that takes some
+Result = tuple[Report, "Callable[[], Sequence[Chart]]"]
 _SIZE = re.compile(r"\d+([x×]\d+){2,3}\Z")
 #: counterfactuals whose sites are shown without being asked for
 _DETAILED = ("no-reductions", "naive", "full-width", "basic-blocks")
@@ -45,6 +53,10 @@ def bottleneck(
             metavar="N|A:B:STEP|N,...",
             help="Widths to reduce its input to; a range includes its end.",
         ),
+    ] = None,
+    mark: Annotated[
+        int | None,
+        typer.Option("--mark", metavar="N", min=1, help="Width to mark on the curve (-o curve.svg)."),
     ] = None,
     stride: Annotated[str, typer.Option("--stride", metavar="S|SxS", help="Its stride.")] = "1",
     padding: Annotated[
@@ -96,11 +108,11 @@ def bottleneck(
     network would be without it, and what other substitutions would save.
     """
     if _SIZE.match(what):
-        report = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias)
+        result = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias, mark)
     else:
         graph = load_graph(what, arguments=arguments(set), input=input)
-        report = _network(graph, rewrite, site or [], Options(groups or 2, _mid(mid)), save)
-    emit(report, format, output)
+        result = _network(graph, rewrite, site or [], Options(groups or 2, _mid(mid)), save)
+    emit_with_charts(*result, format, output)
 
 
 def _convolution(
@@ -112,7 +124,8 @@ def _convolution(
     padding: str | None,
     groups: int,
     bias: bool,
-) -> Report:
+    mark: int | None,
+) -> Result:
     from ...analysis.bottleneck import Convolution
     from ...report.bottleneck import curve, reduction
 
@@ -141,10 +154,16 @@ def _convolution(
         bias=bias,
     )
     found = [convolution.at(width) for width in _widths(reduce)]
-    return reduction(found[0]) if len(found) == 1 else curve(convolution, found)
+
+    def charts() -> Sequence[Chart]:
+        from ...report.bottleneck_charts import curves
+
+        return curves(convolution, found, mark)
+
+    return reduction(found[0]) if len(found) == 1 else curve(convolution, found), charts
 
 
-def _network(graph: Graph, name: str | None, sites: list[str], options: Options, save: str | None) -> Report:
+def _network(graph: Graph, name: str | None, sites: list[str], options: Options, save: str | None) -> Result:
     if name is None:
         given = {"--save": save, "--site": sites}
         for option in (option for option, value in given.items() if value):
@@ -154,11 +173,18 @@ def _network(graph: Graph, name: str | None, sites: list[str], options: Options,
             raise fail(
                 "A403", f"no rewrite finds anything in {graph.name}", help="archinspect bottleneck --help"
             )
-        return network(found, [one for one in found if one.rewrite.name in _DETAILED])
+        detailed = [one for one in found if one.rewrite.name in _DETAILED]
+        return network(found, detailed), lambda: _forms(detailed or found)
     made = substitute(graph, rewrite_called(name), sites=sites, options=options)
     if save is not None:
         emit_text(dump(made.rewritten), save)
-    return substitution(made)
+    return substitution(made), lambda: _forms([made])
+
+
+def _forms(found: Sequence[Substitution]) -> Sequence[Chart]:
+    from ...report.rewrites_charts import forms
+
+    return forms(found)
 
 
 def _mid(text: str | None) -> str | int:

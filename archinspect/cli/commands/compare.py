@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...analysis import analyse
 from ...analysis.compare import compare as hold_beside
 from ...errors import fail
 from ...report.compare import comparison
-from ...spec import load_graph
+from ...spec import load_graph, shipped
 from .. import completion
 from ..options import Format, Input, Output
-from ..output import emit
+from ..pictures import emit_with_charts
+
+if TYPE_CHECKING:
+    from ...analysis.compare import Comparison
+    from ...plot import Chart
 
 
 def compare(
@@ -52,4 +58,20 @@ def compare(
         hold_beside(graphs[0], graph, labels=(labels[0], label))
         for graph, label in zip(graphs[1:], labels[1:], strict=True)
     ]
-    emit(comparison(found, all_layers=all_layers, depth=depth), format, output)
+    report = comparison(found, all_layers=all_layers, depth=depth)
+    emit_with_charts(report, lambda: _charts(found), format, output)
+
+
+def _charts(found: Sequence[Comparison]) -> Sequence[Chart]:
+    """Bars by resolution; where one of the networks has a published result, all that have one are shown."""
+    from ...check.reading import published
+    from ...report.compare_charts import comparison_charts
+    from ...report.networks import Listed, challenge_results
+
+    graphs = {side.graph.name: side.graph for side in (found[0].a, *(one.b for one in found))}
+    if not any(graph.metadata.get("ilsvrc") for graph in graphs.values()):
+        return comparison_charts(found)
+    graphs = {name: load_graph(name) for name in shipped()} | graphs
+    results = challenge_results(figure for ledger in published() for figure in ledger.figures)
+    listed = [Listed(g, analyse(g), results.get(g.metadata.get("ilsvrc", ""))) for g in graphs.values()]
+    return comparison_charts(found, [one for one in listed if one.result is not None])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,11 @@ from ...analysis.sweep import DEFAULT, front, grid, objectives
 from ...analysis.sweep import sweep as evaluate
 from ...report.sweep import sweep as table
 from ..options import Format, Model, Output
-from ..output import emit
+from ..pictures import emit_with_charts
+
+if TYPE_CHECKING:
+    from ...analysis.sweep import Objective, Sweep
+    from ...plot import Chart
 
 EXIT_INTERRUPTED = 130
 
@@ -57,8 +61,15 @@ def sweep(
     with _progress(len(variants)) as progress:
         found = evaluate(model, variants, jobs=jobs, progress=progress)
     best = front(found.variants, wanted)
-    emit(table(found, best, wanted, only_front=only_front), format, output)
+    report = table(found, best, wanted, only_front=only_front)
+    emit_with_charts(report, lambda: _charts(found, best, wanted), format, output)
     return 0 if found.complete else EXIT_INTERRUPTED
+
+
+def _charts(found: Sweep, best: frozenset[int], wanted: Sequence[Objective]) -> Sequence[Chart]:
+    from ...report.sweep_charts import sweep_charts
+
+    return sweep_charts(found, best, wanted)
 
 
 @contextmanager

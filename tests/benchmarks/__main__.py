@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .figures import FIGURES, Figure, growth
+from .zoo import networks, zoo
 
 PACKAGES = ("typer", "PyYAML", "torch", "torchinfo")
 
@@ -32,7 +33,7 @@ def main() -> int:
     print(f"Measured on {machine()}; medians of rounds in turn.\n")
     print("| what | ours | theirs | figure | bound |\n| --- | ---: | ---: | ---: | ---: |")
     broken = 0
-    for measure in FIGURES.values():
+    for measure in (*FIGURES.values(), zoo):
         for figure in measure():
             print(row(figure), flush=True)
             broken += not figure.holds
@@ -43,6 +44,10 @@ def main() -> int:
                 f"{size.load * 1e3:,.1f} ms | {size.analyse * 1e3:,.1f} ms | {size.per_layer * 1e6:.1f} µs"
             )
             print(f"| {size.layers:,} | {times} |", flush=True)
+    print("\n| network | layers | load | analyse | per layer |\n| --- | ---: | ---: | ---: | ---: |")
+    for name, size in networks():
+        times = f"{size.load * 1e3:.1f} ms | {size.analyse * 1e3:.1f} ms | {size.per_layer * 1e6:.1f} µs"
+        print(f"| {name} | {size.layers:,} | {times} |", flush=True)
     return 1 if broken else 0
 
 

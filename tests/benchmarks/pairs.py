@@ -93,5 +93,5 @@ class Timed:
 def forget() -> None:
     """Empty archinspect's caches of functions, so that a second load reads and parses like the first."""
     for thing in gc.get_objects():
-        if isinstance(thing, functools._lru_cache_wrapper) and thing.__module__.startswith("archinspect"):
+        if type(thing) is functools._lru_cache_wrapper and thing.__module__.startswith("archinspect"):
             thing.cache_clear()

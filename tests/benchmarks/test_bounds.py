@@ -8,13 +8,14 @@ import pytest
 
 from .figures import FIGURES, growth
 from .pairs import Timed, functions
+from .zoo import zoo
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [*FIGURES, "zoo"])
 def test_bounds_hold(name: str) -> None:
-    figures = list(FIGURES[name]())
+    figures = list(FIGURES.get(name, zoo)())
     assert figures
     broken = [figure for figure in figures if not figure.holds]
     assert not broken, "\n".join(f"{f.what}: {f.value:.1f} {f.unit}, bound {f.bound:g}" for f in broken)

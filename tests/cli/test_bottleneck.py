@@ -126,3 +126,26 @@ def test_a_rewritten_network_can_be_saved_inspected_and_compared(tmp_path: Path)
     compared = document("compare", "vgg16", path)
     assert compared["unexplained"] == 0
     assert sum(d["params"] for d in compared["differences"]) == 125_320_232 - 138_357_544
+
+
+@pytest.mark.slow
+def test_predicted_saving_stands_beside_measured_time() -> None:
+    """What is timed are the real modules; how long they take is not asserted."""
+    done = run_cli(*ONE, "--reduce", "64", "--measure", "cpu", "--time", "2", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["direct"]["macs"] == 838_860_800
+    direct, reduced = found["measured"]["forms"]
+    assert (direct["name"], reduced["name"]) == ("direct", "reduced_to_64")
+    assert reduced["macs_ratio"] == pytest.approx(0.27)
+    assert direct["median_ms"] > 0
+    assert reduced["time"]["rounds"] > 0
+    assert "MACs" in reduced["verdict"] or "too few rounds" in reduced["verdict"]
+
+
+def test_a_device_that_is_not_there_and_a_time_that_cannot_be() -> None:
+    for arguments, words in ((("--measure", "tpu"), "tpu"), (("--measure", "cpu", "--time", "0"), "--time")):
+        done = run_cli(*ONE, "--reduce", "64", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error[A4")
+        assert words in done.stderr

@@ -68,8 +68,13 @@ class Convolution:
         return cls(shape, op)
 
     @cached_property
+    def graph(self) -> Graph:
+        """The convolution alone."""
+        return chain(self.input_shape, [Part("conv", self.op)], name="direct")
+
+    @cached_property
     def direct(self) -> Analysis:
-        return analyse(chain(self.input_shape, [Part("conv", self.op)], name="direct"))
+        return analyse(self.graph)
 
     @cached_property
     def break_even(self) -> BreakEven:

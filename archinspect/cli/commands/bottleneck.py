@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,13 +17,13 @@ from ...spec import dump, load_graph
 from ..options import Format, Input, Output, Set, arguments
 from ..output import emit_text
 from ..pictures import emit_with_charts
+from ..sizes import pair, width_between, widths
+from ..timing import refuse_what_cannot_be_timed, with_times
 
 if TYPE_CHECKING:
     from ...analysis.rewrites import Substitution
     from ...plot import Chart
 
-#: the tables, and the charts for a file that takes some
-Result = tuple[Report, "Callable[[], Sequence[Chart]]"]
 _SIZE = re.compile(r"\d+([x×]\d+){2,3}\Z")
 #: counterfactuals whose sites are shown without being asked for
 _DETAILED = ("no-reductions", "naive", "full-width", "basic-blocks")
@@ -98,21 +98,43 @@ def bottleneck(
     save: Annotated[
         str | None, typer.Option("--save", metavar="NEW.yaml", help="Write the rewritten network as a spec.")
     ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            "--measure", metavar="cpu|cuda", help="Time both sides, or all forms, on this device too."
+        ),
+    ] = None,
+    time: Annotated[
+        float, typer.Option("--time", metavar="SECONDS", help="About the time that --measure takes.")
+    ] = 20.0,
     format: Format = None,
     output: Output = None,
-) -> None:
+) -> int:
     """Show what a 1×1 bottleneck saves.
 
     For one convolution: parameters, MACs and activations directly and behind a 1×1 convolution that narrows its
     input, with the derivations, and the widest reduction that still saves.  For a network: every reduction, what the
     network would be without it, and what other substitutions would save.
     """
+    refuse_what_cannot_be_timed(measure, time)
     if _SIZE.match(what):
-        result = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias, mark)
+        answer = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias, mark)
     else:
         graph = load_graph(what, arguments=arguments(set), input=input)
-        result = _network(graph, rewrite, site or [], Options(groups or 2, _mid(mid)), save)
-    emit_with_charts(*result, format, output)
+        answer = _network(graph, rewrite, site or [], Options(groups or 2, width_between(mid)), save)
+    report, status = answer.report, 0
+    if measure is not None:
+        report, status = with_times(report, answer.forms, measure, time)
+    emit_with_charts(report, answer.charts, format, output)
+    return status
+
+
+class Answer(NamedTuple):
+    """The tables, the charts for a file that takes some, and the networks to time, the first against the others."""
+
+    report: Report
+    charts: Callable[[], Sequence[Chart]]
+    forms: Sequence[Graph]
 
 
 def _convolution(
@@ -125,104 +147,54 @@ def _convolution(
     groups: int,
     bias: bool,
     mark: int | None,
-) -> Result:
+) -> Answer:
     from ...analysis.bottleneck import Convolution
     from ...report.bottleneck import curve, reduction
 
     if out is None or kernel is None or reduce is None:
-        missing = [
-            name
-            for name, value in (("--out", out), ("--kernel", kernel), ("--reduce", reduce))
-            if value is None
-        ]
-        raise fail(
-            "A403",
-            f"one convolution needs {' and '.join(missing)}",
-            help=f"archinspect bottleneck {size} --out 128 --kernel 5 --reduce 64",
-        )
+        given = (("--out", out), ("--kernel", kernel), ("--reduce", reduce))
+        missing = " and ".join(name for name, value in given if value is None)
+        help = f"archinspect bottleneck {size} --out 128 --kernel 5 --reduce 64"
+        raise fail("A403", f"one convolution needs {missing}", help=help)
+    sides = padding if padding in (None, "same", "valid") else pair("--padding", padding)
     convolution = Convolution.of(
         size,
         out,
-        _pair("--kernel", kernel),
-        stride=_pair("--stride", stride),
-        padding=None
-        if padding is None
-        else padding
-        if padding in ("same", "valid")
-        else _pair("--padding", padding),
+        pair("--kernel", kernel),
+        stride=pair("--stride", stride),
+        padding=sides,
         groups=groups,
         bias=bias,
     )
-    found = [convolution.at(width) for width in _widths(reduce)]
+    found = [convolution.at(width) for width in widths("--reduce", reduce)]
 
     def charts() -> Sequence[Chart]:
         from ...report.bottleneck_charts import curves
 
         return curves(convolution, found, mark)
 
-    return reduction(found[0]) if len(found) == 1 else curve(convolution, found), charts
+    report = reduction(found[0]) if len(found) == 1 else curve(convolution, found)
+    return Answer(report, charts, [convolution.graph, *(convolution.reduced(one.width) for one in found)])
 
 
-def _network(graph: Graph, name: str | None, sites: list[str], options: Options, save: str | None) -> Result:
-    if name is None:
-        given = {"--save": save, "--site": sites}
-        for option in (option for option, value in given.items() if value):
-            raise fail("A403", f"{option} needs --rewrite", help=f"--rewrite is one of {', '.join(REWRITES)}")
-        found = applicable(graph, options)
-        if not found:
-            raise fail(
-                "A403", f"no rewrite finds anything in {graph.name}", help="archinspect bottleneck --help"
-            )
-        detailed = [one for one in found if one.rewrite.name in _DETAILED]
-        return network(found, detailed), lambda: _forms(detailed or found)
-    made = substitute(graph, rewrite_called(name), sites=sites, options=options)
-    if save is not None:
-        emit_text(dump(made.rewritten), save)
-    return substitution(made), lambda: _forms([made])
+def _network(graph: Graph, name: str | None, sites: list[str], options: Options, save: str | None) -> Answer:
+    if name is not None:
+        made = substitute(graph, rewrite_called(name), sites=sites, options=options)
+        if save is not None:
+            emit_text(dump(made.rewritten), save)
+        return Answer(substitution(made), lambda: _forms([made]), [graph, made.rewritten])
+    for option in (option for option, value in (("--save", save), ("--site", sites)) if value):
+        raise fail("A403", f"{option} needs --rewrite", help=f"--rewrite is one of {', '.join(REWRITES)}")
+    found = applicable(graph, options)
+    if not found:
+        help = "archinspect bottleneck --help lists the rewrites"
+        raise fail("A403", f"no rewrite finds anything in {graph.name}", help=help)
+    detailed = [one for one in found if one.rewrite.name in _DETAILED]
+    forms = detailed or found
+    return Answer(network(found, detailed), lambda: _forms(forms), [graph, *(one.rewritten for one in forms)])
 
 
 def _forms(found: Sequence[Substitution]) -> Sequence[Chart]:
     from ...report.rewrites_charts import forms
 
     return forms(found)
-
-
-def _mid(text: str | None) -> str | int:
-    if text is None or text in ("in", "out"):
-        return text or "out"
-    if re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII):
-        return int(text)
-    raise fail("A403", f"--mid is 'in', 'out' or a number of channels, and not '{text}'", help="--mid 64")
-
-
-def _pair(option: str, text: str) -> tuple[int, int]:
-    """`5` or `1x7`."""
-    match = re.fullmatch(r"(\d{1,6})(?:[x×,](\d{1,6}))?", text.strip(), re.ASCII)
-    if match is None:
-        raise fail(
-            "A403", f"{option} needs one size or two, and got '{text}'", help=f"{option} 5, or {option} 1x7"
-        )
-    return int(match[1]), int(match[2] or match[1])
-
-
-_MOST_WIDTHS = 10_000
-
-
-def _widths(text: str) -> list[int]:
-    """`64`, `16,32,64` or `8:256:8` (the end included), ascending."""
-    widths: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,7})(?::(\d{1,7})(?::(\d{1,7}))?)?\s*", part, re.ASCII)
-        first, last, step = (int(g) if g else None for g in match.groups()) if match else (None, None, None)
-        if first is None or first < 1 or step == 0 or (last is not None and last < first):
-            raise fail(
-                "A403",
-                f"--reduce needs widths of at least 1, and got '{part.strip()}'",
-                help="--reduce 64, or --reduce 16,32,64, or --reduce 8:256:8 from 8 to 256 in steps of 8",
-            )
-        widths.update(range(first, (last or first) + 1, step or 1))
-        if len(widths) > _MOST_WIDTHS:
-            raise fail(
-                "A403", f"--reduce asks for more than {_MOST_WIDTHS:,} widths", help="take larger steps"
-            )
-    return sorted(widths)

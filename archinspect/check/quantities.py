@@ -124,7 +124,9 @@ def _shape(graph: Graph, chosen: Selection, path: str, quantity: str) -> tuple[i
 
 
 def _orders(shape: tuple[int, ...]) -> Truth:
-    """Channels last, as Keras and the lecture print shapes, or channels first."""
+    """Channels last, as Keras and the lecture print shapes, or channels first; a flat one also as 1×1×C."""
+    if len(shape) == 1:
+        return Truth((shape, (1, 1, *shape), (*shape, 1, 1)), size=False)
     return Truth(((*shape[1:], shape[0]), shape), size=False)
 
 

@@ -143,8 +143,13 @@ class _Reader(Fields):
                     found = self.mapping(item, ("layers", "input"), needed=("layers", "input"))
                     models[name] = (self.text(found.get("layers")), self.text(found.get("input")))
                 else:
-                    self.error("A107", f"model '{name}' needs 'layers' and 'input'", item)
+                    models[name] = (self._spec(self.text(item)), "")
         return models
+
+    def _spec(self, name: str) -> str:
+        """A spec's path as the file of claims gives it, beside itself; any other name as it is."""
+        beside = Path(self.tree.source.file).parent / name
+        return os.fspath(beside) if name.endswith((".yaml", ".yml")) and beside.exists() else name
 
     def _figures(self, value: Value | None) -> Iterator[Figure]:
         for item in self.items(value):

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from .fields import Fields
 
 _KEYS = ("table", "caption", "columns", "rows", "model")
-_ROW_KEYS = ("row", "id", "layer", "model", "subject", "event", "sum", "product", "same", "claims")
+_ROW_KEYS = ("cells", "row", "id", "layer", "model", "subject", "event", "sum", "product", "same", "claims")
 _EMPTY = ("", "-", "–", "—")
 #: prose of a details cell → the quantity it states
 _DETAILS = (
     (re.compile(r"\b(\d+) (?:filters|kernels|channels|neurons|units)", re.IGNORECASE), "out_channels"),
     (re.compile(r"\b(\d+\s*[x×]\s*\d+)\b"), "kernel_size"),
-    (re.compile(r"\bstride (?:of )?(\d+)", re.IGNORECASE), "stride"),
+    (re.compile(r"(?:\bstride (?:of )?|\d/)(\d+)\b", re.IGNORECASE), "stride"),
     (re.compile(r"\bpad(?:ding)? (?:of )?(\d+)", re.IGNORECASE), "padding"),
 )
 
@@ -37,6 +37,7 @@ class TableReader:
         self.id = fields.text(self.found.get("table"))
         self.roles: list[str] = []
         self.titles: list[str] = []
+        self.names: set[str] = set()  # of rows
 
     def table(self) -> Table | None:
         columns = self.found.get("columns")
@@ -47,9 +48,12 @@ class TableReader:
             return None
         for title, _, role in entries(columns):
             name = self.fields.text(role)
-            if name not in ROLES and name not in QUANTITIES and not re.fullmatch(r"[a-z]\w*", name):
+            quantity = name.rpartition(" ")[2]
+            if name not in ROLES and quantity not in QUANTITIES and not self._cited():
                 known = (*ROLES, *QUANTITIES)
-                self.fields.error("A207", f"unknown role '{name}'", role, suggestion(name, known))
+                help = suggestion(quantity, known, otherwise="known: " + ", ".join(known))
+                self.fields.error("A207", f"a column cannot state '{name}'", role, help)
+                name = LABEL
             self.titles.append(title)
             self.roles.append(name)
         outer = self.fields.model
@@ -60,6 +64,11 @@ class TableReader:
         return Table(
             self.id, tuple(self.titles), tuple(self.roles), tuple(row for row in rows if row), caption
         )
+
+    def _cited(self) -> bool:
+        """Whether rows speak of subjects, whose quantities are whatever a source has figures of."""
+        rows = [item for item in self.fields.items(self.found.get("rows")) if isinstance(item, Mapping)]
+        return any(key == "subject" for row in rows for key, _, _ in entries(row))
 
     def _row(self, value: Value) -> tuple[Cell, ...]:
         """`text`, `{layer: text}`, `{layer: {row: text, ...}}` or `{row: text, layer: ..., ...}`."""
@@ -89,27 +98,37 @@ class TableReader:
         self, cells: list[str], found: dict[str, Value], layer: str, place: Scalar
     ) -> tuple[Cell, ...]:
         label = next((c for c, role in zip(cells, self.roles, strict=True) if role == LAYER), "") or cells[0]
-        row = self.fields.text(found.get("id")) or _slug(label)
+        row = self._name(self.fields.text(found.get("id")), _slug(label), _slug(layer.replace(".", "_")))
         given: dict[str, Any] = {"table": self.id, "row": row, "label": label}
         layers = self.fields.texts(found.get("layer")) or ((layer,) if layer else ())
         given["layers"] = () if layers == (".",) else layers or (f"?{label}",)
+        total = not layers and label.lower().startswith("total")
         for key in ("model", "subject", "event"):
             if key in found:
                 given[key] = self.fields.text(found[key])
         relations: dict[str, Any] = {k: self.fields.texts(found[k]) for k in ("sum", "product") if k in found}
         if "same" in found:
             relations["same"] = self.fields.text(found["same"])
+        if total:  # of the whole network, unless the row says otherwise
+            given["layers"] = ()
+            relations = relations or {"sum": (self.id,)}
         quote = " | ".join(cell or "-" for cell in cells)
         formula = next(
             (c for c, r in zip(cells, self.roles, strict=True) if r == FORMULA and c not in _EMPTY), ""
         )
         formula = "" if not re.search(r"\d", formula) else formula
+        others = self._others(found)
         made = []
         for title, role, cell in zip(self.titles, self.roles, cells, strict=True):
             fields = {**given, "quote": quote, "column": title}
-            if role in SIZES:
-                fields |= {**relations, "formula": formula}
-            made.append(Cell(cell, tuple(c.id for c in self._cell(role, cell, row, place, fields))))
+            sub, _, quantity = role.rpartition(" ")
+            if quantity in SIZES:
+                fields |= {**relations, "formula": "" if sub else formula}
+            fields["layers"] = others.get(title) or tuple(
+                f"{layer}.{sub}" if sub else layer for layer in given["layers"]
+            )
+            name = f"{row}.{_slug(title) if self.roles.count(role) > 1 else role.replace(' ', '.')}"
+            made.append(Cell(cell, tuple(c.id for c in self._cell(quantity, cell, name, place, fields))))
         extra = [
             self.fields.claim(item, quote=quote, table="", row=row, label=label)
             for item in self.fields.items(found.get("claims"))
@@ -119,19 +138,44 @@ class TableReader:
             made[index] = Cell(made[index].text, (*made[index].claims, claim.id))
         return tuple(made)
 
-    def _cell(self, role: str, cell: str, row: str, place: Scalar, fields: dict[str, Any]) -> Iterator[Claim]:
+    def _name(self, given: str, label: str, layer: str) -> str:
+        """A row's id: the one given; its label where no other row has it; its layer; its label and a number."""
+        free = (name for name in (label, layer) if name and name not in self.names)
+        numbered = (f"{label}_{number}" for number in range(2, 10_000))
+        name = given or next(free, "") or next(n for n in numbered if n not in self.names)
+        self.names.add(name)
+        return name
+
+    def _others(self, found: dict[str, Value]) -> dict[str, tuple[str, ...]]:
+        """Cells of a row that speak of other layers than the row does, by their headings."""
+        value = found.get("cells")
+        if not isinstance(value, Mapping):
+            return {}
+        others = {}
+        for title, place, layer in entries(value):
+            if title not in self.titles:
+                self.fields.error(
+                    "A108", f"the table has no column '{title}'", place, suggestion(title, self.titles)
+                )
+            others[title] = self.fields.texts(layer)
+        return others
+
+    def _cell(
+        self, role: str, cell: str, name: str, place: Scalar, fields: dict[str, Any]
+    ) -> Iterator[Claim]:
         if role in (LABEL, LAYER, FORMULA) or cell in _EMPTY or not re.search(r"\d|two|three", cell):
             return
         if role == DETAILS:
             for pattern, quantity in _DETAILS:
                 for match in pattern.finditer(cell):
-                    yield from self._add(f"{row}.{quantity}", match[1], quantity, place, fields)
+                    id = f"{fields['row']}.{quantity}"
+                    yield from self._add(id, match[1], quantity, place, fields)
             return
         members = split(cell)
         if len(members) == 1:
-            yield from self._add(f"{row}.{role}", cell, role, place, fields)
+            yield from self._add(name, cell, role, place, fields)
             return
-        yield from self._equation(f"{row}.{role}", members, role, place, fields)
+        yield from self._equation(name, members, role, place, fields)
 
     def _equation(
         self, id: str, members: tuple[str, ...], role: str, place: Scalar, fields: dict[str, Any]

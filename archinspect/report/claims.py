@@ -134,7 +134,7 @@ def _sequence(value: tuple[int, ...], text: str) -> str:
 def explanation(judgement: Judgement) -> str:
     """The cause of what is wrong, or a remark on what is right."""
     failed = derivation(judgement) if "slip" in judgement.verdicts else ""
-    return "; ".join(filter(None, [failed, judgement.cause or "; ".join(judgement.notes)]))
+    return "; ".join(filter(None, [failed, judgement.cause, *judgement.notes]))
 
 
 def derivation(judgement: Judgement) -> str:

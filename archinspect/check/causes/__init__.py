@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ... import units
 from ...graph import Graph
 from ..networks import title
 from ..printed import show
@@ -24,6 +25,16 @@ from .slips import SlipCauses
 
 if TYPE_CHECKING:
     from ..judge import Judge
+
+
+def off_by(judgement: Judgement) -> str:
+    """`, 6.9 % too small`: how far a rounded size is off."""
+    right, stated = judgement.evidence.truth_value, judgement.claim.stated
+    if not right or stated.form != "number" or stated.claims_all_digits:
+        return ""
+    share = (stated.value - right) / right
+    amount = units.percent(abs(share.numerator), share.denominator)
+    return f"; {amount} too {'small' if share < 0 else 'large'}"
 
 
 class Causes:
@@ -51,7 +62,7 @@ class Causes:
         """One cause for each verdict; with its verdict before it where there are several."""
         found = [(verdict, self._of(verdict, judgement, graph)) for verdict in judgement.verdicts]
         if len(found) == 1:
-            return found[0][1] or NO_CAUSE
+            return found[0][1] or NO_CAUSE + off_by(judgement)
         return "; ".join(f"{verdict}: {words or NO_CAUSE}" for verdict, words in found)
 
     def _of(self, verdict: Verdict, judgement: Judgement, graph: Graph | None) -> str:
@@ -66,6 +77,8 @@ class Causes:
     def _notes(self, judgement: Judgement, graph: Graph | None) -> Iterator[str]:
         """What is right and still worth a word."""
         claim, truth = judgement.claim, judgement.evidence.truth
+        if claim.stated.unit.upper() == "K" and claim.stated.scales == (1024,):
+            yield "K means 1024 in this column"
         if graph is None or truth is None or truth.value is None or judgement.verdicts != ("rounded",):
             return
         right, stated = Fraction(truth.value), claim.stated

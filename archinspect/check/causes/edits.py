@@ -29,7 +29,10 @@ _FACTORS = (
 def factor(stated: Printed, right: Fraction) -> str:
     """`twice 204,800`: the printed number is a usual multiple of the right one."""
     for ratio, words in _FACTORS:
-        if right and stated.agrees(right * ratio):
+        agreement = stated.agrees(right * ratio) if right else None
+        # A coarse figure cannot tell a factor of 1.024 from chance.
+        telling = stated.step * 10 <= abs(ratio - 1) * abs(right)
+        if agreement == "exact" or (agreement and telling):
             return words.format(show(right))
     return ""
 

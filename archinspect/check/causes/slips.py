@@ -15,6 +15,7 @@ from ..roles import SIZES
 from ..verdicts import Judgement
 from . import edits
 from .origin import sibling_values
+from .rewidth import borrowed_width
 from .structure import described, differences, variations, widths
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class SlipCauses:
             return cut
         layers = tuple(described(node) for node in chosen.weighted) if claim.quantity == "params" else ()
         words = self.number(judgement, right, layers, graph)
+        if not words and is_fine(stated):
+            words = borrowed_width(self.judge, claim, graph)
         if words or not (chosen.whole and claim.quantity == "params"):
             return words
         for other in self.judge.networks.variants(claim.model):

@@ -24,7 +24,8 @@ _COLUMNS = (
 
 def with_measurement(report: Report, found: Comparison, macs: Mapping[str, int]) -> Report:
     """The report with a table of what was timed.  `macs` are those of each form by name, for the batch timed; the
-    first is what the others are held against."""
+    first is what the others are held against.
+    """
     table = _table(found, macs)
 
     def document() -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _table(found: Comparison, macs: Mapping[str, int]) -> Table:
         else measurement.device,
         notes=(
             "Forms are timed in turn, forth and back; ratios are against the first, with the interval of their median.",
-            *(f"Doubtful: {message}; {remedy}." for message, remedy in flags.items()),
+            *(f"Doubtful, {message}; {remedy}." for message, remedy in flags.items()),
         ),
     )
 
@@ -74,19 +75,16 @@ def verdict(macs_ratio: float, pair: Pair | None) -> Toned:
     """Whether the time went the way of the multiply-accumulates."""
     if pair is None or pair.interval is None:
         return Toned("too few rounds to tell", "fair")
-    faster, slower = pair.real and pair.ratio < 1, pair.real and pair.ratio > 1
-    if macs_ratio < 1:
-        if faster:
-            share = (1 - pair.ratio) / (1 - macs_ratio)
-            return Toned(f"less time, {share:.0%} of what MACs promise", "good")
-        return Toned("fewer MACs, and more time" if slower else "fewer MACs, and no less time", "bad")
-    if macs_ratio > 1:
-        if slower:
-            return Toned("more time, as MACs say", "good")
-        return Toned("more MACs, and less time" if faster else "more MACs, and no more time", "fair")
-    return Toned(
-        "as many MACs, " + ("less time" if faster else "more time" if slower else "as much time"), "fair"
-    )
+    macs = "fewer" if macs_ratio < 1 else "more" if macs_ratio > 1 else "as many"
+    if not pair.real:
+        return Toned(f"{macs} MACs, no difference in time beyond the noise of ±{pair.noise:.0%}", "fair")
+    time = "less" if pair.ratio < 1 else "more"
+    if macs == time:
+        return Toned(f"{macs} MACs, {time} time", "good")
+    if macs == "fewer" and time == "less":
+        share = (1 - pair.ratio) / (1 - macs_ratio)
+        return Toned(f"fewer MACs, less time: {share:.0%} of what MACs promise", "good")
+    return Toned(f"{macs} MACs, {time} time", "bad")
 
 
 def _runs(found: Comparison) -> dict[str, Run]:

@@ -56,7 +56,12 @@ def _table(found: Comparison, macs: Mapping[str, int]) -> Table:
         )
     measurement = found.measurements[0]
     contest = found.contests[0] if found.contests else None
-    flags = {flag.message: flag.remedy for run in runs.values() for flag in run.flags if flag.doubtful}
+    flags = {
+        f"{name}: {flag.message}": flag.remedy
+        for name, run in runs.items()
+        for flag in run.flags
+        if flag.doubtful
+    }
     return Table(
         _COLUMNS,
         tuple(rows),

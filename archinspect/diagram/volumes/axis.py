@@ -110,7 +110,10 @@ def _links(before: Strip, strip: Strip, group: Group | Gap) -> list[Thing]:
     size = _end_size(before)
     if isinstance(solid, Solid) and solid.kernel and size and max(solid.kernel) > 1:
         tall, wide = solid.kernel
-        things += _pyramid(last, first, (tall / size[0], wide / size[1]))
+        pyramid = _pyramid(last, first, (tall / size[0], wide / size[1]))
+        texts = [thing for thing in (*before.things, *strip.things) if isinstance(thing, Words)]
+        if not any(meet(ray.points[:2], words.corners, -1.0) for ray in pyramid for words in texts):
+            things += pyramid
     return things
 
 
@@ -123,12 +126,12 @@ def _end_size(strip: Strip) -> tuple[int, int] | None:
     return None
 
 
-def _pyramid(last: Prism, first: Prism, share: tuple[float, float]) -> list[Thing]:
+def _pyramid(last: Prism, first: Prism, share: tuple[float, float]) -> list[Line]:
     """The window of a kernel on the map before, in true proportion where that is visible, and lines to its output."""
     least = _WINDOW / last.height, _WINDOW / 2 / max(last.dx, 1.0)
     window = last.window((max(share[0], least[0]), max(share[1], least[1])))
     apex: Point = (first.x, first.axis)
-    rays: list[Thing] = [Line((corner, apex), "kernel") for corner in window]
+    rays = [Line((corner, apex), "kernel") for corner in window]
     return [*rays, Line(window, "kernel", closed=True)]
 
 

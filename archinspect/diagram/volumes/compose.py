@@ -11,7 +11,7 @@ from ..elements import Card, Figures, Outline
 from ..options import Options
 from ..typeface import text_width
 from .axis import along
-from .content import Extent, Part, Solid, solids
+from .content import Extent, Gap, Part, Solid, solids
 from .groups import Group, elided, grouped
 from .palette import KINDS, kind_of
 from .reading import Detail, Reader, every_extent
@@ -21,6 +21,8 @@ from .scene import HEADING, LEGEND, NOTE, SUBHEADING, LegendEntry, Scene, Thing,
 WIDE = 2100.0  # at most, where that shows the inside of blocks: text has 8 px on a slide of 1600
 HIGH = 800.0
 _SIDES = (LARGEST, 160.0, 110.0, 80.0)
+_MOST_PARTS = 120
+_MOST_FINE = 14  # groups by name; more are grouped by size alone
 _MARGIN = 24.0
 
 
@@ -73,8 +75,13 @@ def best(graph: Graph, outline: Outline, options: Options) -> Picture:
         (WIDE, Detail("none", 3, 11, expand, depth)),
     ]
     for width, detail in levels:
+        shown = _shown(graph, outline, detail)
+        kept: list[Part] = [part for group in shown if isinstance(group, Group) for part in group.drawn]
+        if len(kept) > _MOST_PARTS and detail is not levels[-1][1]:
+            continue  # that cannot fit, and need not be laid out to see it
         for largest in _SIDES:  # a smaller scale only helps against height: many branches of large maps
-            picture = _picture(graph, outline, detail, largest)
+            own = scale(every_extent(kept), largest)
+            picture = Picture(graph, outline, along(shown, own), own, list(solids(kept)))
             box = bounds(picture.things)
             if box.width <= width and box.height <= HIGH:
                 return picture
@@ -83,16 +90,14 @@ def best(graph: Graph, outline: Outline, options: Options) -> Picture:
     return picture
 
 
-def _picture(graph: Graph, outline: Outline, detail: Detail, largest: float) -> Picture:
+def _shown(graph: Graph, outline: Outline, detail: Detail) -> list[Group | Gap]:
+    """The stages of a network at a level of detail."""
     parts = Reader(graph, detail).parts(outline.body)
     parts = [_input(outline), *_with_output(outline, parts)]
     groups = grouped(parts, fine=True)
-    if len(groups) > 14:
+    if len(groups) > _MOST_FINE:
         groups = grouped(parts, fine=False)
-    shown = elided(groups, detail.most, detail.groups)
-    kept: list[Part] = [part for group in shown if isinstance(group, Group) for part in group.drawn]
-    own = scale(every_extent(kept), largest)
-    return Picture(graph, outline, along(shown, own), own, list(solids(kept)))
+    return elided(groups, detail.most, detail.groups)
 
 
 def _input(outline: Outline) -> Solid:

@@ -111,15 +111,17 @@ def turned(corner: Point, width: float, above: float, below: float, angle: float
 
 
 def meet(first: Polygon, second: Polygon, slack: float = 0.01) -> bool:
-    """Whether two convex polygons overlap by more than `slack` (separating axes)."""
+    """Whether two convex polygons, or straight lines of two points, overlap by more than `slack` (separating axes)."""
     for polygon in (first, second):
         for (x0, y0), (x1, y1) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
-            nx, ny = y1 - y0, x0 - x1
-            length = math.hypot(nx, ny)
+            dx, dy = x1 - x0, y1 - y0
+            length = math.hypot(dx, dy)
             if not length:
                 continue
-            a = [(x * nx + y * ny) / length for x, y in first]
-            b = [(x * nx + y * ny) / length for x, y in second]
-            if max(a) <= min(b) + slack or max(b) <= min(a) + slack:
-                return False
+            # lines on one straight line are told apart only along it
+            for nx, ny in ((dy, -dx), (dx, dy)) if len(polygon) == 2 else ((dy, -dx),):
+                a = [(x * nx + y * ny) / length for x, y in first]
+                b = [(x * nx + y * ny) / length for x, y in second]
+                if max(a) <= min(b) + slack or max(b) <= min(a) + slack:
+                    return False
     return True

@@ -27,6 +27,7 @@ class Stage:
     def __init__(self, group: Group, scale: Scale) -> None:
         self.scale = scale
         self.strip = Strip()
+        self.below: list[Polygon] = []  # outputs beside the main one
         self.skipped = False  # whether solids are left out right before the next part
         self.sized: set[tuple[int, int]] = set()  # map sizes that are written already
         for run in _runs(group.drawn):
@@ -81,8 +82,8 @@ class Stage:
     def _append(self, piece: Strip, start: float, *, arrow: bool) -> None:
         """Put a piece where it covers no label, with a flow line where one is needed."""
         strip = self.strip
-        texts = [thing for thing in strip.things if isinstance(thing, Words)]
-        while not _clear(piece, start, texts):
+        taken = [thing.corners for thing in strip.things if isinstance(thing, Words)] + self.below
+        while not _clear(piece, start, taken):
             start += _STEP
         moved = piece.moved(start, 0.0)
         if strip.things and arrow:
@@ -108,20 +109,17 @@ class Stage:
     def _aside(self, part: Aside) -> None:
         """An output beside the main one: a bar below, reached by an elbow."""
         strip = self.strip
-        prism = prism_of(part.result, self.scale)
-        x = (strip.last.end if strip.last else strip.leave[0]) + 14.0
-        depth = max((y for thing in strip.things for at, y in thing.corners if at > x - 12.0), default=0.0)
+        x = strip.last.end if strip.last else strip.leave[0]
+        depth = max((y for thing in strip.things for at, y in thing.corners if at > x), default=0.0)
         depth = max(depth, strip.last.bottom + LABEL if strip.last else 0.0)
-        axis = depth + 12.0 + prism.height / 2
-        placed = prism_of(part.result, self.scale, x + 8.0, axis)
+        axis = depth + 12.0 + prism_of(part.result, self.scale).height / 2
+        prism = prism_of(part.result, self.scale, 8.0, axis)
         text = f"{part.result.words}, {part.result.extent.channels}"
-        self.strip.things += [
-            Line((strip.leave, (x, 0.0)), "flow"),
-            Line((strip.leave, (x, 0.0), (x, axis), (placed.x, axis)), "flow", True),
-            Placed(part.result, placed),
-            Words(placed.x, placed.bottom + LABEL, text, NUMBER, "number"),
-        ]
-        strip.leave, strip.last = (x, 0.0), None
+        elbow = Line(((0.0, 0.0), (0.0, axis), (prism.x, axis)), "flow", True)
+        words = Words(prism.x, prism.bottom + LABEL, text, NUMBER, "number")
+        piece = Strip([elbow, Placed(part.result, prism), words], (0.0, 0.0), (0.0, 0.0))
+        self._append(piece, x + 14.0, arrow=True)
+        self.below += [shape for thing in strip.things[-3:] for shape in _shapes(thing)]
 
 
 def _runs(parts: list[Part]) -> list[list[Part]]:
@@ -196,9 +194,9 @@ def _narrows(before: Prism | None, prism: Prism) -> bool:
     return before is not None and abs(before.thickness - prism.thickness) > 0.01
 
 
-def _clear(piece: Strip, x: float, texts: list[Words]) -> bool:
+def _clear(piece: Strip, x: float, taken: list[Polygon]) -> bool:
     moved = [shape for thing in piece.moved(x, 0.0).things for shape in _shapes(thing)]
-    return not any(meet(shape, text.corners, -1.5) for shape in moved for text in texts)
+    return not any(meet(shape, other, -1.5) for shape in moved for other in taken)
 
 
 def _shapes(thing: Thing) -> list[Polygon]:

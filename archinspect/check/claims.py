@@ -14,6 +14,7 @@ from .judge import Judge
 from .ledger import Claim, Ledgers
 from .reading import lecture, published, read_ledgers
 from .reconcile import Waterfall, reconcile
+from .select import all_paths
 from .verdicts import MEANING, Judgement
 
 #: `--only` also takes these
@@ -84,22 +85,33 @@ def check(
     kept = [j for j in every if not names or any(_named(judge, j.claim, name) for name in names)]
     for name in names:
         if not any(_named(judge, j.claim, name) for j in every):
-            known = {j.claim.model for j in every} | {j.claim.section for j in every}
-            help = suggestion(name, known, otherwise="networks: " + ", ".join(sorted(filter(None, known))))
-            raise fail("A101", f"no claim is about '{name}'", help=help)
+            raise fail("A101", f"no claim is about '{name}'", help=_subjects(judge, every, name))
     kept = [j for j in kept if not only or any(_is(j, word) for word in only)]
     made = reconcile(judge, {j.claim.id for j in kept}) if waterfalls else ()
     return Checked(judge.ledgers, every, tuple(kept), made)
 
 
+def _subjects(judge: Judge, every: Iterable[Judgement], name: str) -> str:
+    """What could have been meant by a name that no claim is about."""
+    models = sorted({j.claim.model for j in every} - {""})
+    sections = sorted({j.claim.section for j in every})
+    paths = [path for model in models for path in all_paths(judge.networks.graph(model))]
+    listed = f"networks: {', '.join(models)}; sections: {', '.join(sections)}; or a layer, such as conv1"
+    return suggestion(name, [*models, *sections, *paths], otherwise=listed)
+
+
 def _named(judge: Judge, claim: Claim, name: str) -> bool:
-    """Whether a name on the command line means this claim: its network, its section, its id or the start of one."""
+    """Whether a name on the command line means this claim: its network, section, layer, or its id or start of one."""
     if name in (claim.id, claim.section, claim.model, claim.model.partition(":")[0], claim.table):
         return True
     if claim.section.startswith(f"{name}.") or claim.id.startswith(f"{name}."):
         return True
     graph = judge.networks.of(claim)
-    return graph is not None and graph.name == name
+    if graph is None:
+        return False
+    chosen = judge.networks.selection(claim)
+    inside = chosen is not None and any(path == name or path.startswith(f"{name}.") for path in chosen.paths)
+    return graph.name == name or inside
 
 
 def _is(judgement: Judgement, word: str) -> bool:

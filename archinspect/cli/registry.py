@@ -29,7 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "bottleneck": Entry("bottleneck:bottleneck", "Show what a 1×1 bottleneck saves.", NUMBERS),
     "compare": Entry("compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS),
     "sweep": Entry("sweep:sweep", "Evaluate a grid of arguments and input sizes.", NUMBERS),
-    "check": Entry("check:check", "Judge the numbers that the lecture, or a table of yours, prints.", CHECKS),
+    "check": Entry("check:check", "Judge every number that the lecture prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
     "latency": Entry("latency:latency", "Time the network, whole and per layer, or predict it.", RESULTS),

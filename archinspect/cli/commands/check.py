@@ -22,7 +22,7 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Only claims about these networks, or in these sections (4.3.4), or with these ids.",
+            help="Only claims about these networks or layers, in these sections (4.3.4), or with these ids.",
             show_default=False,
         ),
     ] = None,
@@ -46,7 +46,7 @@ def check(
     format: Format = None,
     output: Output = None,
 ) -> int:
-    """Judge every number that the lecture prints, and say why each wrong one is wrong.
+    """Judge every number that the lecture prints, and say why.
 
     Each number is held against its own derivation, the other printed numbers, the network's graph and published
     figures.  Exits with 1 when a claim is wrong.

@@ -95,7 +95,7 @@ def test_short_help_and_version() -> None:
         (["params", "vgg16", "--depth", "x"], "A403", "archinspect params --help"),
         (["params", "vgg16", "-o", "x.docx"], "A403", ".md"),
         (["params", "vgg16", "-o", "missing/x.md"], "A405", "folder"),
-        (["params", "vgg166"], "A101", "did you mean 'vgg16'?"),
+        (["params", "vgg61"], "A101", "did you mean 'vgg16'?"),
         (["params", "vgg16", "--set", "num_clases=10"], "A401", "did you mean 'num_classes'?"),
         (["params", "vgg16", "--set", "num_classes"], "A401", "NAME=VALUE"),
         (["params", "vgg16", "--set", "num_classes=many"], "A401", "1000"),

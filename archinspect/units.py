@@ -16,6 +16,11 @@ _SI = ("", " k", " M", " G", " T", " P")
 _TIME = ((10**9, "ns"), (10**6, "µs"), (10**3, "ms"), (1, "s"))
 
 
+def signed(change: int) -> str:
+    """A difference with its sign: +1,826,816 or −9,216."""
+    return f"{'+' if change > 0 else '−' if change < 0 else '±'}{grouped(abs(change))}"
+
+
 def grouped(number: int) -> str:
     """138357544 → `138,357,544`."""
     return f"{number:,}"
@@ -110,6 +115,8 @@ def brief(count: int) -> str:
     if not power:
         return str(count)
     scale = 1000**power
-    places = next(places for places in (2, 1, 0) if abs(_round(count * 10**places, scale)) < 1000 or not places)
+    places = next(
+        places for places in (2, 1, 0) if abs(_round(count * 10**places, scale)) < 1000 or not places
+    )
     text = fixed(count, scale, places)
     return (text.rstrip("0").rstrip(".") if "." in text else text) + _SI[power]

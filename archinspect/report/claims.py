@@ -216,5 +216,8 @@ def _record(judgement: Judgement) -> Cells:
 def _waterfall_record(table: Table) -> dict[str, object]:
     return {
         "title": table.title,
-        "steps": [dict(zip((c.key for c in table.columns), row, strict=True)) for row in table.rows],
+        "steps": [
+            {column.key: cell for column, cell in zip(table.columns, row, strict=True) if cell != ""}
+            for row in table.rows
+        ],
     }

@@ -14,7 +14,18 @@ from .. import units
 
 #: name: a dotted path.  bytes: a count of bytes.  formula, detail: text that may stand on a line of its own.
 Kind = Literal[
-    "name", "text", "int", "number", "bytes", "shape", "ratio", "percent", "seconds", "formula", "detail"
+    "name",
+    "text",
+    "int",
+    "change",
+    "number",
+    "bytes",
+    "shape",
+    "ratio",
+    "percent",
+    "seconds",
+    "formula",
+    "detail",
 ]
 
 Tone = Literal["good", "fair", "bad"]
@@ -90,6 +101,7 @@ _SHOW: dict[str, Callable[[Any], str]] = {
     "name": str,
     "text": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else str(cell),
     "int": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else units.grouped(cell),
+    "change": units.signed,
     "number": units.significant,
     "bytes": units.binary_bytes,
     "shape": units.shape_text,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column("step", "Step"),
-    Column("amount", "Change", "int"),
+    Column("amount", "Change", "change"),
     Column("sum", "Parameters", "int"),
     Column("details", "Where", "detail"),
 )
@@ -31,14 +31,18 @@ def _table(made: Waterfall) -> Table:
     running = made.start
     for step in made.steps:
         running += step.amount
-        rows.append((step.name, signed(step.amount), whole(running), details(step)))
+        rows.append((step.name, _change(step.amount), whole(running), details(step)))
     if made.residue:
-        rows.append(("not explained", signed(made.residue), whole(made.end), ""))
+        rows.append(("not explained", _change(made.residue), whole(made.end), ""))
     note = "The steps add up exactly; nothing is left over." if not made.residue else ""
-    total: Cells = (made.end_label, signed(made.end - made.start), whole(made.end), "")
+    total: Cells = (made.end_label, _change(made.end - made.start), whole(made.end), "")
     return Table(
         _COLUMNS, tuple(rows), total, f"Reconciliation: {made.title}", notes=tuple(filter(None, [note]))
     )
+
+
+def _change(amount: Fraction) -> int | str:
+    return amount.numerator if amount.denominator == 1 else signed(amount)
 
 
 def signed(amount: Fraction) -> str:

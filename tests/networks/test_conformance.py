@@ -28,6 +28,7 @@ OTHERS = [
     ("resnet18:option_a=true", None),
     ("resnet34:option_a=true", "3x160x128"),
     ("resnet50:stride_in_1x1=true", "3x320x320"),
+    ("resnet200:pre_activation=true", None),
     ("resnext50_32x4d:stride_in_1x1=true", None),
     ("se_resnet50:se_bias=false,stride_in_1x1=false", None),
     ("squeezenet1_0", "3x227x227"),

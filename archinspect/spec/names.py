@@ -5,7 +5,8 @@ The list is PyTorch's; a test compares it with the installed one.
 
 from __future__ import annotations
 
-# Attributes of torch.nn.Module and torch.fx.GraphModule; those in double underscores are every Python object's.
+# Attributes of torch.nn.Module and torch.fx.GraphModule, and `self`, which the code of an fx module would hide; names
+# in double underscores are every Python object's.
 _WORDS = """
 T_destination add_module add_submodule apply bfloat16 buffers call_super_init children code compile cpu cuda
 delete_all_unused_submodules delete_submodule double dump_patches eval extra_repr float forward get_buffer
@@ -14,7 +15,7 @@ named_children named_modules named_parameters parameters print_readable recompil
 register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
 register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
 register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-set_extra_state set_submodule shape_env share_memory state_dict to to_empty to_folder train training type xpu
+self set_extra_state set_submodule shape_env share_memory state_dict to to_empty to_folder train training type xpu
 zero_grad _apply _backward_hooks _backward_pre_hooks _boxed_call _buffers _call_impl _code _compiled_call_impl
 _create_node_hooks _deepcopy_hooks _deepcopy_init _erase_node_hooks _forward_hooks
 _forward_hooks_always_called _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs

@@ -81,7 +81,7 @@ def title(node: Node) -> str:
             f"{a.show(getattr(op, a.name))}" for a in op.attributes if a.required or a.default == 0
         )
         return f"{short_name(node)} {values}"
-    if op.type in ("dropout", "dropout2d", "drop_path") and op.p:
+    if op.type in ("dropout", "dropout2d") and op.p:
         return f"{short_name(node)} {op.p:g}"
     if op.type == "permute":
         return f"Permute {', '.join(map(str, op.dims))}"

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from ..errors import fail, suggestion
-from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
+from ..graph import Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
 from ..ops.base import Shape
 from . import captions
 from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, repeated, total
@@ -128,7 +128,7 @@ class _Builder:
             self.folding = replace(folding, expand=(*folding.expand, path))
         body = self.items(scope.items, path, shape)
         self.folding = folding
-        block = scope.block.name if scope.block else ""
+        block = scope.block.name if scope.block and scope.block.name != scope.name else ""
         end = body[-1].output_shape if body else shape
         nodes = tuple(_nodes_of(scope.items))
         return Frame(path, scope.name, block, body, nodes, total(body), shape, end)
@@ -142,12 +142,17 @@ class _Builder:
                 return None
             if len(frame.body) == 1 and isinstance(frame.body[0], Card):
                 return replace(frame.body[0], name=frame.name)
-            return frame if self.folding.opens(frame.name) else _collapsed(frame)
+            return _thinned(frame) if self.folding.opens(frame.name) else _collapsed(frame)
         branches = tuple(self._branch(branch, path, shape) for branch in item.branches)
         figures = reduce(Figures.__add__, (total(branch.body) for branch in branches), Figures())
         nodes = tuple(_nodes_of((item,)))
         if isinstance(item, SideOutputs):
-            return Side(branches, nodes, figures, shape) if branches else None
+            ends = (branch.body[-1].output_shape if branch.body else shape for branch in branches)
+            ended = tuple(
+                replace(branch, body=(*branch.body, _io(f"output {branch.name}", end)))
+                for branch, end in zip(branches, ends, strict=True)
+            )
+            return Side(ended, nodes, figures, shape) if branches else None
         join = self._layer(item.index)
         return Fork(branches, join, nodes, figures + join.figures, shape)
 
@@ -199,7 +204,7 @@ class _Builder:
         return (
             type(element),
             *(
-                (nodes[i].op, nodes[i].output_shape, tuple(max(s - first, -1) for s in nodes[i].inputs))
+                (_drawn(nodes[i]), nodes[i].output_shape, tuple(max(s - first, -1) for s in nodes[i].inputs))
                 for i in element.nodes
             ),
             nodes[first].input_shapes,
@@ -227,6 +232,11 @@ class _Builder:
             (captions.title(node), tuple(max(source - first, -1) for source in node.inputs))
             for node in layers
         )
+
+
+def _drawn(node: Node) -> Any:
+    """What of a layer the picture shows: its op; how often a path is dropped in training is not drawn."""
+    return node.op.type if node.op.type == "drop_path" else node.op
 
 
 def _merged(frames: list[Frame]) -> Card:
@@ -281,6 +291,19 @@ def _fused(card: Element, tail: Element) -> Element | None:
     )
 
 
+def _thinned(frame: Frame) -> Frame:
+    """A frame around a single frame is one, with both names."""
+    inner = frame.body[0]
+    if len(frame.body) > 1 or not isinstance(inner, Frame) or inner.repeat > 1:
+        return frame
+    return replace(
+        frame,
+        label=f"{frame.label}.{inner.label}",
+        block=inner.block or frame.block,
+        body=inner.body,
+    )
+
+
 def _collapsed(frame: Frame) -> Card:
     """A scope as one card."""
     layers = frame.figures.layers
@@ -304,7 +327,12 @@ def _io(title: str, shape: Shape, node: int | None = None) -> Card:
 
 
 def _can_repeat(element: Element | None) -> bool:
-    return isinstance(element, Frame) or (isinstance(element, Card) and element.kind == "block")
+    """Whether the element stands for a scope: a frame, or a scope drawn as one card."""
+    return (
+        isinstance(element, (Card, Frame))
+        and bool(element.nodes)
+        and (isinstance(element, Frame) or element.kind == "block")
+    )
 
 
 def _nodes_of(items: Iterable[Any]) -> Iterator[int]:

@@ -25,6 +25,10 @@ class BlockBox(Protocol):
     def height(self) -> float: ...
 
     @property
+    def out(self) -> float:
+        """How far right of the axis the way goes on below the box."""
+
+    @property
     def arrow(self) -> bool:
         """Whether an edge that comes in ends with an arrowhead."""
 
@@ -45,7 +49,15 @@ class Stack:
         room = max((s.LABEL + text_width(label, SHAPE) for label in self.labels[:-1]), default=0.0)
         self.left = max((box.left for box in boxes), default=0.0)
         self.right = max([room, *(box.right for box in boxes)])
-        self.height = sum(box.height for box in boxes) + s.GAP * max(len(boxes) - 1, 0)
+        self.height = sum(box.height for box in boxes) + sum(map(gap_below, boxes[:-1]))
+
+    @property
+    def stack(self) -> float:
+        return top_lift(self.boxes[0]) if self.boxes else 0.0
+
+    @property
+    def out(self) -> float:
+        return self.boxes[-1].out if self.boxes else 0.0
 
     @property
     def arrow(self) -> bool:
@@ -57,8 +69,24 @@ class Stack:
             y += box.height
             if i + 1 < len(self.boxes):
                 after = self.boxes[i + 1]
-                link(scene, x, y, y + s.GAP, self.labels[i], owner, arrow=after.arrow, lift=top_lift(after))
-                y += s.GAP
+                end = y + gap_below(box)
+                link(
+                    scene,
+                    x,
+                    y,
+                    end,
+                    self.labels[i],
+                    owner,
+                    arrow=after.arrow,
+                    lift=top_lift(after),
+                    out=box.out,
+                )
+                y = end
+
+
+def gap_below(box: BlockBox) -> float:
+    """From a box to the next: more where the way has to come back to the axis."""
+    return s.GAP + (s.TURN if box.out else 0.0)
 
 
 def edge_labels(boxes: list[BlockBox], shapes: list[Shape]) -> list[str]:
@@ -80,9 +108,19 @@ def link(
     *,
     arrow: bool = True,
     lift: float = 0.0,
+    out: float = 0.0,
 ) -> None:
-    """A straight way down with a label at its right.  `lift` is how far a stacked card's face lies lower."""
-    scene.edges.append(Edge(((x, start), (x, end + lift)), "main", arrow, owner))
+    """A way down to the axis at `x`, from `out` right of it, with a label at its right.
+
+    `lift` is how far a stacked card's face lies lower.
+    """
+    if out:
+        turn = start + s.TURN
+        points = ((x + out, start), (x + out, turn), (x, turn), (x, end + lift))
+        scene.edges.append(Edge(points, "main", arrow, owner))
+        start = turn
+    else:
+        scene.edges.append(Edge(((x, start), (x, end + lift)), "main", arrow, owner))
     if label:
         middle = (start + end - (4 if arrow else 0)) / 2
         scene.labels.append(Label(x + s.LABEL, middle + SHAPE * 0.36, label, SHAPE, "shape"))

@@ -11,7 +11,7 @@ from .forks import Parallel, Residual, SideWays
 from .frames import FrameBox
 
 
-def sequence(elements: tuple[Element, ...], limit: float, *, returns: bool = False) -> Stack | Columns:
+def sequence(elements: tuple[Element, ...], limit: float, *, framed: bool = False) -> Stack | Columns:
     """Elements below each other, wrapped into columns where they would be higher than `limit`."""
     boxes = [box_of(element, limit) for element in elements]
     around = max(
@@ -21,7 +21,7 @@ def sequence(elements: tuple[Element, ...], limit: float, *, returns: bool = Fal
         if isinstance(element, Side):
             boxes[i] = SideWays([_lane(branch, limit) for branch in element.branches], around)
     shapes = [element.output_shape for element in elements]
-    return wrap(boxes, shapes, limit, returns=returns)
+    return wrap(boxes, shapes, limit, framed=framed)
 
 
 def box_of(element: Element, limit: float) -> BlockBox:
@@ -29,7 +29,7 @@ def box_of(element: Element, limit: float) -> BlockBox:
     if isinstance(element, Card):
         return CardBox(element)
     if isinstance(element, Frame):
-        return FrameBox(element, sequence(element.body, limit, returns=True))
+        return FrameBox(element, sequence(element.body, limit, framed=True))
     if isinstance(element, Side):
         return SideWays([_lane(branch, limit) for branch in element.branches], 0.0)
     return _fork(element, limit)

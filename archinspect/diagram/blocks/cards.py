@@ -14,6 +14,7 @@ _SIGNS = {"Add": "+", "Multiply": "×"}
 class CardBox:
     """A card centred on its axis.  `left` and `right` are its extents from the axis, stacked cards included."""
 
+    out = 0.0
     arrow = True  # an edge that comes in ends with an arrowhead
 
     def __init__(self, card: Card) -> None:

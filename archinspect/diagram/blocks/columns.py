@@ -6,7 +6,7 @@ from ...ops.base import Shape
 from ..captions import shape_label
 from ..scene import SHAPE, Edge, Label, Scene
 from . import spacing as s
-from .boxes import BlockBox, Stack, link, top_lift
+from .boxes import BlockBox, Stack, gap_below, link, top_lift
 from .cards import CardBox
 
 _HEAD = 24.0  # from the upper rail to a column's first box
@@ -16,10 +16,10 @@ _LEEWAY = (
 
 
 class Columns:
-    """Stacks side by side.  `returns` leads the end back below the first column's axis, as a frame needs it."""
+    """Stacks side by side; the way goes on below the last one.  `framed` leaves room for the upper rail in a frame."""
 
-    def __init__(self, stacks: list[Stack], ends: list[Shape], *, returns: bool) -> None:
-        self.stacks, self.returns = stacks, returns
+    def __init__(self, stacks: list[Stack], ends: list[Shape], *, framed: bool) -> None:
+        self.stacks, self.framed = stacks, framed
         self.labels = [shape_label(shape) for shape in ends]
         self.axes: list[float] = []
         edge = 0.0
@@ -28,12 +28,11 @@ class Columns:
             edge += stack.left + stack.right + s.GUTTER
         self.left = self.axes[0]
         self.right = edge - s.GUTTER - self.left
-        self.top = _HEAD if len(stacks) > 1 and returns else 0.0
+        self.top = _HEAD if len(stacks) > 1 and framed else 0.0
         heights = [(_HEAD if i else self.top) + stack.height for i, stack in enumerate(stacks)]
         turns = [height + s.TURN for height in heights[:-1]]
         self.height = max([*heights, *turns])
-        if returns and len(stacks) > 1:
-            self.height += 2 * s.TURN
+        self.out = self.axes[-1] + stacks[-1].out - self.left
 
     @property
     def arrow(self) -> bool:
@@ -41,7 +40,7 @@ class Columns:
 
     @property
     def stack(self) -> float:
-        return top_lift(self.stacks[0].boxes[0]) if not self.top else 0.0
+        return self.stacks[0].stack if not self.top else 0.0
 
     def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
         left = x - self.left
@@ -53,27 +52,26 @@ class Columns:
             at = left + self.axes[i]
             top = y + (_HEAD if i else self.top)
             stack.place(scene, at, top, owner, level)
-            bottom = top + stack.height
+            bottom, end_x = top + stack.height, at + stack.out
             if i + 1 < len(self.stacks):
                 after = self.stacks[i + 1]
                 gutter = at + stack.right + s.GUTTER / 2
                 goal = left + self.axes[i + 1]
                 low = bottom + s.TURN
                 end = (goal, y + _HEAD + top_lift(after.boxes[0]))
-                points = ((at, bottom), (at, low), (gutter, low), (gutter, y), (goal, y), end)
+                points = ((end_x, bottom), (end_x, low), (gutter, low), (gutter, y), (goal, y), end)
                 scene.edges.append(Edge(points, "main", after.arrow, owner))
                 scene.labels.append(Label(goal + s.LABEL, y + 15, self.labels[i], SHAPE, "shape"))
-            elif self.returns and i:
-                low = y + self.height - s.TURN
-                end = (x, y + self.height)
-                scene.edges.append(Edge(((at, bottom), (at, low), (x, low), end), "main", False, owner))
+            elif self.framed and bottom < y + self.height:
+                end = (end_x, y + self.height)
+                scene.edges.append(Edge(((end_x, bottom), end), "main", False, owner))
 
 
 def wrap(
-    boxes: list[BlockBox], shapes: list[Shape], limit: float, *, returns: bool = False
+    boxes: list[BlockBox], shapes: list[Shape], limit: float, *, framed: bool = False
 ) -> Stack | Columns:
     """One stack, or as many columns of about equal height as the limit asks for."""
-    whole = sum(box.height for box in boxes) + s.GAP * (len(boxes) - 1)
+    whole = sum(box.height for box in boxes) + sum(map(gap_below, boxes[:-1]))
     if whole <= limit or len(boxes) < 2:
         return Stack(boxes, shapes)
     tallest = max(box.height for box in boxes)
@@ -87,7 +85,7 @@ def wrap(
             low = middle
     parts = _split(boxes, high)
     stacks = [Stack([boxes[i] for i in part], [shapes[i] for i in part]) for part in parts]
-    return Columns(stacks, [shapes[part[-1]] for part in parts], returns=returns)
+    return Columns(stacks, [shapes[part[-1]] for part in parts], framed=framed)
 
 
 def _split(boxes: list[BlockBox], limit: float) -> list[list[int]]:
@@ -95,7 +93,7 @@ def _split(boxes: list[BlockBox], limit: float) -> list[list[int]]:
     parts: list[list[int]] = [[]]
     height = 0.0
     for i, box in enumerate(boxes):
-        more = box.height + (s.GAP if parts[-1] else 0.0)
+        more = box.height + (gap_below(boxes[i - 1]) if parts[-1] else 0.0)
         if parts[-1] and height + more > limit and not (_closes(box) and height + more < limit + _LEEWAY):
             parts.append([])
             height, more = 0.0, box.height

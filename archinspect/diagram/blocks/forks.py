@@ -42,20 +42,23 @@ class Skips:
             start = ((x, y), (at, y), (at, top + top_lift(lane.boxes[0])))
             scene.edges.append(Edge(start, "skip", lane.arrow, owner))
             lane.place(scene, at, top, owner, level)
-            scene.edges.append(Edge(((at, top + lane.height), (at, join[1]), join), "skip", arrow, owner))
+            end = at + lane.out
+            scene.edges.append(Edge(((end, top + lane.height), (end, join[1]), join), "skip", arrow, owner))
 
 
 class Residual:
     """A main path on the axis and skips at its right, ending in the side of the join."""
 
     arrow = False
+    out = 0.0
 
     def __init__(self, main: Stack, lanes: list[Stack], join: CardBox) -> None:
         self.main, self.join = main, join
         self.skips = Skips(lanes, max(main.right, join.right))
         self.left = max(main.left, join.left)
         self.right = self.skips.right
-        self.path = max(_DROP + main.height + s.ARROW, self.skips.height - join.body / 2, _DROP + s.ARROW)
+        below = s.ARROW + (s.TURN if main.out else 0.0)
+        self.path = max(_DROP + main.height + below, self.skips.height - join.body / 2, _DROP + s.ARROW)
         self.height = self.path + join.height
 
     def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
@@ -65,7 +68,7 @@ class Residual:
             first = y + _DROP
             link(scene, x, y, first, "", owner, arrow=self.main.arrow, lift=top_lift(self.main.boxes[0]))
             self.main.place(scene, x, first, owner, level)
-            link(scene, x, first + self.main.height, bottom, "", owner)
+            link(scene, x, first + self.main.height, bottom, "", owner, out=self.main.out)
         else:
             link(scene, x, y, bottom, "", owner)
         self.join.place(scene, x, bottom, owner, level)
@@ -77,6 +80,7 @@ class Parallel:
     """Lanes side by side between a rail that spreads and a rail that collects, identities as skips at the right."""
 
     arrow = False
+    out = 0.0
 
     def __init__(self, lanes: list[Stack], ends: list[Shape], identities: int, join: CardBox) -> None:
         self.lanes, self.join = lanes, join
@@ -100,7 +104,7 @@ class Parallel:
         self.height = self.path + join.height
 
     def _lane_right(self, i: int) -> float:
-        return max(self.lanes[i].right, s.LABEL + text_width(self.labels[i], SHAPE))
+        return max(self.lanes[i].right, self.lanes[i].out + s.LABEL + text_width(self.labels[i], SHAPE))
 
     def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
         scene.dots.append((x, y))
@@ -112,10 +116,11 @@ class Parallel:
             scene.edges.append(Edge(start if at != x else (start[0], start[2]), "main", lane.arrow, owner))
             lane.place(scene, at, top, owner, level)
             bottom = top + lane.height
-            end: tuple[Point, ...] = ((at, bottom), (at, rail), (x, rail), (x, y + self.path))
-            scene.edges.append(Edge(end if at != x else (end[0], end[3]), "main", True, owner))
+            exit = at + lane.out
+            end: tuple[Point, ...] = ((exit, bottom), (exit, rail), (x, rail), (x, y + self.path))
+            scene.edges.append(Edge(end if exit != x else (end[0], end[3]), "main", True, owner))
             if label:
-                scene.labels.append(Label(at + s.LABEL, bottom + 12.0, label, SHAPE, "shape"))
+                scene.labels.append(Label(exit + s.LABEL, bottom + 12.0, label, SHAPE, "shape"))
         bottom = y + self.path
         self.join.place(scene, x, bottom, owner, level)
         side = (x + self.join.width / 2, bottom + self.join.body / 2)
@@ -126,6 +131,7 @@ class SideWays:
     """Outputs beside the main one: the axis goes on, each way leaves at a dot to the right."""
 
     arrow = False
+    out = 0.0
 
     def __init__(self, lanes: list[Stack], around: float) -> None:
         self.skips = Skips(lanes, around)

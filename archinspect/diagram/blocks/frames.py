@@ -38,6 +38,10 @@ class FrameBox:
         self.height = self.header + self.port + inner.height + s.FRAME_PAD + self.stack
 
     @property
+    def out(self) -> float:
+        return self.inner.out
+
+    @property
     def right(self) -> float:
         return self.width - self.left + self.stack
 
@@ -53,7 +57,8 @@ class FrameBox:
             scene.dots.append((x, start))
             link(scene, x, start, first, "", name, lift=top_lift(self.inner))
         self.inner.place(scene, x, first, name, level + 1)
-        scene.edges.append(Edge(((x, first + self.inner.height), (x, box.bottom)), "main", False, name))
+        end = x + self.out
+        scene.edges.append(Edge(((end, first + self.inner.height), (end, box.bottom)), "main", False, name))
 
     def _name_width(self) -> float:
         width = text_width(self.frame.label, TITLE, True)

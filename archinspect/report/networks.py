@@ -72,9 +72,13 @@ def _row(one: Listed) -> tuple[Cell, ...]:
         totals.params,
         totals.macs if totals.complete else AtLeast(totals.macs),
         totals.depth,
-        result.value.text if result else "",
+        _result(result) if result else "",
         " · ".join(_words(result)) if result else "",
     )
+
+
+def _result(result: Figure) -> str:
+    return result.value.text if result.event else f"{result.value.text} (no entry)"
 
 
 def _words(result: Figure) -> Iterator[str]:

@@ -158,7 +158,8 @@ def _counts(checked: Checked) -> Table:
     )
     rows = tuple((verdict, checked.counts[verdict], MEANING[verdict]) for verdict in MEANING)
     total = len(checked.judgements)
-    notes = [f"{total} claims, {len(checked.wrong)} of them wrong.  A claim can bear several verdicts."]
+    claims = "1 claim" if total == 1 else f"{total} claims"
+    notes = [f"{claims}, {len(checked.wrong)} of them wrong.  A claim can bear several verdicts."]
     most = weightiest(checked)
     if most:
         notes.append("What matters most: " + "; ".join(map(headline, most)) + ".")

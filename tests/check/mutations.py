@@ -153,7 +153,9 @@ KINDS = (
     Kind("ten times the number", scaled(Fraction(10)), "too many"),
     Kind("K = 1024 for 1000", scaled(Fraction(1000, 1024)), "1024|width|row"),
     Kind("a neighbouring row's value", neighbour, "row|'s"),
-    Kind("biases forgotten", recounted(lambda w, r: replace(w, bias=False).count), "biases are forgotten"),
+    Kind(
+        "biases forgotten", recounted(lambda w, r: replace(w, bias=False).count), "leaving out the .* biases"
+    ),
     Kind("kernel area forgotten", recounted(lambda w, r: replace(w, kernel=()).count), "kernel|row|width"),
     Kind(
         "another kernel",

@@ -50,21 +50,21 @@ def widths(graph: Graph) -> dict[int, str]:
 def variations(layer: Weights, known: Mapping[int, str]) -> Iterator[Variation]:
     """Counts of a layer with one attribute changed, the likeliest mistakes first."""
     if layer.bias:
-        yield Variation(replace(layer, bias=False).count, f"the {layer.outputs:,} biases are forgotten")
+        yield Variation(replace(layer, bias=False).count, f"leaving out the {layer.outputs:,} biases")
     else:
-        yield Variation(replace(layer, bias=True).count, f"{layer.outputs:,} biases are added")
+        yield Variation(replace(layer, bias=True).count, f"adding {layer.outputs:,} biases")
     if layer.bias and layer.inputs != layer.outputs:
         wrong = replace(layer, bias=False).count + layer.inputs
-        words = f"biases are counted per input ({layer.inputs:,}) instead of per output ({layer.outputs:,})"
+        words = f"counting biases per input ({layer.inputs:,}) instead of per output ({layer.outputs:,})"
         yield Variation(wrong, words)
     area = prod(layer.kernel)
     if area > 1:
         name = "×".join(map(str, layer.kernel))
-        yield Variation(replace(layer, kernel=(1,)).count, f"the {name} kernel area is forgotten")
+        yield Variation(replace(layer, kernel=(1,)).count, f"leaving out the {name} kernel area")
         one = replace(layer, kernel=layer.kernel[:1])
-        yield Variation(one.count, f"{layer.kernel[0]} instead of {name} is counted")
+        yield Variation(one.count, f"counting {layer.kernel[0]} instead of {name}")
         twice = layer.kernel + layer.kernel
-        yield Variation(replace(layer, kernel=twice).count, f"the {name} kernel area is counted twice")
+        yield Variation(replace(layer, kernel=twice).count, f"counting the {name} kernel area twice")
     if layer.kernel:
         for size in _KERNELS:
             if (size, size) != layer.kernel:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...graph import Node
+from .alike import alike
 from .expressions import Call, Expr, Literal, Sequential, identity
 from .layers import constructor
 from .plan import Child, Function, Merge, Module, Sides, Step
@@ -44,11 +45,7 @@ class Classes:
         self.root_name = self._free(name)
         self.definitions: list[Definition] = []
         self._calls: dict[Module, Expr] = {}
-        groups: dict[tuple[object, ...], list[Module]] = {}
-        for module in root.descend():
-            if module is not root and (module.block is not None or not module.sequential):
-                groups.setdefault(module.key, []).append(module)
-        for modules in sorted(groups.values(), key=lambda found: found[0].height):
+        for modules in alike(root):
             self._define(modules)
         self.root = self._definition([root], self.root_name)
 
@@ -70,9 +67,9 @@ class Classes:
 
     def _define(self, modules: list[Module]) -> None:
         first = modules[0]
-        made = self._definition(
-            modules, self._free(class_name(first.block.name if first.block else first.name))
-        )
+        scope = first.name if len(modules) == 1 else first.name.rstrip("0123456789_")
+        name = first.block.name if first.block else f"{first.within}_{scope}"
+        made = self._definition(modules, self._free(class_name(name)))
         self.definitions.append(made)
         required = [p for p in made.parameters if p.default is None]
         optional = [p for p in made.parameters if p.default is not None]
@@ -82,6 +79,7 @@ class Classes:
                 tuple(p.values[index] for p in required),
                 {p.name: p.values[index] for p in optional},
                 {p.name: p.default for p in optional if p.default is not None},
+                tuple(p.name for p in required),
             )
 
     def _definition(self, modules: list[Module], name: str) -> Definition:
@@ -116,7 +114,7 @@ class Classes:
         stem, number = name, 1
         while name in self.names:
             number += 1
-            name = f"{stem}{number}"
+            name = f"{stem}_{number}" if stem[-1].isdigit() else f"{stem}{number}"
         self.names.add(name)
         return name
 

@@ -45,12 +45,16 @@ class Name:
 
 @dataclass(frozen=True)
 class Call:
-    """A constructor call.  `defaults` are the values at which a keyword is left out; `splat` writes `**{...}`."""
+    """A constructor call.
+
+    `defaults` are the values at which a keyword is left out, `words` what the positional arguments are called.
+    """
 
     head: str
     args: tuple[Expr, ...] = ()
     kwargs: Mapping[str, Expr] = field(default_factory=dict)
     defaults: Mapping[str, Expr] = field(default_factory=dict, compare=False)
+    words: tuple[str, ...] = field(default=(), compare=False)
 
     def __hash__(self) -> int:
         return hash((self.head, self.args, tuple(self.kwargs.items())))

@@ -53,12 +53,13 @@ Step = Child | Function | Merge | Sides
 class Module:
     """One scope of the network.
 
-    `input` and `end` are the nodes that it reads and returns, `outputs` those of the side outputs inside, `height` how
-    deep modules nest in it.
+    `within` is the name of the block around it, if any; `input` and `end` are the nodes that it reads and returns,
+    `outputs` those of the side outputs inside, `height` how deep modules nest in it.
     """
 
     name: str
     block: BlockUse | None
+    within: str
     steps: tuple[Step, ...]
     input: Node
     end: Node
@@ -78,12 +79,6 @@ class Module:
             for step in self.steps
         )
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Modules with equal keys can be instances of one class: same block, names and wiring."""
-        name = ("block", self.block.name) if self.block else ("scope", self.name.rstrip("0123456789_"))
-        return (*name, self.height, *map(_key, self.steps))
-
     def children(self) -> Iterator[Child]:
         for step in self.steps:
             for part in step.branches if isinstance(step, (Merge, Sides)) else (step,):
@@ -100,27 +95,16 @@ class Module:
 
 def plan(graph: Graph) -> Module:
     """The network as one module."""
-    return _Planner(graph).module(graph.structure, 0)[0]
-
-
-def _key(step: Step) -> object:
-    if isinstance(step, Child):
-        return ("child", step.name, step.sides)
-    if isinstance(step, Function):
-        call = step.node.op.torch_call(step.node.input_shapes)
-        return ("function", call.target, len(call.args), *call.kwargs)
-    if isinstance(step, Sides):
-        return ("sides", *map(_key, step.branches))
-    call = step.node.op.torch_call(step.node.input_shapes)
-    return ("merge", call.target, call.args, *map(_key, step.branches))
+    return _Planner(graph).module(graph.structure, 0, "")[0]
 
 
 class _Planner:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def module(self, scope: Scope, current: int) -> tuple[Module, int]:
+    def module(self, scope: Scope, current: int, within: str) -> tuple[Module, int]:
         nodes = self.graph.nodes
+        inner = scope.block.name if scope.block else within
         steps: list[Step] = []
         start = current
         outputs: list[int] = []
@@ -129,22 +113,29 @@ class _Planner:
                 steps.append(self.layer(nodes[item.index]))
                 current = item.index
             elif isinstance(item, Scope):
-                child, current, nested = self.child(item, current)
+                child, current, nested = self.child(item, current, inner)
                 steps.append(child)
                 outputs += nested
             elif isinstance(item, Join):
-                branches, _, nested = self.branches(item.branches, current)
+                branches, _, nested = self.branches(item.branches, current, inner)
                 outputs += nested
                 steps.append(Merge(nodes[item.index], branches))
                 current = item.index
             else:
-                branches, ends, nested = self.branches(item.branches, current)
+                branches, ends, nested = self.branches(item.branches, current, inner)
                 outputs += [*nested, *ends]
                 steps.append(Sides(branches, ends))
         heights = [c.what.height for s in steps for c in _children(s) if isinstance(c.what, Module)]
         height = 1 + max(heights, default=0)
         module = Module(
-            scope.name, scope.block, tuple(steps), nodes[start], nodes[current], height, tuple(outputs)
+            scope.name,
+            scope.block,
+            within,
+            tuple(steps),
+            nodes[start],
+            nodes[current],
+            height,
+            tuple(outputs),
         )
         return module, current
 
@@ -152,14 +143,14 @@ class _Planner:
         name = node.name.rpartition(".")[2]
         return Child(name, node) if node.op.torch_call(node.input_shapes).is_module else Function(node)
 
-    def child(self, scope: Scope, current: int) -> tuple[Child, int, list[int]]:
+    def child(self, scope: Scope, current: int, within: str) -> tuple[Child, int, list[int]]:
         if not scope.items:
             return Child(scope.name, None), current, []
-        module, end = self.module(scope, current)
+        module, end = self.module(scope, current, within)
         return Child(scope.name, module), end, list(module.outputs)
 
     def branches(
-        self, branches: tuple[Scope | Leaf, ...], current: int
+        self, branches: tuple[Scope | Leaf, ...], current: int, within: str
     ) -> tuple[tuple[Child | Function, ...], tuple[int, ...], list[int]]:
         parts: list[Child | Function] = []
         ends: list[int] = []
@@ -169,7 +160,7 @@ class _Planner:
                 parts.append(self.layer(self.graph.nodes[branch.index]))
                 ends.append(branch.index)
             else:
-                child, end, outputs = self.child(branch, current)
+                child, end, outputs = self.child(branch, current, within)
                 parts.append(child)
                 ends.append(end)
                 nested += outputs

@@ -34,7 +34,8 @@ class Parameter:
     def annotation(self) -> str:
         if self.is_module:
             return "nn.Module | None" if self.default is not None else "nn.Module"
-        kinds = {_kind(value.value) for value in self.values if isinstance(value, Literal)}
+        values = self.values if self.default is None else (*self.values, self.default)
+        kinds = {_kind(value.value) for value in values if isinstance(value, Literal)}
         if "float" in kinds:
             kinds.discard("int")
         return " | ".join(sorted(kinds, key=lambda kind: (kind == "None", kind.startswith("tuple"), kind)))
@@ -75,19 +76,26 @@ class Unifier:
         return self._module(tuple(exprs), label)
 
     def _call(self, calls: list[Call], label: str) -> Call:
+        words = calls[0].words
         args = tuple(
-            self.unify(column, f"{label}_{_POSITIONS[index] if index < len(_POSITIONS) else index}")
+            self.unify(column, self._label(label, words[index]))
             for index, column in enumerate(zip(*(call.args for call in calls), strict=True))
         )
         defaults = {name: value for call in calls for name, value in call.defaults.items()}
         kwargs = {
-            name: self.unify([_argument(call, name) for call in calls], f"{label}_{name}", defaults.get(name))
+            name: self.unify(
+                [_argument(call, name) for call in calls], self._label(label, name), defaults.get(name)
+            )
             for name in dict.fromkeys(name for call in calls for name in call.kwargs)
         }
-        return Call(calls[0].head, args, kwargs, defaults)
+        return Call(calls[0].head, args, kwargs, defaults, words)
+
+    def _label(self, layer: str, word: str) -> str:
+        """An argument's own word, or with its layer's name before it where that is taken."""
+        return f"{layer}_{word}" if word in self.parameters or word in self.known else word
 
     def _literal(self, values: Vector, label: str, default: Expr | None) -> Name:
-        """A parameter with these values: one that there is, a block's argument, a multiple of one, or a new one."""
+        """A parameter with these values, or what is computed of one."""
         for name, parameter in self.parameters.items():
             if parameter.values == values:
                 self._settle(parameter, default)
@@ -95,13 +103,38 @@ class Unifier:
         for name, known in self.known.items():
             if known == values:
                 return Name(self._add(name, values, default).name)
+        found = self._multiple(values) or self._tuple(values)
+        return found or Name(self._add(label, values, default).name)
+
+    def _multiple(self, values: Vector) -> Name | None:
+        """A multiple or a part of a known width."""
         for name, known in self.known.items():
             factor = _factor(values, known)
             if factor:
-                base = self.parameters.get(self._spelt(name)) or self._add(name, known, None)
+                base = next((p for p in self.parameters.values() if p.values == known), None)
+                base = base or self._add(name, known, None)
                 self._settle(base, None)
                 return Name(factor.format(base.name))
-        return Name(self._add(label, values, default).name)
+        return None
+
+    def _tuple(self, values: Vector) -> Name | None:
+        """A tuple of constants and known widths, such as `(in_channels, 1, 1)`."""
+        rows = [
+            value.value for value in values if isinstance(value, Literal) and isinstance(value.value, tuple)
+        ]
+        if len(rows) < len(values) or len(set(map(len, rows))) > 1:
+            return None
+        columns = [tuple(map(Literal, column)) for column in zip(*rows, strict=True)]
+        constant = [all(value == column[0] for value in column) for column in columns]
+        if not all(
+            same or column in self.known.values() for same, column in zip(constant, columns, strict=True)
+        ):
+            return None
+        parts = [
+            str(column[0] if same else self._literal(column, "", None))
+            for same, column in zip(constant, columns, strict=True)
+        ]
+        return Name(f"({', '.join(parts)}{',' * (len(parts) == 1)})")
 
     def _settle(self, parameter: Parameter, default: Expr | None) -> None:
         """A parameter has a default only where all its uses agree on one."""
@@ -132,10 +165,6 @@ class Unifier:
         order = {self._spelt(name): index for index, name in enumerate(self.known)}
         found = sorted(self.parameters.values(), key=lambda p: order.get(p.name, len(order)))
         return [p for p in found if p.default is None] + [p for p in found if p.default is not None]
-
-
-#: what the first positional arguments of a layer say, for parameters that no block argument names
-_POSITIONS = ("in", "out", "size")
 
 
 def _argument(call: Call, name: str) -> Expr:

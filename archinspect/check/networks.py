@@ -9,6 +9,7 @@ from fractions import Fraction
 from ..errors import ArchinspectError, Diagnostic
 from ..graph import Graph
 from ..spec import load_graph, shipped
+from ..spec.models import MODEL
 from .ledger import Claim
 from .quantities import params
 from .select import NoSuchLayerError, Selection, select
@@ -39,8 +40,8 @@ class Networks:
             return self.graph(claim.model)
         except ArchinspectError as error:
             first = error.diagnostics[0]
-            if first.span is not None:
-                raise
+            if first.span is not None and first.span.file != MODEL:
+                raise  # a spec's own error has its place there
             raise ArchinspectError(
                 Diagnostic(first.code, first.message, claim.span, first.path, first.notes, first.help)
             ) from None

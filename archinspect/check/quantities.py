@@ -58,7 +58,7 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
     `stated` only says in which form the number is printed (a sequence `192 → 128`, a kernel with its depth).
     """
     if quantity in SIZES:
-        value = _SIZES[quantity](chosen.nodes)
+        value = size(chosen.nodes, quantity)
         return None if value is None else Truth(((value,),), size=True)
     if quantity == "count":
         return Truth(((len(chosen.paths),),), size=False)
@@ -102,6 +102,11 @@ _SIZES: dict[str, Callable[[tuple[Node, ...]], int | None]] = {
     "macs": _macs,
     "flops": _flops,
 }
+
+
+def size(nodes: tuple[Node, ...], quantity: str) -> int | None:
+    """One of the SIZES, summed over layers; None when it cannot be counted."""
+    return _SIZES[quantity](nodes)
 
 
 def depth(graph: Graph, chosen: Selection) -> int:

@@ -45,14 +45,13 @@ def borrow(document: Document, read: ReadSpec, folder: str, shipped: Iterable[st
         inner = _called(block.body)
         for clash in sorted(document.blocks.keys() & lender.blocks.keys() & set(inner)):
             message = f"block '{clash}' has the name of one that '{lender.name}' uses in '{name}'"
-            document.errors.append(
-                Diagnostic("A210", message, document.blocks[clash].key.span, help="rename it")
-            )
+            document.errors.add("A210", message, document.blocks[clash].key.span, help="rename it")
         wanted += inner
     if not taken and not lender.errors:
         message = f"no block of '{lender.name}' is used here"
-        document.errors.append(Diagnostic("A212", message, place.span, help="leave blocks_of out"))
+        document.errors.add("A212", message, place.span, help="leave blocks_of out")
     document.errors += lender.errors
+    document.unread += lender.unread
     document.blocks |= taken
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .expressions import MAX_TEXT, Expression, ExpressionError, compile_expression, parse_python, place
+from .expressions import Expression, compile_expression
+from .syntax import MAX_TEXT, ExpressionError, parse_python, place
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +36,10 @@ class Call:
     name_length: int
     text: str
 
+    @property
+    def work(self) -> int:
+        return sum([argument.value.work for argument in self.arguments])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
@@ -44,17 +49,35 @@ class Choice:
     then: Part
     otherwise: Part
 
+    @property
+    def work(self) -> int:
+        return self.condition.work + self.then.work + self.otherwise.work
+
 
 Part = Call | Choice
 Chain = tuple[Part, ...]
 
 
 @lru_cache(maxsize=4096)
+def read_chain(text: str) -> tuple[Chain, tuple[ExpressionError, ...]]:
+    """The calls of `a(...) -> b(...)` that can be read, and what is wrong with the others."""
+    if len(text) > MAX_TEXT * 16:
+        return (), (ExpressionError("A103", f"a text of {len(text):,} characters is too long", 0, 1),)
+    parts: list[Part] = []
+    errors: list[ExpressionError] = []
+    for start, piece in _split(text):
+        part = _parse_part(piece, start, errors)
+        if part is not None:
+            parts.append(part)
+    return tuple(parts), tuple(errors)
+
+
 def parse_chain(text: str) -> Chain:
     """Parse `a(...) -> b(...)`.  Raises ExpressionError with the column in `text`."""
-    if len(text) > MAX_TEXT * 16:
-        raise ExpressionError("A103", f"a text of {len(text):,} characters is too long", 0, 1)
-    return tuple(_parse_part(piece, start) for start, piece in _split(text))
+    chain, errors = read_chain(text)
+    if errors:
+        raise errors[0]
+    return chain
 
 
 def calls(chain: Chain) -> Iterator[Call]:
@@ -98,40 +121,54 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
-def _parse_part(text: str, start: int) -> Part:
+def _parse_part(text: str, start: int, errors: list[ExpressionError]) -> Part | None:
     try:
         # The text is padded so that every column counts from the beginning of the chain.
         padded = " " * start + text
         if not text.strip():
-            raise ExpressionError("A201", "expected a layer beside the arrow", max(0, start - 1), 1)
-        return _part(parse_python(padded), padded)
+            help = "write a layer on both sides of the arrow"
+            raise ExpressionError("A201", "expected a layer beside the arrow", max(0, start - 1), 1, help)
+        return _part(parse_python(padded), padded, errors)
     except ExpressionError as error:
         if error.code == "A201" and "=" in text and "(" not in text:
             error.help = "a layer is written as a call: name(arguments)"
-        raise
+        errors.append(error)
+        return None
 
 
-def _part(node: ast.expr, text: str) -> Part:
+def _part(node: ast.expr, text: str, errors: list[ExpressionError]) -> Part:
     if isinstance(node, ast.IfExp):
-        return Choice(compile_expression(node.test, text), _part(node.body, text), _part(node.orelse, text))
+        condition = compile_expression(node.test, text)
+        return Choice(condition, _part(node.body, text, errors), _part(node.orelse, text, errors))
     column, length = place(node, text)
-    if isinstance(node, ast.Name):
-        return Call(node.id, (), column, length, length, node.id)
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        written = text[column : column + length]
+    written = text[column : column + length]
+    name = _dotted(node.func if isinstance(node, ast.Call) else node)
+    if not name:
         help = "write a layer as name(arguments), for example conv2d(64, 3, padding=1)"
         raise ExpressionError("A201", f"expected a layer, found {written[:60]!r}", column, length, help)
+    if not isinstance(node, ast.Call):
+        return Call(name, (), column, length, length, name)
     arguments = []
-    for value in node.args:
-        if isinstance(value, ast.Starred):
-            raise ExpressionError(
-                "A213", "a starred argument is not part of the language", *place(value, text)
-            )
-        arguments.append(Argument(None, compile_expression(value, text), *place(value, text)))
-    for keyword in node.keywords:
-        where = place(keyword, text)
-        if keyword.arg is None:
-            raise ExpressionError("A213", "a starred argument is not part of the language", *where)
-        arguments.append(Argument(keyword.arg, compile_expression(keyword.value, text), *where))
-    name_length = place(node.func, text)[1]
-    return Call(node.func.id, tuple(arguments), column, length, name_length, text[column : column + length])
+    given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+    for value in given:
+        where = place(value, text)
+        inner = value.value if isinstance(value, ast.keyword) else value
+        try:
+            if isinstance(inner, ast.Starred) or (isinstance(value, ast.keyword) and value.arg is None):
+                help = "write each argument by itself"
+                raise ExpressionError("A213", "a starred argument is not part of the language", *where, help)
+            expression = compile_expression(inner, text)
+        except ExpressionError as error:
+            errors.append(error)
+            continue
+        arguments.append(Argument(value.arg if isinstance(value, ast.keyword) else None, expression, *where))
+    return Call(name, tuple(arguments), column, length, place(node.func, text)[1], written)
+
+
+def _dotted(node: ast.expr) -> str:
+    """`relu` or `nn.ReLU` as text; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

@@ -1,4 +1,4 @@
-"""A validated spec: its arguments, blocks and statements, before anything is expanded.
+"""A spec as read: its arguments, blocks and statements, before anything is expanded.
 
 `reader` makes these of YAML nodes; `validate` checks them; `expand` lays them out.
 """
@@ -9,27 +9,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import Diagnostic
 from .calls import Chain
 from .expressions import Expression
 from .nodes import Scalar
+from .problems import Problems
 from .source import Source
 
 #: statement keys that are structure, not names
 JOINS = ("add", "concat", "multiply")
 SIDE_OUTPUT = "side_output"
 INLINE = "inline"
+#: so many parts of expressions come free with a layer; more of them count as more layers
+FREE_PARTS = 24
 
 
 @dataclass(slots=True, eq=False)
 class Body:
-    """What a statement holds: exactly one of a chain of calls, a sequence, joined branches, or side outputs."""
+    """What a statement holds: exactly one of a chain of calls, a sequence, joined branches, or side outputs.
+
+    `unreadable` when something in it could not be read: what is there is checked, and nothing of it laid out.
+    """
 
     chain: Chain | None = None
     text: Scalar | None = None  # where the chain is written
     sequence: tuple[Statement, ...] | None = None
     join: str | None = None
     branches: tuple[Statement, ...] = ()
+    unreadable: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +56,14 @@ class Statement:
     variable: str | None = None
     template: tuple[str | Expression, ...] = ()
     inline: bool = False
+    work: int = field(init=False)  # what laying it out once costs, without what it holds; 1 for most
+
+    def __post_init__(self) -> None:
+        found = [self.condition, self.first, self.last, *self.template]
+        work = sum([e.work for e in found if isinstance(e, Expression)])
+        if self.body.chain:
+            work += sum([part.work for part in self.body.chain])
+        self.work = 1 + work // FREE_PARTS
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +97,11 @@ class Initializer:
 
 @dataclass(slots=True, eq=False)
 class Document:
-    """A whole spec file."""
+    """A whole spec file.
+
+    `argument_keys` has every argument; `arguments` those whose default could be read.  `unread` are texts that could
+    not be: whatever they mention counts as used, so that one mistake is not reported as two.
+    """
 
     source: Source
     name: str = ""
@@ -95,7 +113,8 @@ class Document:
     lender: Scalar | None = None  # the network whose blocks it uses too
     layers: tuple[Statement, ...] = ()
     initializers: tuple[Initializer, ...] = ()
-    errors: list[Diagnostic] = field(default_factory=list)  # met while reading
+    errors: Problems = field(default_factory=Problems)  # met while reading
+    unread: list[str] = field(default_factory=list)
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -2,40 +2,25 @@
 
 An expression is compiled once into closures; evaluating it costs a few calls.  What is allowed: numbers, True,
 False, None, strings, tuples, names, `+ - * // / %`, comparisons, `and or not`, `a if b else c`, and the functions of
-FUNCTIONS.
+`functions`.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Diagnostic, Span
+from .functions import FUNCTIONS
+from .syntax import ExpressionError, parse_python, place
 
 Environment = Mapping[str, Any]
 _Compiled = Callable[[Environment], Any]
 
 #: results beyond this are no attribute of any network, and would let a short text ask for much work
 LARGEST = 2**53
-
-
-class ExpressionError(Exception):
-    """What is wrong with an expression and where in its text (0-based column, length)."""
-
-    def __init__(self, code: str, message: str, column: int, length: int, help: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.column = column
-        self.length = length
-        self.help = help
-
-    def diagnostic(self, span: Span) -> Diagnostic:
-        return Diagnostic(self.code, self.message, span, help=self.help)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,24 +33,8 @@ class Expression:
     column: int
     length: int
     text: str
+    work: int  # parts to evaluate
 
-
-def make_divisible(value: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `value`, at least `divisor`, never more than 10 % below `value`.
-
-    Source: MobileNetV2's reference code, `_make_divisible`; used by MobileNetV2/V3 and EfficientNet widths.
-    """
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "int": int,
-    "max": max,
-    "min": min,
-    "round": round,
-    "make_divisible": make_divisible,
-}
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add),
@@ -91,7 +60,8 @@ def compile_expression(node: ast.expr, text: str) -> Expression:
     evaluate = compiler.compile(node)
     column, length = place(node, text)
     names = frozenset(name for name, _, _ in compiler.places)
-    return Expression(evaluate, names, tuple(compiler.places), column, length, text[column : column + length])
+    written = text[column : column + length]
+    return Expression(evaluate, names, tuple(compiler.places), column, length, written, compiler.parts)
 
 
 def parse_expression(text: str) -> Expression:
@@ -99,57 +69,21 @@ def parse_expression(text: str) -> Expression:
     return compile_expression(parse_python(text), text)
 
 
-MAX_TEXT = 4000
-
-
-def parse_python(text: str) -> ast.expr:
-    """Python's own parser on a text that must be one expression.  Raises ExpressionError."""
-    if len(text) > MAX_TEXT:
-        raise ExpressionError("A103", f"a text of {len(text):,} characters is too long", 0, 1)
-    stripped = text.strip()
-    if not stripped:
-        raise ExpressionError("A201", "expected a layer, found nothing", 0, 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # ours is the error that follows
-            tree = ast.parse(text.lstrip(), mode="eval").body  # leading space would be an indentation error
-    except SyntaxError as error:
-        message = (error.msg or "invalid syntax").partition(". Perhaps")[0]
-        column = max(0, (error.offset or 1) - 1) + len(text) - len(text.lstrip())
-        code = "A103" if message.startswith("too many") else "A201"  # Python's own limit on brackets
-        raise ExpressionError(code, f"cannot read this: {message}", min(column, len(text) - 1), 1) from None
-    except (RecursionError, MemoryError, ValueError):
-        raise ExpressionError("A103", "the expression is nested too deep", 0, len(stripped)) from None
-    return tree
-
-
-def place(node: ast.AST, text: str) -> tuple[int, int]:
-    """Column and length of a parsed node in characters (ast counts UTF-8 bytes)."""
-    indent = len(text) - len(text.lstrip())
-    body = text.lstrip()
-    if getattr(node, "lineno", 1) != 1 or getattr(node, "end_lineno", 1) != 1:
-        return indent, max(1, len(body.partition("\n")[0]))
-    start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0) or 0
-    if body.isascii():
-        return start + indent, max(1, end - start)
-    data = body.encode()
-    left = len(data[:start].decode(errors="replace"))
-    return left + indent, max(1, len(data[start:end].decode(errors="replace")))
-
-
 class _Compiler:
     def __init__(self, text: str) -> None:
         self.text = text
         self.places: list[tuple[str, int, int]] = []
         self.depth = 0
+        self.parts = 0
 
     def error(self, code: str, message: str, node: ast.AST, help: str = "") -> ExpressionError:
         return ExpressionError(code, message, *place(node, self.text), help=help)
 
     def compile(self, node: ast.expr) -> _Compiled:
+        self.parts += 1
         self.depth += 1
         if self.depth > 50:
-            raise self.error("A103", "the expression is nested too deep", node)
+            raise self.error("A103", "the expression is nested too deep", node, help="compute it by hand")
         compiled = self._dispatch(node)
         self.depth -= 1
         return compiled
@@ -171,16 +105,9 @@ class _Compiler:
         if isinstance(node, ast.Compare):
             return self._compare(node)
         if isinstance(node, ast.BoolOp):
-            parts = [self.compile(item) for item in node.values]
-            if isinstance(node.op, ast.And):
-                return lambda env: all(part(env) for part in parts)
-            return lambda env: any(part(env) for part in parts)
+            return self._logic(node)
         if isinstance(node, ast.IfExp):
-            test, then, otherwise = (
-                self.compile(node.test),
-                self.compile(node.body),
-                self.compile(node.orelse),
-            )
+            test, then, otherwise = map(self.compile, (node.test, node.body, node.orelse))
             return lambda env: then(env) if test(env) else otherwise(env)
         if isinstance(node, ast.Call):
             return self._function(node)
@@ -194,7 +121,7 @@ class _Compiler:
                 "A213", f"{type(value).__name__} is not part of the language", node, help=_ALLOWED
             )
         if isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:
-            raise self.error("A213", "the number is too large", node)
+            raise self.error("A213", "the number is too large", node, help=_SMALLER)
         return lambda env: value
 
     def _binary(self, node: ast.BinOp) -> _Compiled:
@@ -208,16 +135,14 @@ class _Compiler:
         def evaluate(env: Environment) -> Any:
             a, b = left(env), right(env)
             if not (_is_number(a) and _is_number(b)):
-                raise ExpressionError(
-                    "A206", f"cannot compute {a!r} {symbol} {b!r}: not numbers", column, length
-                )
+                message = f"cannot compute {a!r} {symbol} {b!r}: not numbers"
+                raise ExpressionError("A206", message, column, length, _NUMBERS)
             if symbol in "//%" and b == 0:
-                raise ExpressionError(
-                    "A213", f"cannot compute {a} {symbol} 0: division by zero", column, length
-                )
+                message = f"cannot compute {a} {symbol} 0: division by zero"
+                raise ExpressionError("A213", message, column, length, "give the divisor another value")
             result = apply(a, b)
             if not -LARGEST <= result <= LARGEST:
-                raise ExpressionError("A213", f"{a} {symbol} {b} is too large", column, length)
+                raise ExpressionError("A213", f"{a} {symbol} {b} is too large", column, length, _SMALLER)
             return result
 
         return evaluate
@@ -233,10 +158,27 @@ class _Compiler:
         def negate(env: Environment) -> Any:
             value = inner(env)
             if not _is_number(value):
-                raise ExpressionError("A206", f"cannot compute -{value!r}: not a number", column, length)
+                message = f"cannot compute -{value!r}: not a number"
+                raise ExpressionError("A206", message, column, length, _NUMBERS)
             return -value
 
         return negate
+
+    def _logic(self, node: ast.BoolOp) -> _Compiled:
+        parts = [self.compile(item) for item in node.values]
+        decided = isinstance(
+            node.op, ast.Or
+        )  # `or` ends at the first true value, `and` at the first false one
+
+        def evaluate(env: Environment) -> Any:
+            value: Any = None
+            for part in parts:
+                value = part(env)
+                if bool(value) is decided:
+                    break
+            return value
+
+        return evaluate
 
     def _compare(self, node: ast.Compare) -> _Compiled:
         if any(type(op) not in _COMPARE for op in node.ops):
@@ -251,7 +193,8 @@ class _Compiler:
                 return all(test(a, b) for test, a, b in zip(tests, values, values[1:], strict=False))
             except TypeError:
                 shown = " and ".join(map(repr, values))
-                raise ExpressionError("A206", f"cannot compare {shown}", column, length) from None
+                help = "compare numbers with numbers"
+                raise ExpressionError("A206", f"cannot compare {shown}", column, length, help) from None
 
         return evaluate
 
@@ -260,7 +203,8 @@ class _Compiler:
         function = FUNCTIONS.get(name)
         if function is None or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             known = ", ".join(sorted(FUNCTIONS))
-            raise self.error("A213", "only these functions can be called here: " + known, node)
+            help = f"e.g. {_EXAMPLES[name]}" if function else "a value is a number, a name or arithmetic"
+            raise self.error("A213", "only these functions can be called here: " + known, node, help)
         parts = [self.compile(item) for item in node.args]
         column, length = place(node, self.text)
 
@@ -268,14 +212,13 @@ class _Compiler:
             values = [part(env) for part in parts]
             if not values or not all(map(_is_number, values)):
                 shown = ", ".join(map(repr, values))
-                raise ExpressionError(
-                    "A206", f"cannot compute {name}({shown}): it needs numbers", column, length
-                )
+                message = f"cannot compute {name}({shown}): it needs numbers"
+                raise ExpressionError("A206", message, column, length, _NUMBERS)
             try:
                 return function(*values)
             except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
                 message = f"cannot compute {name}({', '.join(map(str, values))}): {error}"
-                raise ExpressionError("A213", message, column, length) from None
+                raise ExpressionError("A213", message, column, length, f"e.g. {_EXAMPLES[name]}") from None
 
         return evaluate
 
@@ -284,6 +227,15 @@ def _is_number(value: Any) -> bool:
     return type(value) is int or type(value) is float
 
 
+_EXAMPLES = {
+    "int": "int(width / 2)",
+    "max": "max(width, 8)",
+    "min": "min(width, 8)",
+    "round": "round(1.5 * width)",
+    "make_divisible": "make_divisible(0.75 * width, 8)",
+}
+_NUMBERS = "arithmetic takes whole and decimal numbers only"
+_SMALLER = f"no width or size is beyond {LARGEST:,}"
 _ALLOWED = "allowed are numbers, names, strings, tuples, + - * // / %, comparisons, and/or/not, a if b else c"
 _FORBIDDEN: dict[type[ast.expr], str] = {
     ast.Attribute: "an attribute access",

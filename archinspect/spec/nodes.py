@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from ..errors import ArchinspectError, Diagnostic, Span
+from .problems import Problems
 from .source import MAX_DEPTH, MAX_EVENTS, NOWHERE, Source
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
@@ -47,7 +48,7 @@ class Mapping:
     entries: list[tuple[Scalar, Value]]
     line: int
     column: int
-    duplicates: int = 0
+    duplicates: int = 0  # entries left out because their key was there already
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Tree:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.errors: list[Diagnostic] = []
+        self.errors = Problems()
         self._count = 0
         self._depth = 0
         self.root = self._read()
@@ -97,7 +98,7 @@ class Tree:
     def _value(self, next_event: Any, event: Any) -> Value:
         self._count += 1
         if self._count > MAX_EVENTS:
-            raise self._too_large(event, f"more than {MAX_EVENTS:,} values")
+            raise self._too_large(event, f"has more than {MAX_EVENTS:,} values")
         kind = type(event)
         start = event.start_mark
         if kind is yaml.AliasEvent:
@@ -113,18 +114,11 @@ class Tree:
             one_line = start.line == end.line and event.style != "|" and event.style != ">"
             exact = one_line and end.column - start.column - 2 * quote == len(event.value)
             length = end.column - start.column - 2 * quote if one_line else 1
-            return Scalar(
-                event.value,
-                start.line,
-                start.column + (quote if one_line else 0),
-                length,
-                plain,
-                exact,
-                self.source,
-            )
+            at = start.column + (quote if one_line else 0)
+            return Scalar(event.value, start.line, at, length, plain, exact, self.source)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._too_large(event, f"nested more than {MAX_DEPTH} deep")
+            raise self._too_large(event, f"is nested more than {MAX_DEPTH} deep")
         result: Value
         if kind is yaml.SequenceStartEvent:
             items = []
@@ -143,14 +137,15 @@ class Tree:
             key = self._value(next_event, event)
             value = self._value(next_event, next_event())
             if not isinstance(key, Scalar):
-                self.errors.append(Diagnostic("A107", "a key must be a word", self.span(key)))
+                self.errors.add("A107", "a key must be a word", self.span(key), help="write 'name: layer'")
                 continue
             first = seen.setdefault(key.value, key)
             if first is not key:
                 related = ((self.span(first), "first here"),)
                 message = f"key '{key.value}' is there twice"
                 help = "give one of them another name" if self._depth > 1 else "merge the two"
-                self.errors.append(Diagnostic("A106", message, self.span(key), help=help, related=related))
+                self.errors.add("A106", message, self.span(key), anchor=first, help=help, related=related)
+                result.duplicates += 1
                 continue
             result.entries.append((key, value))
         return result
@@ -162,7 +157,8 @@ class Tree:
 
     def _too_large(self, event: Any, what: str) -> ArchinspectError:
         mark = event.start_mark
-        error = Diagnostic("A103", f"the spec has {what}", self.source.span(mark.line, mark.column))
+        span = self.source.span(mark.line, mark.column)
+        error = Diagnostic("A103", f"the spec {what}", span, help="blocks and repeats keep a spec short")
         return ArchinspectError([*self.errors, error])
 
     def _syntax(self, error: yaml.YAMLError) -> Diagnostic:
@@ -170,15 +166,24 @@ class Tree:
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         context = getattr(error, "context", None)
         span = self.source.span(mark.line, mark.column) if mark else None
-        help = ""
-        if span is not None and "\t" in span.text[: len(span.text) - len(span.text.lstrip())]:
-            help = "indent with spaces, not with tabs"
-        elif span is not None and re.search(r":\s.*:\s", span.text):
-            help = "a value that contains ': ' must be quoted"
-        notes = [context] if context else []
+        notes = (context,) if context else ()
         if "nesting depth" in problem:  # libyaml's own limit
             return Diagnostic("A103", f"the spec is nested more than {MAX_DEPTH} deep", span)
-        return Diagnostic("A104", f"not valid YAML: {problem}", span, notes=tuple(notes), help=help)
+        help = _yaml_help(problem, span.text if span else "")
+        return Diagnostic("A104", f"not valid YAML: {problem}", span, notes=notes, help=help)
+
+
+def _yaml_help(problem: str, line: str) -> str:
+    """A way out of what the YAML parser met in a line."""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
+    if re.search(r":\s.*:(\s|$)", line):
+        return "a value that contains ': ' must be quoted"
+    if "could not find expected ':'" in problem:
+        return "write 'name: layer', with a space after the colon"
+    if "expected" in problem or "not allowed" in problem:
+        return "is it indented as its neighbours are? Every '-' of a list stands in the same column"
+    return "quote the text if it contains special characters"
 
 
 def entries(value: Mapping) -> Iterator[tuple[str, Scalar, Value]]:

@@ -1,7 +1,8 @@
-"""How many layers a document asks for, counted without laying them out.
+"""How much work a document asks for, counted without laying it out.
 
 A short text can ask for any number of layers (a repeat of repeats, blocks that double).  Each block is counted once
-per set of arguments, so that refusing costs no more than reading.
+per set of arguments, so that refusing costs no more than reading.  What is counted are statements met: layers, scopes,
+and layers that a condition leaves out.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from typing import Any
 
 from ..errors import ArchinspectError, Diagnostic
 from .calls import Call, Part
-from .document import Body, Document, Statement
-from .expressions import Expression, ExpressionError
+from .document import Block, Document, Statement
+from .expressions import Expression
 from .nodes import Scalar
+from .paths import with_paths
+from .problems import in_reading_order
 from .source import MAX_NODES, MAX_SCOPES
+from .syntax import ExpressionError
 
 _OPEN = object()  # a value that only the layout knows (it follows in_channels)
 
 
 def refuse_too_many_layers(
-    document: Document, arguments: Mapping[str, Any], errors: list[Diagnostic], broken: set[tuple[int, int]]
+    document: Document, arguments: Mapping[str, Any], broken: set[tuple[int, int]]
 ) -> None:
     """Raise A103, with the errors found so far, when the network would have more than MAX_NODES layers.
 
@@ -29,19 +33,24 @@ def refuse_too_many_layers(
     counter = _Counter(document, arguments, broken)
     total = 0
     for statement in document.layers:
-        count = counter.statement(statement, arguments, 0)
-        total += count
+        total += counter.statement(statement, arguments, 0)
         if total > MAX_NODES:
             key = statement.key
             span = key.span if key else None
-            notes = [f"{total:,} layers up to here > limit {MAX_NODES:,}"]
-            raise ArchinspectError(
-                [*errors, Diagnostic("A103", "the network has too many layers", span, notes=tuple(notes))]
+            error = Diagnostic(
+                "A103",
+                "the network has too many layers",
+                span,
+                statement.name or "",
+                (f"{total:,} layers up to here > limit {MAX_NODES:,}",),
+                "repeat fewer times",
             )
+            found = in_reading_order(with_paths(document.errors, document), document.source.file)
+            raise ArchinspectError([*found, error])
 
 
 class _Counter:
-    """Counts layers and scopes; what depends on `in_channels` counts as little as it can."""
+    """Counts; what depends on `in_channels` counts as little as it can."""
 
     def __init__(
         self, document: Document, arguments: Mapping[str, Any], broken: set[tuple[int, int]]
@@ -56,28 +65,33 @@ class _Counter:
 
     def statement(self, statement: Statement, env: Mapping[str, Any], depth: int) -> int:
         if statement.condition is not None and not self._value(statement.condition, env, False):
-            return 0
-        body = statement.body
+            return statement.work
         if statement.first is None or statement.last is None:
-            return self._once(body, env, depth)
+            return self._once(statement, env, depth)
         first, last = self._value(statement.first, env, _OPEN), self._value(statement.last, env, _OPEN)
         if type(first) is not int or type(last) is not int:
-            return self._once(body, env, depth)
+            return self._once(statement, env, depth)
+        rounds = max(0, last - first + 1)
         if statement.variable is None:
-            return self._once(body, env, depth) * max(0, last - first + 1)
+            return self._once(statement, env, depth) * rounds
+        least = self._once(statement, env, depth) * rounds  # whatever the number is
+        if least > MAX_NODES:
+            return least
         count = 0
-        for number in range(
-            first, last + 1
-        ):  # its layers may follow the number; each round counts one at least
-            count += self._once(body, {**env, statement.variable: number}, depth)
+        for number in range(first, last + 1):
+            count += self._once(statement, {**env, statement.variable: number}, depth)
             if count > MAX_NODES:
                 break
         return count
 
-    def _once(self, body: Body, env: Mapping[str, Any], depth: int) -> int:
+    def _once(self, statement: Statement, env: Mapping[str, Any], depth: int) -> int:
+        body = statement.body
+        count = statement.work
+        if body.unreadable:
+            return count
         if body.chain is not None:
-            return max(1, sum([self._part(part, body.text, env, depth) for part in body.chain]))
-        return 1 + self.body(body.sequence or (), env, depth) + self.body(body.branches, env, depth)
+            return count + sum([self._part(part, body.text, env, depth) for part in body.chain])
+        return count + self.body(body.sequence or (), env, depth) + self.body(body.branches, env, depth)
 
     def _part(self, part: Part, text: Scalar | None, env: Mapping[str, Any], depth: int) -> int:
         while not isinstance(part, Call):
@@ -89,21 +103,32 @@ class _Counter:
         if block is None or (id(text), part.column) in self.broken:
             return 1
         if depth > MAX_SCOPES:
-            return 0  # the layout says where
-        values = dict(self.arguments)
-        for parameter in block.parameters:
-            if parameter.default is not None:
-                values[parameter.name] = self._value(parameter.default, self.arguments, _OPEN)
-        for position, argument in enumerate(part.arguments):
-            if argument.name is None and position >= len(block.parameters):
-                continue
-            values[argument.name or block.parameters[position].name] = self._value(argument.value, env, _OPEN)
-        values = {name: value for name, value in values.items() if value is not _OPEN}
+            return 1  # the layout says where
+        values = self._arguments(block, part, env)
         key = (part.name, depth, *((name, type(value), value) for name, value in values.items()))
         count = self.known.get(key)
         if count is None:
             count = self.known[key] = 1 + self.body(block.body, values, depth + 1)
         return count
+
+    def _arguments(self, block: Block, call: Call, env: Mapping[str, Any]) -> dict[str, Any]:
+        values = dict(self.arguments)
+        given = {
+            argument.name or block.parameters[position].name: argument.value
+            for position, argument in enumerate(call.arguments)
+        }
+        for parameter in block.parameters:
+            expression = given.get(parameter.name)
+            value: Any = _OPEN
+            if expression is not None:
+                value = self._value(expression, env, _OPEN)
+            elif parameter.default is not None:
+                value = self._value(parameter.default, self.arguments, _OPEN)
+            if value is _OPEN:
+                values.pop(parameter.name, None)
+            else:
+                values[parameter.name] = value
+        return values
 
     def _value(self, expression: Expression, env: Mapping[str, Any], otherwise: Any) -> Any:
         try:

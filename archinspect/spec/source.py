@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,12 @@ MAX_DEPTH = 160  # of YAML; a network whose scopes are MAX_SCOPES deep can still
 MAX_SCOPES = 48
 MAX_EVENTS = 60_000
 MAX_NODES = 200_000
+
+# What YAML does not allow (controls, lone surrogates), what it takes for a line break and editors do not, and what
+# makes a text read otherwise than it is written (marks that change the direction).
+_REFUSED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Source:
 
     def span(self, line: int, column: int, length: int = 1) -> Span:
         """The span at a 0-based line and column."""
-        text = self.lines[line].rstrip("\r") if line < len(self.lines) else ""
+        text = self.lines[line] if line < len(self.lines) else ""
         return Span(self.file, line + 1, column + 1, max(1, length), text)
 
 
@@ -37,46 +45,57 @@ class Source:
 NOWHERE = Source("", "")
 
 
-def read(path: Path) -> Source:
-    """The text of a spec file.  Raises ArchinspectError when it is missing, too large or not text."""
-    try:
-        if path.is_dir():
-            raise fail("A102", f"'{path}' is a directory", help="name a .yaml file inside it")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise fail("A102", f"cannot read '{path}': {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        size = path.stat().st_size
-        notes = [
-            f"{size:,} bytes > limit {MAX_BYTES:,}" if size > MAX_BYTES else f"more than {MAX_BYTES:,} bytes"
-        ]
-        raise fail("A103", f"'{path}' is too large for a spec", notes=notes)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise fail(
-            "A102", f"'{path}' is not UTF-8 text", notes=[f"line {line}: byte {data[error.start]:#04x}"]
-        ) from None
-    source = Source(str(path), text.replace("\r\n", "\n"))
+def source_of(text: str, file: str) -> Source:
+    """A text as a source: line ends as `\\n`, no byte-order mark.  Raises ArchinspectError for control characters."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    source = Source(file, text.removeprefix("\ufeff"))
     refuse_control_characters(source)
     return source
 
 
+def read(path: Path, shown: str = "") -> Source:
+    """The text of a spec file, `shown` in errors under another name.
+
+    Raises ArchinspectError when it is missing, too large or not text.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise fail("A102", f"'{path}' is a directory", help="name a .yaml file inside it")
+        # A pipe that nobody writes to would wait for ever; /dev/stdin and the shell's <(...) are pipes with a writer.
+        if not (stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and path.is_relative_to("/dev"))):
+            raise fail("A102", f"'{path}' is not a file", help="a spec is a text file, such as net.yaml")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+            size = max(len(data), path.stat().st_size)
+    except OSError as error:
+        raise fail("A102", f"cannot read '{path}': {error.strerror}", help="check the path") from None
+    except ValueError:  # a NUL in the path
+        raise fail("A102", f"'{path}' cannot name a file", help="check the path") from None
+    if len(data) > MAX_BYTES:
+        size_of = f"{size:,} bytes" if size > len(data) else f"more than {MAX_BYTES:,} bytes"
+        raise fail(
+            "A103",
+            f"'{path}' is too large for a spec",
+            notes=[f"{size_of} > limit {MAX_BYTES:,}"],
+            help="is it a spec? Blocks and repeats keep one short",
+        )
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        note = f"line {line}: byte {data[error.start]:#04x}"
+        raise fail("A102", f"'{path}' is not UTF-8 text", notes=[note], help="save it as UTF-8") from None
+    return source_of(text, shown or str(path))
+
+
 def refuse_control_characters(source: Source) -> None:
-    """YAML allows no control characters; say where the first one is."""
-    for number, line in enumerate(source.lines):
-        if line.isprintable():
-            continue
-        for column, character in enumerate(line):
-            if (ord(character) < 32 and character not in "\t\r") or ord(character) in (
-                127,
-                0xFEFF,
-                0xFFFE,
-                0xFFFF,
-            ):
-                name = f"U+{ord(character):04X}"
-                message = f"the file contains the control character {name}"
-                span = source.span(number, column)
-                raise ArchinspectError(Diagnostic("A102", message, span, help="is it a text file?"))
+    """Say where the first character is that no spec may contain."""
+    match = _REFUSED.search(source.text)
+    if match is None:
+        return
+    start = source.text.rfind("\n", 0, match.start()) + 1
+    span = source.span(source.text.count("\n", 0, match.start()), match.start() - start)
+    message = f"the file contains the control character U+{ord(match[0]):04X}"
+    raise ArchinspectError(Diagnostic("A102", message, span, help="remove it; is this a text file?"))

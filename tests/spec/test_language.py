@@ -116,7 +116,7 @@ def test_join_needs_a_branch_left() -> None:
     text = "name: n\ninput: 3x8x8\nlayers:\n  - s:\n      - add:\n"
     (error,) = refused(text + "          a if False: relu\n          b if False: relu\n")
     assert error.code == "A107"
-    assert error.path == "s"
+    assert error.path == "s.add"
 
 
 def test_side_outputs_leave_the_main_path() -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...graph import Graph, Node
 from ..equations import Weights, terms
 from ..printed import show
-from ..quantities import params
+from ..quantities import size
 from ..reconcile import waterfall
 from ..reconcile.steps import RELATIONS, REPEATS, ROWS, SLIPS
 from ..roles import SIZES
 from ..verdicts import Judgement
 from . import edits
 from .origin import sibling_values
-from .slips import SlipCauses, gives, is_fine
+from .slips import SlipCauses, gives
 from .structure import described, differences
 
 if TYPE_CHECKING:
     from ..judge import Judge
 
 _ARITHMETIC = (ROWS, RELATIONS, REPEATS, SLIPS)  # steps that mend print, not architecture
+
+
+#: a type of layer is left out whole: few guesses, so that a figure of two or three digits can prove one
+_TELLING = 100
 
 
 class ArchitectureCauses:
@@ -74,17 +79,19 @@ def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...])
 
 def _left_out(nodes: tuple[Node, ...], judgement: Judgement) -> str:
     """What of the selected layers the printed number leaves out, by type."""
-    total, stated = params(nodes), judgement.claim.stated
-    if judgement.claim.quantity != "params" or not is_fine(stated):
+    stated, quantity = judgement.claim.stated, judgement.claim.quantity
+    total = size(nodes, quantity)
+    if not total or stated.about or stated.step * _TELLING > abs(stated.value):
         return ""
-    kinds: dict[str, int] = {}
+    kinds: dict[str, list[Node]] = {}
     for node in nodes:
-        kinds[node.op.type] = kinds.get(node.op.type, 0) + params([node])
-    for kind, count in kinds.items():
-        if count and count != total and gives(stated, total - count):
+        kinds.setdefault(node.op.type, []).append(node)
+    for kind, members in kinds.items():
+        count = size(tuple(members), quantity)
+        if count and count != total and stated.agrees(Fraction(total - count)):
             return f"{kind} is left out ({show(count)})"
     biases = sum(shape[0] for n in nodes for name, shape in n.weights.items() if name == "bias")
-    if biases and gives(stated, total - biases):
+    if quantity == "params" and biases and gives(stated, total - biases):
         return f"biases are left out ({show(biases)})"
     return ""
 

@@ -1,0 +1,95 @@
+"""Blocks that are used again with the same arguments on the same shape: their layers are copied, not laid out anew.
+
+A ResNet's stages are made of a few such blocks; the copy differs in its names and indices only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..graph import Item, Join, Layer, Leaf, Node, Scope, SideOutputs
+from .document import Block
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A block's layers at `path`, the index of the first, what they form, and the work it was."""
+
+    path: str
+    start: int
+    nodes: tuple[Node, ...]
+    items: Sequence[Item]
+    end: int | None
+    work: int
+
+
+class Reuse:
+    """Remembers the blocks of one network; `nodes` are the network's layers so far."""
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes = nodes
+        self._known: dict[Any, _Known] = {}
+
+    def find(self, block: Block, values: dict[str, Any], path: str, current: int | None) -> _Known | None:
+        """The same block on the same shape, at most as deep as the place where it is wanted."""
+        if current is None:
+            return None
+        known = self._known.get(self._key(block, values, current))
+        # Scopes have a greatest depth, which only laying out can check.
+        return known if known is not None and path.count(".") <= known.path.count(".") else None
+
+    def keep(
+        self,
+        mark: tuple[int, int],
+        block: Block,
+        values: dict[str, Any],
+        path: str,
+        current: int | None,
+        items: Sequence[Item],
+        end: int | None,
+        work: int,
+    ) -> None:
+        """Remember a block laid out without an error since `mark`, the number of layers and the work before it."""
+        if current is not None:
+            start, before = mark
+            known = _Known(path, start, tuple(self.nodes[start:]), items, end, work - before)
+            self._known[self._key(block, values, current)] = known
+
+    def again(self, known: _Known, path: str, current: int) -> tuple[Sequence[Item], int | None]:
+        """Append the block's layers under another path, reading layer `current`."""
+        nodes = self.nodes
+        start, cut = known.start, len(known.path)
+        shift = len(nodes) - start
+        for node in known.nodes:
+            inputs = tuple([i + shift if i >= start else current for i in node.inputs])
+            name = path + node.name[cut:]
+            nodes.append(Node(name, node.op, inputs, node.input_shapes, node.output_shape, node.span))
+        end = known.end
+        if end is not None:
+            end = end + shift if end >= start else current
+        return _shifted(known.items, shift), end
+
+    def _key(self, block: Block, values: dict[str, Any], current: int) -> Any:
+        shape = self.nodes[current].output_shape
+        return block.name, shape, tuple(values.values()), tuple(map(type, values.values()))
+
+
+def _shifted(items: Sequence[Item], shift: int) -> tuple[Item, ...]:
+    return tuple([_shifted_item(item, shift) for item in items])
+
+
+def _shifted_item(item: Item, shift: int) -> Item:
+    if isinstance(item, Layer):
+        return Layer(item.index + shift)
+    if isinstance(item, Scope):
+        return Scope(item.name, _shifted(item.items, shift), item.block)
+    branches = tuple([_shifted_branch(branch, shift) for branch in item.branches])
+    return Join(item.index + shift, branches) if isinstance(item, Join) else SideOutputs(branches)
+
+
+def _shifted_branch(branch: Scope | Leaf, shift: int) -> Scope | Leaf:
+    if isinstance(branch, Leaf):
+        return Leaf(branch.name, branch.index + shift)
+    return Scope(branch.name, _shifted(branch.items, shift), branch.block)

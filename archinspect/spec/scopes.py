@@ -1,0 +1,29 @@
+"""The scope that names are unique in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .nodes import Scalar
+
+
+@dataclass(slots=True)
+class Names:
+    """One scope: its path and the names taken in it, with their places."""
+
+    path: str
+    taken: dict[str, Scalar | None] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def join(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def free(self, name: str) -> str:
+        """The first of name, name_1, name_2 ... that is not taken (as Keras and torch.fx number layers)."""
+        count = self._counts.get(name, 0)
+        candidate = f"{name}_{count}" if count else name
+        while candidate in self.taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._counts[name] = count
+        return candidate

@@ -1,0 +1,155 @@
+"""Expressions to values while a network is laid out, and the errors that have a place in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import OpError, Span
+from ..graph import Node
+from .calls import Call, Part
+from .document import Block, Document, Statement
+from .expressions import Expression
+from .guesses import Guess
+from .nodes import Scalar
+from .problems import Problems, Related
+from .syntax import ExpressionError
+from .validate import IN_CHANNELS
+
+UNKNOWN: Any = object()  # the value of an expression that an earlier error, or an unknown shape, leaves open
+Environment = dict[str, Any]
+
+
+class Values:
+    """Evaluates expressions where a layer stands; `nodes` are the layers so far.
+
+    `broken` are the calls that validation refused, by the identity of their text and their column in it.  `guessed`
+    are the layers whose output shape is a guess, because of an error at or before them.
+    """
+
+    def __init__(
+        self, document: Document, broken: set[tuple[int, int]], arguments: Mapping[str, Any]
+    ) -> None:
+        self.document = document
+        self.broken = broken
+        self._arguments = arguments
+        self.errors: Problems = document.errors
+        self.nodes: list[Node] = []
+        self.guessed: dict[int, Guess] = {}
+        self.uses: list[tuple[Scalar, Call]] = []  # blocks that are open, outermost first
+        self._spans: dict[tuple[int, int], Span] = {}
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def value(
+        self, expression: Expression, scalar: Scalar, env: Environment, current: int | None, path: str = ""
+    ) -> Any:
+        """The value of an expression behind layer `current`; UNKNOWN where an error leaves it open."""
+        if IN_CHANNELS in expression.names:
+            if current is None or (current in self.guessed and self.guessed[current].width):
+                return UNKNOWN
+            shape = self.nodes[current].output_shape
+            env[IN_CHANNELS] = shape[-1] if len(shape) == 3 else shape[1]  # tokens carry their width last
+        try:
+            return expression.evaluate(env)
+        except KeyError:
+            return UNKNOWN
+        except ExpressionError as error:
+            span = scalar.span_of(error.column, error.length)
+            known = [f"{name} = {env[name]!r}" for name in sorted(expression.names & env.keys())]
+            notes = (", ".join(known),) if known else ()
+            self.error(error.code, error.message, span, path, help=error.help, notes=notes)
+            return UNKNOWN
+
+    def truth(
+        self, condition: Expression, scalar: Scalar | None, env: Environment, current: int | None, path: str
+    ) -> bool:
+        assert scalar is not None
+        value = self.value(condition, scalar, env, current, path)
+        return value is not UNKNOWN and bool(value)
+
+    def numbers(self, statement: Statement, env: Environment, current: int | None, path: str) -> range:
+        """The numbers of a repeat."""
+        assert statement.first is not None
+        assert statement.last is not None
+        assert statement.key is not None
+        bounds = []
+        for expression in (statement.first, statement.last):
+            value = self.value(expression, statement.key, env, current, path)
+            if value is UNKNOWN:
+                return range(0)
+            if type(value) is not int or value < 0:
+                span = statement.key.span_of(expression.column, expression.length)
+                message = f"a repeat counts with whole numbers, not {value!r}"
+                self.error("A206", message, span, path, help=f"e.g. {statement.name or 'inline'}[1..3]")
+                return range(0)
+            bounds.append(value)
+        return range(bounds[0], bounds[1] + 1)
+
+    def choose(
+        self, part: Part, text: Scalar, env: Environment, current: int | None, path: str
+    ) -> Call | None:
+        """The call that a choice comes to; None when its condition is unknown."""
+        while not isinstance(part, Call):
+            value = self.value(part.condition, text, env, current, path)
+            if value is UNKNOWN:
+                return None
+            part = part.then if value else part.otherwise
+        return part
+
+    def _block_arguments(
+        self, block: Block, call: Call, text: Scalar, env: Environment, current: int | None, path: str = ""
+    ) -> dict[str, Any] | None:
+        """The values of a block's parameters for one use; None when one of them is unknown."""
+        if (id(text), call.column) in self.broken:
+            return None
+        values: dict[str, Any] = {}
+        for position, argument in enumerate(call.arguments):
+            name = argument.name or block.parameters[position].name
+            values[name] = self.value(argument.value, text, env, current, path)
+        for parameter in block.parameters:
+            if parameter.name not in values and parameter.default is not None:
+                outer = dict(self._arguments)
+                values[parameter.name] = self.value(parameter.default, block.key, outer, current, path)
+        if UNKNOWN in values.values():
+            return None
+        return {p.name: values[p.name] for p in block.parameters}
+
+    # Errors
+
+    def call_span(self, text: Scalar, call: Call) -> Span:
+        key = (id(text), call.column)
+        span = self._spans.get(key)
+        if span is None:
+            span = self._spans[key] = text.span_of(call.column, call.length)
+        return span
+
+    def op_error(self, error: OpError, span: Span, path: str, current: int | None) -> None:
+        """An op's error where it stands; with `current`, the input that it did not suit."""
+        from ..ops import show_shape
+
+        notes = error.notes
+        if current is not None:
+            before = self.nodes[current]
+            notes = (*notes, f"input {show_shape(before.output_shape)} from {before.name}")
+        self.error(error.code, error.message, span, path, help=error.help, notes=notes)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span | None,
+        path: str = "",
+        *,
+        help: str = "",
+        notes: tuple[str, ...] = (),
+        related: Related = (),
+    ) -> None:
+        key = (code, message, span.place if span else "")
+        if key in self._seen:  # a block used many times says it once
+            return
+        self._seen.add(key)
+        uses = tuple(
+            (self.call_span(text, call), f"block '{call.name}' used here")
+            for text, call in reversed(self.uses)
+        )
+        self.errors.add(code, message, span, path=path, notes=notes, help=help, related=(*related, *uses))

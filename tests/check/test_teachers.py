@@ -1,0 +1,119 @@
+"""Tables that are not the lecture's: papers' own, and small ones with mistakes planted in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import DOCS, run_cli
+
+EXAMPLES = DOCS / "examples" / "claims"
+
+
+def judged(path: Path) -> dict[str, dict[str, Any]]:
+    done = run_cli("check", "--claims", str(path), "--format", "json")
+    assert done.stderr == ""
+    return {claim["id"]: claim for claim in json.loads(done.stdout)["claims"]}
+
+
+def test_googlenets_own_table() -> None:
+    """Szegedy et al. 2014, table 1: K is 1024; conv1 and 5a do not follow from their own columns."""
+    claims = judged(EXAMPLES / "googlenet_table1.yaml")
+    wrong = {id for id, claim in claims.items() if claim["wrong"]}
+    assert {f"table1.{row}.{what}" for row in ("convolution", "inception_5a") for what in ("weights", "macs")} <= wrong
+    shapes = [
+        claim for claim in claims.values() if claim["quantity"] in ("output_shape", "out_channels", "depth")
+    ]
+    assert len(shapes) > 60
+    assert not any(claim["wrong"] for claim in shapes), "the columns themselves are the network's"
+    assert claims["table1.inception.weights"]["verdicts"] == ["rounded"]
+    assert any("1024" in note for note in claims["table1.inception.weights"]["notes"])
+
+
+def test_mobilenets_tables() -> None:
+    """Howard et al. 2017, tables 6 to 9: their own networks are right, VGG-16's cost is without its linear layers."""
+    claims = judged(EXAMPLES / "mobilenet.yaml")
+    own = [claim for claim in claims.values() if str(claim["model"]).startswith("mobilenet")]
+    assert len(own) == 14
+    assert not any(claim["wrong"] for claim in own)
+    vgg = next(c for c in claims.values() if c["model"] == "vgg16" and c["quantity"] == "macs")
+    assert vgg["cause"] == "linear is left out (123,633,664)"
+
+
+def planted(tmp_path: Path, row: str, layer: str = "conv1_1") -> dict[str, Any]:
+    (tmp_path / "t.yaml").write_text(
+        "source: a slide\nmodel: vgg16\nsections:\n  - section: '1'\n    title: t\n    items:\n      - table: t\n"
+        "        columns: {Layer: layer, From: formula, Params: params}\n        rows:\n"
+        f"          - {layer}: {row}\n",
+        encoding="utf-8",
+    )
+    (claim,) = judged(tmp_path / "t.yaml").values()
+    return claim
+
+
+@pytest.mark.parametrize(
+    ("row", "layer", "verdicts", "words"),
+    [
+        ("Conv1_1 | (3×3×3×64) + 64 | 1,792", "conv1_1", ["exact"], ""),
+        ("Conv1_1 | (3×3×3×64) + 64 | 1,728", "conv1_1", ["slip"], "64 biases"),
+        ("Conv2_1 | (3×3×64×128) + 128 | 73,586", "conv2_1", ["slip"], "swapped"),
+        ("Conv2_1 | (3×3×64×128) + 128 | 147,712", "conv2_1", ["slip"], "gives 147,712"),
+        ("Conv2_1 | (1×1×64×128) + 128 | 8,320", "conv2_1", ["differs"], "1×1 kernel, not 3×3"),
+        ("Conv2_1 | (3×3×128×128) + 128 | 147,584", "conv2_1", ["differs"], "input width 128, not 64"),
+        ("FC6 | (7×7×512×4096) + 4096 | 10,276,454", "fc6", ["slip"], "lost"),
+    ],
+)
+def test_planted_mistakes_are_judged_and_explained(
+    tmp_path: Path, row: str, layer: str, verdicts: list[str], words: str
+) -> None:
+    claim = planted(tmp_path, row, layer)
+    assert claim["verdicts"] == verdicts
+    assert words in (claim["cause"] or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("claims: 3\n", "A107", "a list is expected"),
+        (
+            "model: vgg16\nclaims:\n  - {id: a, stated: '1', quantity: parms}\n",
+            "A207",
+            "did you mean 'params'?",
+        ),
+        ("model: vgg61\nclaims:\n  - {id: a, stated: '1', quantity: params}\n", "A101", "vgg16"),
+        ("model: vgg16\nclaims:\n  - {id: a, stated: many, quantity: params}\n", "A207", "is not a number"),
+        ("model: vgg16\nclaims:\n  - {id: a, quantity: params}\n", "A109", "'stated'"),
+        (
+            "model: vgg16\nclaims:\n  - {id: a, stated: '1', quantity: params, layer: conv9}\n",
+            "A208",
+            "conv9",
+        ),
+        (
+            "model: vgg16\nclaims:\n  - {id: a, stated: '1', quantity: params, formula: 3×}\n",
+            "A213",
+            "cannot evaluate",
+        ),
+        (
+            "model: vgg16\nclaims:\n  - {id: a, stated: '1', quantity: params, sum: b}\n",
+            "A208",
+            "which is no claim",
+        ),
+        (
+            "model: vgg16\nclaims:\n  - &x {id: a, stated: '1', quantity: params}\n  - *x\n",
+            "A105",
+            "anchors",
+        ),
+        ("[1, 2\n", "A104", ""),
+    ],
+)
+def test_errors_of_a_file_name_their_place(tmp_path: Path, text: str, code: str, words: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
+    done = run_cli("check", "--claims", "bad.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error[{code}]" in done.stderr
+    assert "bad.yaml:" in done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -39,9 +39,7 @@ def verify(
         raise fail("A403", "verification needs batches of 1 or more", notes=[f"got {list(batches)}"])
     if find_spec("torch") is None:
         raise fail("A404", "verifying needs torch", help="pip install 'archinspect[verify]'")
-    import torch
-
-    from .witnesses import hear, observe, state
+    from .witnesses import TORCH_VERSION, hear, observe, state
 
     if module is None:
         from ..pytorch import build
@@ -69,7 +67,7 @@ def verify(
         graph.name,
         first.input_shape,
         tuple(batches),
-        torch.__version__,
+        TORCH_VERSION,
         tuple(layers),
         tuple(tools),
         count(first, OURS.name),

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
 
+from torch import __version__ as TORCH_VERSION
 from torch import nn
 
 from ...ops import Shape
@@ -21,7 +22,7 @@ from .module import observe, state
 from .testimony import Observation, State, Step, Testimony
 from .tools import TOOLS, ToolError
 
-__all__ = ["TOOLS", "Observation", "State", "Step", "Testimony", "hear", "observe", "state"]
+__all__ = ["TOOLS", "TORCH_VERSION", "Observation", "State", "Step", "Testimony", "hear", "observe", "state"]
 
 # What foreign code raises when it meets a network, or a library, that it does not expect.
 _FAILURES = (

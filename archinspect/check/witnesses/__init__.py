@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
 
-from torch import __version__ as TORCH_VERSION
+import torch
 from torch import nn
 
 from ...ops import Shape
@@ -23,6 +23,8 @@ from .testimony import Observation, State, Step, Testimony
 from .tools import TOOLS, ToolError
 
 __all__ = ["TOOLS", "TORCH_VERSION", "Observation", "State", "Step", "Testimony", "hear", "observe", "state"]
+
+TORCH_VERSION = str(torch.__version__)
 
 # What foreign code raises when it meets a network, or a library, that it does not expect.
 _FAILURES = (

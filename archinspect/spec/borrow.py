@@ -53,6 +53,7 @@ def borrow(document: Document, read: ReadSpec, folder: str, shipped: Iterable[st
     document.errors += lender.errors
     document.unread += lender.unread
     document.blocks |= taken
+    document.weight_names = document.weight_names or lender.weight_names  # rules are about layers of blocks
 
 
 def _lender(

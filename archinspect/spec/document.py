@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .calls import Chain
 from .expressions import Expression
 from .nodes import Scalar
 from .problems import Problems
 from .source import Source
+
+if TYPE_CHECKING:
+    from .weight_names import WeightName
 
 #: statement keys that are structure, not names
 JOINS = ("add", "concat", "multiply")
@@ -113,6 +116,7 @@ class Document:
     lender: Scalar | None = None  # the network whose blocks it uses too
     layers: tuple[Statement, ...] = ()
     initializers: tuple[Initializer, ...] = ()
+    weight_names: tuple[WeightName, ...] = ()
     errors: Problems = field(default_factory=Problems)  # met while reading
     unread: list[str] = field(default_factory=list)
 

@@ -62,7 +62,11 @@ class Expander(Layers):
             structure=Scope("", tuple(items)),
             outputs=(end, *self.side_outputs),
             arguments=dict(self._arguments),
-            metadata={**document.metadata, "init": document.initializers},
+            metadata={
+                **document.metadata,
+                "init": document.initializers,
+                "weights": document.weight_names,
+            },
         )
 
     def _sequence(

@@ -26,7 +26,7 @@ METADATA: dict[str, type] = {
     "ilsvrc": str,
     "notes": str,
 }
-_KEYS = ("name", *METADATA, "input", "arguments", "init", "blocks_of", "blocks", "layers")
+_KEYS = ("name", *METADATA, "input", "arguments", "init", "weights", "blocks_of", "blocks", "layers")
 _NEEDED = {
     "name": "add: name: my_network",
     "input": "add: input: 3x224x224",
@@ -140,6 +140,26 @@ class Reader(StatementReader):
             else:
                 span = self._span(key if problem.attribute == "op" else text)
                 self.errors.append(problem.diagnostic(span))
+
+    def _read_weights(self, value: Value) -> None:
+        if not isinstance(value, Mapping):
+            help = "write weights: {conv1: features.0}"
+            self.error(
+                "A107", "'weights' must be a mapping of our layers and a checkpoint's", value, help=help
+            )
+            return
+        from .weight_names import compile_weight_name
+
+        for ours, key, theirs in entries(value):
+            if not isinstance(theirs, Scalar):
+                self.error(
+                    "A107", f"expected the checkpoint's name of '{ours}'", theirs, help="e.g. features.0"
+                )
+                continue
+            try:
+                self.document.weight_names += (compile_weight_name(ours, theirs.value),)
+            except ExpressionError as error:
+                self._at(error, key if error.code == "A209" else theirs)
 
     def _initializer(self, op: str, text: Value) -> Initializer | None:
         help = "e.g. normal(std=0.01)"

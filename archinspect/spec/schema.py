@@ -68,6 +68,11 @@ def json_schema() -> dict[str, Any]:
                 "propertyNames": {"enum": sorted(REGISTRY)},
                 "additionalProperties": {"type": "string", "pattern": f"^({'|'.join(INITIALIZERS)})\\b"},
             },
+            "weights": {
+                "type": "object",
+                "description": "what other people's checkpoints call the layers: path of ours, path of theirs",
+                "additionalProperties": {"type": ["string", "integer"]},
+            },
             "blocks_of": {
                 "type": "string",
                 "description": "a network whose blocks this one uses too: one that ships, or a file beside this one",

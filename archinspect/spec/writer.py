@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
 from .document import Initializer
 from .reader import METADATA
+
+if TYPE_CHECKING:
+    from .weight_names import WeightName
 
 
 def dump(graph: Graph) -> str:
@@ -22,6 +25,9 @@ def dump(graph: Graph) -> str:
     initializers: tuple[Initializer, ...] = graph.metadata.get("init", ())
     if initializers:
         lines += ["init:", *(f"  {i.op}: {_scalar(_call(i))}" for i in initializers)]
+    rules: tuple[WeightName, ...] = graph.metadata.get("weights", ())
+    if rules:
+        lines += ["weights:", *(f"  {_scalar(rule.ours)}: {_scalar(rule.theirs)}" for rule in rules)]
     lines += ["layers:", *_sequence(graph, graph.structure.items, "  ")]
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -259,3 +260,43 @@ def test_an_input_that_is_too_small_is_an_error_with_its_place(name: str) -> Non
     with pytest.raises(ArchinspectError) as caught:
         load_graph(name, input="3x9x9")
     assert all(error.code == "A302" and error.span for error in caught.value.diagnostics)
+
+
+# Activations, which no count of parameters or MACs misses
+
+ACTIVATIONS = {
+    "alexnet": {"relu": 5 + 2},
+    "vgg16": {"relu": 13 + 2},
+    "googlenet": {"relu": 3 + 9 * 6},
+    "bn_inception": {"relu": 3 + 8 * 7 + 2 * 5},
+    "inception_v3": {"relu": 94},  # its convolutions
+    "inception_v4": {"relu": 149},  # its convolutions
+    "xception": {"relu": 2 + 1 + 3 * 2 + 8 * 3 + 2},  # none inside a separable convolution
+    "resnet18": {"relu": 1 + 8 * 2},
+    "resnet50": {"relu": 1 + 16 * 3},
+    "resnet200": {"relu": 1 + 66 * 3},
+    "resnet200:pre_activation=true": {"relu": 1 + 66 * 3 + 1},
+    "se_resnet50": {"relu": 1 + 16 * 3 + 16, "sigmoid": 16},
+    "senet154": {"relu": 3 + 50 * 3 + 50, "sigmoid": 50},
+    "squeezenet1_0": {"relu": 1 + 8 * 3 + 1},
+    "mobilenet_v1": {"relu": 1 + 13 * 2},
+    "mobilenet_v2": {
+        "relu6": 1 + 1 + 16 * 2 + 1
+    },  # the first bottleneck does not expand; none projects into one
+    "mobilenet_v3_large": {"relu": 1 + 5 * 2 + 8, "hardswish": 1 + 9 * 2 + 2, "hardsigmoid": 8},
+    "efficientnet_b0": {"silu": 1 + 1 + 15 * 2 + 16 + 1, "sigmoid": 16},
+    "densenet121": {"relu": 1 + 58 * 2 + 3 + 1},
+    "convnext_tiny": {"gelu": 18},
+    "vit_b_16": {"gelu": 12},
+    "lenet5": {"tanh": 4},
+    "lenet5:original=true": {"tanh": 6},
+}
+
+
+@pytest.mark.parametrize("model", ACTIVATIONS)
+def test_activations(model: str) -> None:
+    ops = [node.op for node in load_graph(model).layers]
+    assert (
+        Counter(op.type for op in ops if op.category == "activation" and op.type != "scale")
+        == ACTIVATIONS[model]
+    )

@@ -32,6 +32,8 @@ _DIFFERENCES = (
 )
 _TONES: dict[str, Tone] = {"added": "good", "removed": "bad", "changed": "fair"}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MOST_MODELS = len(_LETTERS)
+_LONGEST_HEADING = 20
 
 
 def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: int | None = None) -> Report:
@@ -59,9 +61,13 @@ def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: 
 
 
 def _totals(sides: Sequence[Side]) -> Table:
+    """The totals in columns, under the networks' names, or under letters where names are long."""
     columns = [Column("what", "What")]
-    for number, side in enumerate(sides):
-        columns.append(Column(f"model_{number}", side.name, "int"))
+    headings = [side.name for side in sides]
+    if max(map(len, headings)) > _LONGEST_HEADING:
+        headings = list(_LETTERS[: len(sides)])
+    for number, heading in enumerate(headings):
+        columns.append(Column(f"model_{number}", heading, "int"))
         if number:
             columns.append(Column(f"ratio_{number}", "Ratio", "ratio"))
     rows = []
@@ -73,7 +79,10 @@ def _totals(sides: Sequence[Side]) -> Table:
         tuple(columns),
         tuple(rows),
         title=f"{' and '.join(side.name for side in sides)}, side by side",
-        subtitle="; ".join(f"{side.name} on {units.shape_text(side.graph.input_shape)}" for side in sides),
+        subtitle="; ".join(
+            f"{letter}: {side.name} on {units.shape_text(side.graph.input_shape)}"
+            for letter, side in zip(_LETTERS, sides, strict=False)
+        ),
         notes=(
             "Ratios are against the first.  Depth: convolutional and fully connected layers on the longest way.",
             "Receptive field: of the last layer that still has positions, in input pixels per side.",
@@ -106,30 +115,30 @@ def _stages(sides: Sequence[Side]) -> Table:
     """Parameters and MACs by resolution; the differences are against the first."""
     found = [{stage.scale: stage for stage in side.stages} for side in sides]
     letters = _LETTERS[: len(sides)]
-    columns = [Column("stage", "Resolution")]
+    columns = [Column("stage", "Scale"), Column("size", "Size", optional=2)]
     for key, title in (("params", "Params"), ("macs", "MACs")):
         columns += [Column(f"{key}_{letter.lower()}", f"{title} {letter}", "int") for letter in letters]
         if len(sides) == 2:
-            columns.append(Column(f"{key}_difference", "B − A", "int", optional=1))
+            columns.append(Column(f"{key}_difference", f"{title} B − A", "int", optional=1))
     rows: list[Cells] = [
-        (_stage_name(scale, found), *_stage_cells([stages.get(scale) for stages in found]))
+        (*_stage_name(scale, found), *_stage_cells([stages.get(scale) for stages in found]))
         for scale in sorted({scale for stages in found for scale in stages})
     ]
     return Table(
         tuple(columns),
         tuple(rows),
-        ("Total", *_stage_cells([side.analysis.totals for side in sides])),
+        ("Total", "", *_stage_cells([side.analysis.totals for side in sides])),
         title="By resolution",
         subtitle="; ".join(f"{letter}: {side.name}" for letter, side in zip(letters, sides, strict=True)),
         notes=("Layers are grouped by how far their output is scaled down against the input.",),
     )
 
 
-def _stage_name(scale: int, found: Sequence[Mapping[int, Stage]]) -> str:
-    """`1/8 (28×28)`, with every size that a network has there."""
+def _stage_name(scale: int, found: Sequence[Mapping[int, Stage]]) -> tuple[str, str]:
+    """`1/8` and `28×28`, with every size that a network has there."""
     there = [stages[scale] for stages in found if scale in stages]
     sizes = dict.fromkeys(units.shape_text(stage.size) for stage in there if stage.size)
-    return f"{there[0].name} ({', '.join(sizes)})" if sizes else there[0].name
+    return there[0].name, ", ".join(sizes)
 
 
 def _stage_cells(stages: Sequence[Stage | Totals | None]) -> list[Cell]:
@@ -157,6 +166,10 @@ def _differences(found: Comparison, *, all_layers: bool, depth: int | None) -> T
     )
 
 
+def _count(differences: int) -> str:
+    return "The one difference comes" if differences == 1 else f"The {differences:,} differences sum"
+
+
 def _each(differences: Sequence[Difference]) -> list[Cells]:
     return [(d.path, Toned(d.change, _TONES[d.change]), d.params, d.macs, d.what) for d in differences]
 
@@ -180,13 +193,13 @@ def _by_scope(differences: Sequence[Difference], depth: int) -> list[Cells]:
 
 def _notes(found: Comparison, free: int) -> list[str]:
     notes = [
-        f"The {len(found.differences)} differences sum to {found.params:+,} parameters and {found.macs:+,} MACs, "
+        f"{_count(len(found.differences))} to {found.params:+,} parameters and {found.macs:+,} MACs, "
         f"the difference of the totals; unexplained: {found.unexplained}."
         if found.differences
         else "The two are the same, layer by layer."
     ]
     if free:
-        notes.append(f"{free} of them change neither (--all lists them).")
+        notes.append(f"{free} of them {'changes' if free == 1 else 'change'} neither (--all lists them).")
     renamed = [pair for pair in found.renamed if pair[0].rpartition(".")[2] != pair[1].rpartition(".")[2]]
     if renamed:
         shown = ", ".join(f"{one} → {other}" for one, other in renamed[:3])

@@ -56,7 +56,7 @@ def test_a_spec_before_and_after_an_edit(tmp_path: Path) -> None:
         ("drop7", "dropout p 0.5 → 0.4", 0)
     ]
     shown = run_cli("compare", str(old), str(new)).stdout
-    assert "1 of them change neither" in shown
+    assert "1 of them changes neither" in shown
     assert "dropout p 0.5 → 0.4" in run_cli("compare", str(old), str(new), "--all").stdout
 
 
@@ -67,7 +67,7 @@ def test_the_table_shows_totals_stages_and_layers() -> None:
         "vgg16 and resnet50, side by side",
         "138,357,544",
         "0.18×",
-        "1/8 (28×28)",
+        "1/8 28×28",
         "-112,800,512",
         "17 added, 3 changed",
         "unexplained: 0",

@@ -13,7 +13,7 @@ from ...errors import ArchinspectError, OpError, fail
 from ...graph import Graph
 from ...ops import Shape
 from ...ops.convolution import Conv2d
-from ...spec.reader import parse_input
+from ...spec.input_size import parse_input
 from ..analyse import analyse
 from ..results import Analysis
 from ..rewrites.assemble import Part, chain

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
@@ -78,8 +80,10 @@ def _in_parallel(
         waiting: set[Future[list[tuple[int, Variant]]]] = set()
         try:
             while True:
-                for chunk in islice(chunks, 2 * processes - len(waiting)):
-                    waiting.add(pool.submit(_work, chunk))
+                with _interrupts_held_back():  # a worker that is interrupted before it ignores that would die
+                    waiting |= {
+                        pool.submit(_work, chunk) for chunk in islice(chunks, 2 * processes - len(waiting))
+                    }
                 if not waiting:
                     return
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -90,9 +94,22 @@ def _in_parallel(
         except KeyboardInterrupt:
             pool.shutdown(wait=True, cancel_futures=True)
             for future in waiting:
-                if future.done() and not future.cancelled():
+                if future.done() and not future.cancelled() and future.exception() is None:
                     done.update(future.result())
             raise
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """An interrupt that comes meanwhile is delivered afterwards; processes started meanwhile never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _chunks(grid: Grid) -> Iterator[Sequence[tuple[int, Mapping[str, Any]]]]:
@@ -105,8 +122,6 @@ _evaluator: Evaluator | None = None  # of a worker process
 
 
 def _begin(model: str) -> None:
-    import signal
-
     global _evaluator
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     _evaluator = Evaluator(model)

@@ -10,7 +10,7 @@ import typer
 from ...analysis import analyse
 from ...analysis.compare import compare as hold_beside
 from ...errors import fail
-from ...report.compare import comparison
+from ...report.compare import MOST_MODELS, comparison
 from ...spec import load_graph, shipped
 from .. import completion
 from ..options import Format, Input, Output
@@ -51,6 +51,8 @@ def compare(
         raise fail(
             "A403", "compare needs two networks or more", help="archinspect compare alexnet alexnet_grouped"
         )
+    if len(models) > MOST_MODELS:
+        raise fail("A403", f"compare takes {MOST_MODELS} networks at most, and not {len(models)}")
     graphs = [load_graph(model, input=input) for model in models]
     names = [graph.name for graph in graphs]
     labels = [model if names.count(name) > 1 else "" for model, name in zip(models, names, strict=True)]

@@ -12,6 +12,8 @@ from .spec import load_graph
 
 if TYPE_CHECKING:
     from .analysis import Analysis
+    from .analysis.compare import Comparison
+    from .analysis.rewrites import Substitution
     from .check.verification import Verification
     from .spec.load import InputSize
 
@@ -75,6 +77,24 @@ class Network:
         from .check.verify import verify
 
         return verify(self.graph, batches)
+
+    def compare(self, other: Network) -> Comparison:
+        """What another network has more or less than this one, layer by layer."""
+        from .analysis.compare import compare
+
+        return compare(self.graph, other.graph)
+
+    def bottleneck(self) -> list[Substitution]:
+        """The network in other forms: without its 1×1 reductions, and by every rewrite that finds something in it."""
+        from .analysis.rewrites import applicable
+
+        return applicable(self.graph)
+
+    def rewrite(self, name: str, *sites: str, groups: int = 2, mid: str | int = "out") -> Substitution:
+        """One named rewrite, at the sites whose paths match, or at all; see docs/bottleneck.md for the names."""
+        from .analysis.rewrites import Options, rewrite_called, substitute
+
+        return substitute(self.graph, rewrite_called(name), sites=sites, options=Options(groups, mid))
 
     def dump(self) -> str:
         """The network as the text of a spec, with every block and argument written out."""

@@ -34,7 +34,7 @@ def sweep(
         for index, variant in shown
     )
     notes = [
-        f"Front: {_variants(len(front))} that no other beats in {' and '.join(map(str, objectives))}.",
+        f"Front: {_variants(len(front))} that no other beats ({', '.join(map(str, objectives))}).",
     ]
     if failed:
         notes.append(f"{_variants(failed)} cannot be laid out.")

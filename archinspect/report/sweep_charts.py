@@ -46,7 +46,7 @@ def sweep_charts(found: Sweep, front: frozenset[int], objectives: Sequence[Objec
             Axis(_TITLES.get(second.name, second.name), show=lambda value: units.brief(round(value))),
             tuple(series),
             subtitle=" × ".join(f"{len(values)} of {name}" for name, values in found.grid.axes)
-            + f"; no other beats the front in {' and '.join(map(str, objectives))}",
+            + f"; no other beats the front ({', '.join(map(str, objectives))})",
         )
     ]
 

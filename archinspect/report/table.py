@@ -147,3 +147,8 @@ class Report(NamedTuple):
     @property
     def title(self) -> str:
         return self.tables[0].title if self.tables else ""
+
+    def _repr_html_(self) -> str:
+        from .formats.html import fragment  # only a notebook asks
+
+        return fragment(self)

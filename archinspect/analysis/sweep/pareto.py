@@ -26,7 +26,7 @@ class Objective:
         return -found if self.largest else found
 
     def __str__(self) -> str:
-        return f"{'most' if self.largest else 'least'} {self.name}"
+        return f"{'large' if self.largest else 'small'} {self.name}"
 
 
 #: what is best without being asked: the most parameters for the least work

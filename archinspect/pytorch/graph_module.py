@@ -13,27 +13,37 @@ from ..ops import TorchCall
 from .construct import construct, target
 from .initialise import initialise
 from .names import class_name
+from .weights import Weights, load_weights
 
 
-def build(graph: Graph, *, device: str | torch.device = "cpu") -> fx.GraphModule:
+def build(
+    graph: Graph, *, device: str | torch.device = "cpu", weights: Weights | None = None
+) -> fx.GraphModule:
     """The network as a `torch.fx.GraphModule`, in training mode as PyTorch makes all modules.
 
     Submodules stand at their scope paths, so that the keys of its `state_dict` are the names of the spec, and
     `print(module.code)` shows the forward pass line by line.  The forward takes one tensor of the spec's input shape,
     with any batch size, and returns the main output; with side outputs it returns a tuple, the main output first.
 
-    Weights start as the spec's `init` says, and as PyTorch starts them where it says nothing.  On
-    `device="meta"` no weight is allocated.  Raises ArchinspectError (A207) for an initialiser that does not suit its
-    weight, and A209 for a layer with a name that the module needs itself.
+    Weights start as the spec's `init` says, and as PyTorch starts them where it says nothing; or they are read from
+    `weights`, a file or a `state_dict` of ours or of other people's (see `weights.load_weights`).  On `device="meta"`
+    no weight is allocated.
+
+    Raises ArchinspectError: A207 for an initialiser that does not suit its weight, A209 for a layer with a name that
+    the module needs itself, A501 to A503 for weights that cannot be read or do not fit.
     """
+    device = torch.device(device)
     root = nn.Module()
-    with torch.device(device):
+    with torch.device("meta") if weights is not None else device:  # weights that are read need no start
         for node in graph.layers:
             call = node.op.torch_call(node.input_shapes)
             if call.is_module:
                 _place(root, node, construct(call))
     module = fx.GraphModule(root, _forward(graph), class_name=class_name(graph))
-    if torch.device(device).type != "meta":
+    if weights is not None:
+        module.to_empty(device=device)
+        load_weights(module, graph, weights)
+    elif device.type != "meta":
         initialise(module, graph)
     return module
 

@@ -1,0 +1,37 @@
+"""Weights of a file, or of a `state_dict`, into a module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ...graph import Graph
+from .names import pair
+from .read import as_state, read_state
+
+#: a checkpoint: its file, or the tensors themselves
+Weights = str | os.PathLike[str] | Mapping[str, Tensor]
+
+
+def load_weights(module: nn.Module, graph: Graph, weights: Weights) -> None:
+    """Copy a checkpoint's tensors into the module that `build` makes of the graph.
+
+    The names are paired by the rules that the spec states under `weights`, or by structure and shape; see `names`.
+    Raises ArchinspectError (A501, A502, A503) and leaves the module as it was.
+    """
+    theirs = as_state(weights, "given") if isinstance(weights, Mapping) else read_state(weights)
+    state = module.state_dict()
+    names = pair(
+        {name: tuple(tensor.shape) for name, tensor in state.items()},
+        {name: tuple(tensor.shape) for name, tensor in theirs.items()},
+        graph.metadata.get("weights", ()),
+    )
+    with torch.no_grad():
+        for name, tensor in state.items():
+            if name in names:
+                tensor.copy_(theirs[names[name]])
+            else:
+                tensor.zero_()  # a batch norm's counter that the file does not have

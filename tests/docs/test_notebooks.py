@@ -1,0 +1,26 @@
+"""Notebooks run, and show what they store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .notebooks import execute, notebooks, read
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebook(path: Path) -> None:
+    stored = read(path)
+    assert execute(stored) == stored, "python -m tests.docs.notebooks stores what the cells show"
+
+
+def test_there_is_one() -> None:
+    assert notebooks()
+
+
+def test_an_output_that_is_not_what_a_cell_shows_is_seen() -> None:
+    stored = read(notebooks()[0])
+    shown = [cell for cell in stored["cells"] if cell.get("outputs")]
+    shown[0]["outputs"][0] = {"output_type": "stream", "name": "stdout", "text": ["something else\n"]}
+    assert execute(stored) != stored

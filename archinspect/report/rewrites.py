@@ -35,7 +35,7 @@ _FORMS = (
 
 def network(found: Sequence[Substitution], detailed: Sequence[Substitution]) -> Report:
     """All forms of a network side by side, and the sites of those in `detailed`."""
-    tables = [_sites(one) for one in detailed]
+    tables = [_sites(one) for one in detailed if one.failure is None]
     tables.append(_forms(found))
 
     def document() -> dict[str, object]:
@@ -118,13 +118,20 @@ def _field(field: Field) -> str:
 def _forms(found: Sequence[Substitution]) -> Table:
     first = found[0]
     rows = [_form("as it is", first.before.totals, first.before.totals)]
-    rows += [_form(one.rewrite.name, one.after.totals, one.before.totals) for one in found]
+    made = [one for one in found if one.failure is None]
+    rows += [_form(one.rewrite.name, one.after.totals, one.before.totals) for one in made]
+    notes = [f"{one.rewrite.name}: {one.rewrite.title} ({_count(one)})." for one in made]
+    notes += [
+        f"{one.rewrite.name} cannot be built here: at {one.failure.path}, {one.failure.message}."
+        for one in found
+        if one.failure is not None
+    ]
     return Table(
         _FORMS,
         tuple(rows),
         title=f"{first.graph.name} in other forms",
         subtitle="Each is a network of its own; ratios are against the network as it is.",
-        notes=tuple(f"{one.rewrite.name}: {one.rewrite.title} ({_count(one)})." for one in found),
+        notes=tuple(notes),
     )
 
 

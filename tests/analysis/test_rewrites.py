@@ -204,6 +204,25 @@ def test_unknown_rewrites_sites_and_networks_without_any_are_told() -> None:
             call()
 
 
+def test_a_form_that_cannot_be_built_says_where_and_the_others_go_on() -> None:
+    """Inception-ResNet's first module is naïve-able, but the residual blocks behind it are fixed to 320 channels."""
+    forms = {form.rewrite.name: form for form in applicable(load_graph("inception_resnet_v2"))}
+    failure = forms["naive"].failure
+    assert failure is not None
+    assert (failure.code, failure.path) == ("A304", "block35_1.add")
+    assert "error" in forms["naive"].to_dict()
+    assert forms["no-reductions"].failure is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "name"), [("googlenet", "naive"), ("resnet50", "basic-blocks")])
+def test_counterfactuals_are_verified_like_any_network(model: str, name: str) -> None:
+    from archinspect.check.verify import verify
+
+    found = verify(rewritten(f"{model}:input=3x64x64", name).rewritten, batches=(1,))
+    assert found.ok, found.mismatches
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [

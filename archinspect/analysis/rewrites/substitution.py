@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from ...errors import fail
+from ...errors import ArchinspectError, Diagnostic, fail
 from ...graph import Graph
 from ..analyse import analyse
 from ..receptive_field import Field
@@ -77,6 +77,15 @@ class Substitution:
         return self._with(self.sites)
 
     @cached_property
+    def failure(self) -> Diagnostic | None:
+        """Why the rewritten network cannot be: a layer that was fixed to a width which is now another."""
+        try:
+            self.rewritten  # noqa: B018  looking builds it
+        except ArchinspectError as error:
+            return error.diagnostics[0]
+        return None
+
+    @cached_property
     def before(self) -> Analysis:
         return analyse(self.graph)
 
@@ -118,10 +127,11 @@ class Substitution:
 
     def to_dict(self, *, sites: bool = True) -> dict[str, object]:
         """The figures; without `sites` only how many there are, which saves pricing each of them."""
+        named = {"rewrite": self.rewrite.name, "title": self.rewrite.title, "source": self.rewrite.source}
+        if self.failure is not None:
+            return {**named, "sites": len(self.sites), "error": self.failure.to_dict()}
         return {
-            "rewrite": self.rewrite.name,
-            "title": self.rewrite.title,
-            "source": self.rewrite.source,
+            **named,
             "totals": self.after.totals.to_dict(),
             "sites": [priced.to_dict() for priced in self.priced] if sites else len(self.sites),
         }
@@ -151,7 +161,7 @@ def substitute(
 
 
 def applicable(graph: Graph, options: Options | None = None) -> list[Substitution]:
-    """Every rewrite that finds something in the graph, at all its sites."""
+    """Every rewrite that finds something in the graph, at all its sites; `failure` says which cannot be built."""
     options = options or Options()
     found = [(rewrite, rewrite.find(graph, options)) for rewrite in REWRITES.values()]
     return [Substitution(graph, rewrite, tuple(sites), options) for rewrite, sites in found if sites]

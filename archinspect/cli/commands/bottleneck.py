@@ -190,11 +190,11 @@ def _network(graph: Graph, name: str | None, sites: list[str], options: Options,
         help = "archinspect bottleneck --help lists the rewrites"
         raise fail("A403", f"no rewrite finds anything in {graph.name}", help=help)
     detailed = [one for one in found if one.rewrite.name in _DETAILED]
-    forms = detailed or found
+    forms = [one for one in detailed or found if one.failure is None]
     return Answer(network(found, detailed), lambda: _forms(forms), [graph, *(one.rewritten for one in forms)])
 
 
 def _forms(found: Sequence[Substitution]) -> Sequence[Chart]:
     from ...report.rewrites_charts import forms
 
-    return forms(found)
+    return forms(found) if found else []

@@ -20,17 +20,18 @@ _SHOWN = 5
 def pair(ours: Shapes, theirs: Shapes, rules: tuple[WeightName, ...]) -> dict[str, str]:
     """Our name of each tensor and the checkpoint's; `num_batches_tracked` may be missing there.
 
-    First the rules of the spec, with our own name where none is for a tensor; then our own names; then structure: layers
-    that are alone in having weights of their shapes, and, among layers of equal shapes, those whose names differ in
-    numbers only, by these numbers.  Raises ArchinspectError: A502 where the weights are not this network's, A503
-    where more than one pairing would fit.
+    First the rules of the spec, with our own name where none is for a tensor; then our own names; then structure: a
+    layer that is alone in having weights of its shapes, and, among layers of equal shapes, those whose names differ in
+    numbers only, in the order of these numbers.  Raises ArchinspectError: A502 where the weights are not this
+    network's, A503 where more than one pairing would fit.
     """
-    ours = {name: shape for name, shape in ours.items()}
     tried = [{name: their_name(rules, name) for name in ours}, {name: name for name in ours}]
     for names in tried:
         found = {name: theirs_name for name, theirs_name in names.items() if theirs_name in theirs}
         if any(name not in found and not name.endswith(_COUNTER) for name in ours):
             continue
+        if len(set(found.values())) < len(found):
+            continue  # a rule gives one name to two
         surplus = [
             n for n in theirs if n not in set(found.values()) and not _is_left_out(n, rules, names.values())
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .. import units
@@ -39,7 +39,8 @@ _LONGEST_HEADING = 20
 def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: int | None = None) -> Report:
     """One or more networks against the first.
 
-    `all_layers` also lists layers whose change costs nothing; `depth` sums the differences by scope.
+    Scopes that were added or removed as a whole are one row; `all_layers` lists every layer, also those whose change
+    costs nothing; `depth` sums the differences by scope.
     """
     sides = [found[0].a, *(one.b for one in found)]
     tables = [_totals(sides), _stages(sides)]
@@ -154,7 +155,15 @@ def _stage_cells(stages: Sequence[Stage | Totals | None]) -> list[Cell]:
 def _differences(found: Comparison, *, all_layers: bool, depth: int | None) -> Table:
     """Every difference that costs or saves something, the sum, and what is left over (nothing)."""
     counted = [d for d in found.differences if all_layers or d.params or d.macs]
-    rows = _each(counted) if depth is None else _by_scope(counted, depth)
+    if depth is not None:
+        rows = _summed(counted, lambda difference: ".".join(difference.path.split(".")[:depth]))
+    elif all_layers:
+        rows = _each(counted)
+    else:
+        whole = _whole_scopes(found)
+        rows = _summed(
+            counted, lambda difference: whole.get((difference.change, difference.path), difference.path)
+        )
     total = ("Sum", "", sum(d.params for d in counted), sum(d.macs for d in counted), "")
     return Table(
         _DIFFERENCES,
@@ -174,19 +183,47 @@ def _each(differences: Sequence[Difference]) -> list[Cells]:
     return [(d.path, Toned(d.change, _TONES[d.change]), d.params, d.macs, d.what) for d in differences]
 
 
-def _by_scope(differences: Sequence[Difference], depth: int) -> list[Cells]:
-    """Sums over the differences of each scope `depth` levels down, with how many there are of each kind."""
+def _whole_scopes(found: Comparison) -> dict[tuple[str, str], str]:
+    """For each layer of a scope that was added or removed as a whole: that scope, the outermost such one."""
+    outermost: dict[tuple[str, str], str] = {}
+    for side, position, change in ((found.a, 0, "removed"), (found.b, 1, "added")):
+        layers = side.graph.layers
+        alone = {
+            side.graph.nodes[i].name
+            for i in (m[position] for m in found.matches if None in m)
+            if i is not None
+        }
+        sizes = Counter(scope for node in layers for scope in _scopes(node.name))
+        lonely = Counter(scope for name in alone for scope in _scopes(name))
+        for name in alone:
+            whole = [scope for scope in _scopes(name) if sizes[scope] == lonely[scope]]
+            if whole:
+                outermost[change, name] = whole[0]
+    return outermost
+
+
+def _scopes(name: str) -> list[str]:
+    """`a` and `a.b` for `a.b.c`."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _summed(differences: Sequence[Difference], scope_of: Callable[[Difference], str]) -> list[Cells]:
+    """Sums over the differences of each scope, with how many there are of each kind."""
     scopes: dict[str, list[Difference]] = {}
     for difference in differences:
-        scopes.setdefault(".".join(difference.path.split(".")[:depth]), []).append(difference)
+        scopes.setdefault(scope_of(difference), []).append(difference)
     rows: list[Cells] = []
     for path, inside in scopes.items():
         if len(inside) == 1:
             rows += _each(inside)
             continue
         kinds = Counter(difference.change for difference in inside)
-        change = next(iter(kinds)) if len(kinds) == 1 else "several"
+        change: str = "several"
         what = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        if len(kinds) == 1:
+            kind = inside[0].change
+            change, what = Toned(kind, _TONES[kind]), f"{len(inside)} layers"
         rows.append((path, change, sum(d.params for d in inside), sum(d.macs for d in inside), what))
     return rows
 

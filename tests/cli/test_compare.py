@@ -75,6 +75,13 @@ def test_the_table_shows_totals_stages_and_layers() -> None:
         assert part in text, part
 
 
+def test_a_scope_that_is_new_is_one_row_unless_every_layer_is_asked_for() -> None:
+    text = run_cli("compare", "resnet50", "resnet101").stdout
+    assert "conv4_x.block7 " in text
+    assert "conv4_x.block7." not in text
+    assert "conv4_x.block7." in run_cli("compare", "resnet50", "resnet101", "--all").stdout
+
+
 def test_the_same_network_twice() -> None:
     assert "The two are the same, layer by layer." in run_cli("compare", "vgg16", "vgg16").stdout
 

@@ -37,7 +37,8 @@ def compare(
         typer.Option("--depth", metavar="N", min=1, help="Sum the differences of scopes N levels down."),
     ] = None,
     all_layers: Annotated[
-        bool, typer.Option("--all", help="List layers whose change costs no parameters and no MACs too.")
+        bool,
+        typer.Option("--all", help="List every layer: inside new scopes, and where nothing is saved, too."),
     ] = False,
     format: Format = None,
     output: Output = None,

@@ -70,9 +70,10 @@ def test_programs_compute_the_same(model: str, input: str | None) -> None:
 
 
 def plain(graph: Graph) -> dict[str, Any]:
-    """What a network says of itself; initialisers as plain values."""
+    """What a network says of itself; initialisers and rules for checkpoints' names as plain values."""
     found = dict(graph.metadata)
     found["init"] = [(i.op, i.function, i.kwargs) for i in found["init"]]
+    found["weights"] = [(w.ours, w.theirs) for w in found.get("weights", ())]
     return found
 
 

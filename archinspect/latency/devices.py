@@ -77,6 +77,22 @@ class Device:
         )
 
 
+def device_here(measured: Ceilings) -> Device:
+    """The device at hand, by the roofs measured on it: they are attainable as they are."""
+    return Device(
+        name="here",
+        title=measured.name,
+        peak={name: value / 1e12 for name, value in measured.peak.items()},
+        bandwidth=measured.bandwidth / 1e9,
+        memory=None,
+        source="roofs measured on the spot",
+        attainable=1.0,
+        attainable_bandwidth=1.0,
+        dispatch_us=measured.launch_s * 1e6,
+        launch_us=measured.launch_s * 1e6,
+    )
+
+
 def devices(file: str | os.PathLike[str] | None = None) -> dict[str, Device]:
     """All devices by name: the user's `file` (TOML, the same form), then those that ship.
 
@@ -108,6 +124,22 @@ def recognise(driver_name: str, file: str | os.PathLike[str] | None = None) -> D
         if any(re.search(pattern, text) for pattern in entry.match):
             return entry
     return None
+
+
+def of_ceilings(measured: Ceilings) -> Device:
+    """The device whose roofs were measured, as an entry: what it reaches is what was measured."""
+    return Device(
+        name="here",
+        title=measured.name,
+        peak={name: value / 1e12 for name, value in measured.peak.items()},
+        bandwidth=measured.bandwidth / 1e9,
+        memory=None if measured.memory is None else measured.memory / 1e9,
+        source="the roofs measured here",
+        attainable=1.0,
+        attainable_bandwidth=1.0,
+        dispatch_us=max(measured.launch_s * 1e6, 1e-3),
+        launch_us=max(measured.launch_s * 1e6, 1e-3),
+    )
 
 
 @cache

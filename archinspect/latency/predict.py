@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .ceilings import Precision
 from .devices import Device
+from .layers import scope_at
 from .memory import peak_memory
-from .roofline import COMPUTE, IDLE, LAUNCH, MEMORY, Work, floor, works
+from .roofline import COMPUTE, IDLE, LAUNCH, MEMORY, floor, works
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -18,16 +20,18 @@ if TYPE_CHECKING:
 class PredictedLayer:
     """One layer's range: `low_ms` the sheet's floor, `high_ms` the floor under attainable roofs plus the dispatch."""
 
-    work: Work
+    name: str
+    macs: int | None
+    bytes: int
     low_ms: float
     high_ms: float
     bound: str
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "name": self.work.name,
-            "macs": self.work.macs,
-            "bytes": self.work.bytes,
+            "name": self.name,
+            "macs": self.macs,
+            "bytes": self.bytes,
             "low_ms": self.low_ms,
             "high_ms": self.high_ms,
             "bound": self.bound,
@@ -61,6 +65,13 @@ class Prediction:
             if layer.bound != IDLE:
                 spent[layer.bound] += layer.high_ms
         return max(spent, key=spent.__getitem__)
+
+    def fold(self, depth: int) -> Prediction:
+        """With scopes more than `depth` levels down summed into one row each."""
+        groups: dict[str, list[PredictedLayer]] = {}
+        for layer in self.layers:
+            groups.setdefault(scope_at(layer.name, depth), []).append(layer)
+        return replace(self, layers=tuple(_sum(name, rows) for name, rows in groups.items()))
 
     @property
     def label(self) -> str:
@@ -102,6 +113,22 @@ class Prediction:
         }
 
 
+def _sum(name: str, rows: Sequence[PredictedLayer]) -> PredictedLayer:
+    """One row for several; its bound is that of most of its time."""
+    spent: dict[str, float] = {}
+    for row in rows:
+        spent[row.bound] = spent.get(row.bound, 0.0) + row.high_ms
+    counted = [row.macs for row in rows if row.macs is not None]
+    return PredictedLayer(
+        name,
+        sum(counted) if len(counted) == len(rows) else None,
+        sum(row.bytes for row in rows),
+        sum(row.low_ms for row in rows),
+        sum(row.high_ms for row in rows),
+        max(spent, key=spent.__getitem__),
+    )
+
+
 def predict(graph: Graph, device: Device, batch: int, precision: Precision) -> Prediction:
     """Predict each layer and the sum.  Raises ArchinspectError (A403) where the device lacks the precision."""
     low_roofs, high_roofs = device.ceilings, device.attainable_ceilings
@@ -111,7 +138,11 @@ def predict(graph: Graph, device: Device, batch: int, precision: Precision) -> P
         dispatch = 0.0 if work.idle else device.dispatch_us / 1e6
         # the host prepares the next layer while the device works on this one; the slower of them sets the pace
         bound = IDLE if work.idle else LAUNCH if dispatch > high.seconds else high.bound
-        layers.append(PredictedLayer(work, 1000 * low.seconds, 1000 * (high.seconds + dispatch), bound))
+        layers.append(
+            PredictedLayer(
+                work.name, work.macs, work.bytes, 1000 * low.seconds, 1000 * (high.seconds + dispatch), bound
+            )
+        )
     return Prediction(
         graph.name, device, batch, precision, tuple(layers), peak_memory(graph, batch, precision.bytes)
     )

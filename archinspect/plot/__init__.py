@@ -8,16 +8,12 @@ A chart is data; `draw` lays it out with the widths of the shipped typeface, `re
 >>> render(chart, "svg")[:4]
 '<svg'
 
-- `Axis(title, log, low, high, show)`: linear or logarithmic; its ends follow the data unless given; `show` writes
-  ticks.
-- `Point(x, y, label, title, size, weight, tone)`: `label` stands beside it where there is room, the weightiest first;
+- `Axis(title, log, low, high, show)`: linear or logarithmic; its ends follow the data; `show` writes its ticks.
+- `Point(x, y, label, title, size, weight)`: `label` stands beside it where there is room, the weightiest first;
   `title` shows on hovering; `size` is the radius in px.
-- `Line(name, points, ...)`, `Points(name, points, ...)`, `Bars(name, points, ...)`: a series; `colour` numbers the
-  palette, by default in order.  Bars stand on the x axis in groups; name their places with `Axis(categories=...)` and
-  x = 0, 1, …
-- `Chart(title, x, y, series, subtitle, notes)`: shown together; a series with a name is in the legend.
-
-`render(chart, "svg" | "png")` gives text or bytes; `svg` for a page is `render(chart, "svg")` as it is.
+- `Line`, `Points`, `Bars` `(name, points, ...)`: a series; one with a name is in the legend; `colour` numbers the
+  palette, by default in order.  Bars stand in groups at x = 0, 1, …, which `Axis(categories=...)` names.
+- `Chart(title, x, y, series, subtitle, notes)`: shown together.
 """
 
 from __future__ import annotations

@@ -83,6 +83,11 @@ class Chart:
     width: float = 880.0
     height: float = 560.0
 
+    def _repr_svg_(self) -> str:
+        from .write import render  # only a notebook asks
+
+        return render(self, "svg")
+
     def __post_init__(self) -> None:
         """A chart needs something to show, and logarithms of it."""
         points = [point for series in self.series for point in series.points]

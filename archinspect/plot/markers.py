@@ -8,7 +8,7 @@ from ..diagram.drawing import Box, Disc, Path, Point, Rect
 
 #: blue, orange, green, purple, ochre, teal, red, grey: at least 3:1 on white and on the dark background
 PALETTE = ("#3B7DD8", "#D9622B", "#2F9E6A", "#A25BC4", "#A98500", "#1E93A0", "#D2455F", "#7A8699")
-#: side length, or width, of each shape for the area of a disc
+#: disc, square, diamond, triangle, triangle upside down
 _SHAPES = 5
 
 

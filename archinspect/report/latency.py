@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .table import Cell, Cells, Column, Report, Table, Toned
@@ -218,11 +218,14 @@ def flags(runs: Iterable[Run]) -> list[str]:
     """What was noticed, once each, with the remedy."""
     told: dict[tuple[str, str], list[str]] = {}
     remedies: dict[str, str] = {}
+    runs = list(runs)
+    models = len({run.model for run in runs}) > 1
     for run in runs:
+        place = f"batch {run.batch} {run.label}"
         for flag in run.flags:
-            told.setdefault((flag.code, flag.message), []).append(f"batch {run.batch} {run.label}")
+            told.setdefault((flag.code, flag.message), []).append(f"{run.model} {place}" if models else place)
             remedies[flag.code] = flag.remedy
-    several = sum(1 for _ in runs) > 1 if isinstance(runs, Sequence) else False
+    several = len(runs) > 1
     lines = []
     for (code, message), places in told.items():
         at = f" [{places[0]}]" if several else ""

@@ -1,29 +1,23 @@
-"""`latency`: time a network, or predict how long it takes."""
+"""`latency`: time networks, or predict how long they take."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from ...errors import EXIT_FAILED, fail
-from ...spec import load_graph
+from ...errors import fail
 from .. import completion
-from ..options import Depth, Format, Input, Output, Set, arguments
-from ..output import emit
-
-if TYPE_CHECKING:
-    from ...graph import Graph
-    from ...latency.results import Measurement
-
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+from .. import latency_words as read
+from ..options import Depth, Format, Input, Output, Set
 
 
 def latency(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="MODEL...",
+            metavar="[MODEL]...",
             help="Networks that ship, paths to specs, or one-line networks; several are timed against each other.",
             autocompletion=completion.models,
             show_default=False,
@@ -38,10 +32,13 @@ def latency(
         str, typer.Option("--dtype", metavar="NAME,...", help="fp32, tf32, strict-fp32, fp16, bf16.")
     ] = "fp32",
     strict_fp32: Annotated[
-        bool, typer.Option("--strict-fp32", help="fp32 without TF32, in convolutions neither.")
+        bool, typer.Option("--strict-fp32", help="Compute fp32 without TF32, in convolutions neither.")
     ] = False,
     mode: Annotated[
-        str, typer.Option("--mode", metavar="NAME,...", help="latency, throughput, graph.")
+        str,
+        typer.Option(
+            "--mode", metavar="NAME,...", help="latency (synchronised), throughput (pipelined), graph (CUDA)."
+        ),
     ] = "latency",
     memory_format: Annotated[
         str, typer.Option("--memory-format", metavar="NAME", help="contiguous or channels_last.")
@@ -58,6 +55,31 @@ def latency(
     time: Annotated[
         float, typer.Option("--time", metavar="SECONDS", help="About the time of one configuration.")
     ] = 20.0,
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            "--predict",
+            metavar="DEVICE,...",
+            help="Predict it for these devices, without running anything; with --device, beside what is measured"
+            " ('here': by the roofs measured there).",
+        ),
+    ] = None,
+    devices: Annotated[
+        str | None, typer.Option("--devices", metavar="FILE", help="A TOML file of devices of your own.")
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="FILE", help="Save the run, to be compared with later.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="FILE", help="Say what changed since a saved run; repeats it."),
+    ] = None,
+    max_regression: Annotated[
+        str | None,
+        typer.Option(
+            "--max-regression", metavar="SHARE", help="Exit with 1 when it is slower by more, as in 5%."
+        ),
+    ] = None,
     input: Input = None,
     set: Set = None,
     format: Format = None,
@@ -65,59 +87,43 @@ def latency(
 ) -> int:
     """Time forward passes, whole and per layer, and say how far they are from what the device could do.
 
-    Weights and input are random and seeded.  Exits with 1 when the rows do not add up.
+    Weights and input are random and seeded.  -o writes a picture (.svg, .png), a page with tables and pictures
+    (.html), or tables.  Exits with 1 when the rows do not add up, or with --max-regression when it got slower.
     """
-    if not models:
-        raise fail("A403", "name a network to time", help="archinspect latency alexnet")
-    from ...latency.plan import Options, plan
+    from ...latency.saved import Request
 
-    if memory_format not in ("contiguous", "channels_last"):
-        raise fail("A403", f"there is no memory format '{memory_format}'", help="contiguous or channels_last")
-    options = Options(memory_format == "channels_last", compile, cold, threads, depth)
-    wanted: dict[str, Any] = {
-        "batch": _numbers(batch),
-        "dtype": _precisions(dtype, strict_fp32),
-        "mode": _words(mode, "--mode"),
-        "options": options,
-        "time_s": time,
-    }
-    plan(**wanted)  # refuse what cannot be before torch is loaded
-    graphs = [load_graph(model, arguments=arguments(set), input=input) for model in models]
-    found = _measure(graphs[0], device, layers, wanted)
-    from ...report.latency import measurement
+    limit = None if max_regression is None else read.fraction(max_regression)
+    if limit is not None and against is None:
+        raise fail("A403", "--max-regression needs a run to compare with", help="--against FILE")
+    request = Request(
+        models=tuple(models or ()),
+        input=input,
+        set=tuple(set or ()),
+        device=device,
+        batch=read.batches(batch),
+        dtype=read.precisions(dtype, strict_fp32),
+        mode=read.words(mode, "--mode"),
+        channels_last=read.channels_last(memory_format),
+        compile=compile,
+        cold=cold,
+        threads=threads,
+        depth=depth,
+        layers=layers,
+        time_s=time,
+    )
+    targets = () if predict is None else read.words(predict, "--predict")
+    from .. import timed  # nothing of it is needed to explain the options
 
-    emit(measurement(found), format, output)
-    if found.interrupted:
-        return EXIT_INTERRUPTED
-    return 0 if found.trustworthy else EXIT_FAILED
-
-
-def _measure(graph: Graph, device: str | None, layers: bool, wanted: dict[str, Any]) -> Measurement:
-    from ..progress import progress_bar
-
-    with progress_bar() as progress:
-        from ...latency.measure import measure
-
-        return measure(graph, device=device, layers=layers, progress=progress, **wanted)
-
-
-def _numbers(text: str) -> list[int]:
-    words = _words(text, "--batch")
-    for word in words:
-        if not word.isascii() or not word.isdigit():
-            raise fail("A403", f"'{word}' is no batch size", help="--batch 1,8,32")
-    return [int(word) for word in words]
-
-
-def _precisions(text: str, strict: bool) -> list[str]:
-    words = _words(text, "--dtype")
-    if strict and "fp32" not in words:
-        raise fail("A403", "--strict-fp32 says how fp32 is computed", help="--dtype fp32 --strict-fp32")
-    return ["strict-fp32" if strict and word == "fp32" else word for word in words]
-
-
-def _words(text: str, option: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise fail("A403", f"{option} names nothing")
-    return words
+    if against is not None:
+        if targets:
+            raise fail("A403", "--predict does not go with --against", help="leave one out")
+        return timed.compare_with(against, request, limit, save, format, output)
+    if not request.models:
+        raise fail("A403", "no network to time", help="archinspect latency alexnet")
+    if targets and device is None and "here" not in targets:
+        if save is not None:
+            raise fail("A403", "a prediction is no run to save", help="--device NAME measures one")
+        return timed.predict_only(request, targets, devices, format, output)
+    if len(request.models) > 1:
+        request = replace(request, layers=False)
+    return timed.measure_it(request, targets, devices, save, format, output)

@@ -1,0 +1,172 @@
+"""What `latency` does with a request: measure, compare, predict, hold against a saved run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EXIT_FAILED, fail
+from ..latency.ceilings import precision
+from ..latency.devices import device, device_here
+from ..latency.plan import plan
+from ..latency.predict import predict
+from ..latency.results import Comparison, Measurement
+from ..latency.saved import Request, save
+from ..report.table import Report
+from ..spec import load_graph
+from .options import arguments
+from .pictures import emit_with_charts
+
+if TYPE_CHECKING:
+    from ..graph import Graph
+    from ..latency.devices import Device
+    from ..latency.predict import Prediction
+
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+
+
+def measure_it(
+    request: Request,
+    targets: Sequence[str],
+    devices: str | None,
+    save_to: str | None,
+    format: str | None,
+    output: str | None,
+) -> int:
+    """One network, or several against each other; with `targets`, predictions beside."""
+    from ..report.latency import measurement
+    from ..report.latency_charts import measured
+    from ..report.latency_comparison import comparison
+
+    known = [device(name, devices) for name in targets if name != "here"]
+    found, graphs = _run(request)
+    report = comparison(found) if isinstance(found, Comparison) else measurement(found)
+    measurements = _measurements(found)
+    if targets:
+        report = _beside(report, measurements, graphs, known, "here" in targets)
+    emit_with_charts(report, lambda: measured(measurements), format, output)
+    if save_to is not None:
+        save(found.to_dict(), request, save_to)
+    return _status(found)
+
+
+def compare_with(
+    against: str,
+    request: Request,
+    limit: float | None,
+    save_to: str | None,
+    format: str | None,
+    output: str | None,
+) -> int:
+    """The saved run again, or the request if it names networks, and what changed."""
+    from ..latency.change import Changes
+    from ..latency.saved import read
+    from ..report.latency_change import changes
+    from ..report.latency_charts import measured
+
+    saved = read(against)
+    if not request.models:
+        request = replace(saved.request, device=request.device or saved.request.device)
+    before = {each.model: each for each in saved.measurements}
+    found, _ = _run(request)
+    now = _measurements(found)
+    pairs = [Changes(before[each.model], each) for each in now if each.model in before]
+    if not any(pair.runs for pair in pairs):
+        raise fail(
+            "A403",
+            f"nothing that was measured is in '{against}'",
+            notes=[f"it has {', '.join(before)} at batch {_batches(saved.measurements)}"],
+            help=f"archinspect latency --against {against} repeats it",
+        )
+    emit_with_charts(changes(pairs, limit), lambda: measured(now), format, output)
+    if save_to is not None:
+        save(found.to_dict(), request, save_to)
+    worse = limit is not None and any(pair.regressions(limit) for pair in pairs)
+    return _status(found) or (EXIT_FAILED if worse else 0)
+
+
+def predict_only(
+    request: Request, targets: Sequence[str], devices: str | None, format: str | None, output: str | None
+) -> int:
+    """Predictions from the closed form; nothing runs, and torch is not needed."""
+    from ..report.latency_charts import predicted
+    from ..report.latency_prediction import predictions
+
+    plan(**request.arguments(), layers=request.layers)
+    known = [device(name, devices) for name in targets]
+    found = _predictions(_graphs(request), known, request)
+    report = predictions(found, layers=request.layers)
+    emit_with_charts(report, lambda: predicted(found), format, output)
+    return 0
+
+
+def _run(request: Request) -> tuple[Measurement | Comparison, list[Graph]]:
+    plan(**request.arguments(), layers=request.layers)  # refuse what cannot be before torch is loaded
+    graphs = _graphs(request)
+    from .progress import progress_bar
+
+    with progress_bar() as progress:
+        from ..latency.measure import compare, measure
+
+        common: dict[str, Any] = {"device": request.device, "progress": progress, **request.arguments()}
+        if len(graphs) == 1:
+            return measure(graphs[0], layers=request.layers, **common), graphs
+        return compare(graphs, **common), graphs
+
+
+def _graphs(request: Request) -> list[Graph]:
+    chosen = arguments(list(request.set))
+    return [load_graph(model, arguments=chosen, input=request.input) for model in request.models]
+
+
+def _predictions(graphs: Sequence[Graph], known: Sequence[Device], request: Request) -> list[Prediction]:
+    found = [
+        predict(graph, each, batch, precision(kind))
+        for graph in graphs
+        for each in known
+        for kind in request.dtype
+        for batch in request.batch
+    ]
+    return found if request.depth is None else [each.fold(request.depth) for each in found]
+
+
+def _beside(
+    report: Report,
+    measurements: Sequence[Measurement],
+    graphs: Sequence[Graph],
+    known: list[Device],
+    here: bool,
+) -> Report:
+    """The report with a table of predictions beside what was measured."""
+    from ..report.latency_prediction import beside, record
+
+    tables, records = [], []
+    for found, graph in zip(measurements, graphs, strict=True):
+        targets = [*known, *([device_here(found.ceilings)] if here and found.ceilings is not None else [])]
+        for target in targets:
+            runs = {(run.batch, run.dtype) for run in found.runs}
+            predicted = [predict(graph, target, batch, precision(kind)) for batch, kind in sorted(runs)]
+            if predicted:
+                tables.append(beside(found, predicted))
+                records += record(found, predicted)
+    made = report.document
+
+    def document() -> dict[str, Any]:
+        return {**(made() if made is not None else {}), "predictions": records}
+
+    return Report((*report.tables, *tables), document)
+
+
+def _measurements(found: Measurement | Comparison) -> Sequence[Measurement]:
+    return found.measurements if isinstance(found, Comparison) else (found,)
+
+
+def _status(found: Measurement | Comparison) -> int:
+    if found.interrupted:
+        return EXIT_INTERRUPTED
+    return 0 if all(each.trustworthy for each in _measurements(found)) else EXIT_FAILED
+
+
+def _batches(found: Sequence[Measurement]) -> str:
+    return ", ".join(str(batch) for batch in sorted({run.batch for each in found for run in each.runs}))

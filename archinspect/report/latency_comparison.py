@@ -1,0 +1,60 @@
+"""`latency A B ...`: several networks timed in turn, and which of their differences are real."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .latency import RUNS, flags, run_cells, where
+from .table import Cells, Column, Report, Table, Toned
+
+if TYPE_CHECKING:
+    from ..latency.pairs import Pair
+    from ..latency.results import Comparison, Contest
+
+_NAME = Column("model", "Network", "name")
+_PAIRS = (
+    Column("first", "Network", "name"),
+    Column("second", "Against", "name"),
+    Column("ratio", "Ratio", "ratio"),
+    Column("interval", "From … to", optional=2),
+    Column("noise_percent", "A/A noise", "percent", optional=1),
+    Column("verdict", "Verdict"),
+)
+
+
+def comparison(found: Comparison) -> Report:
+    """The runs of all networks, then each contest's pairs."""
+    first = found.measurements[0]
+    rows = tuple((each.model, *run_cells(run)) for each in found.measurements for run in each.runs)
+    notes = ["Networks are timed in turn, forth and back, so that what disturbs one disturbs all."]
+    notes += flags([run for each in found.measurements for run in each.runs])
+    if found.interrupted:
+        notes.append("Stopped by Ctrl-C: this is what is known so far.")
+    table = Table((_NAME, *RUNS), rows, title="Forward passes", subtitle=where(first), notes=tuple(notes))
+    return Report((table, *(_contest(each) for each in found.contests if each.pairs)), found.to_dict)
+
+
+def _contest(each: Contest) -> Table:
+    return Table(
+        _PAIRS,
+        tuple(map(_pair, each.pairs)),
+        title="Which differences are real",
+        subtitle=f"batch {each.batch}, {each.label}, {each.rounds} rounds of pairs",
+        notes=(
+            "Ratio: time of the second ÷ time of the first, with the interval of its median. A difference within the "
+            "A/A noise, what a network differs from itself in the same rounds, is never called one.",
+        ),
+    )
+
+
+def _pair(each: Pair) -> Cells:
+    interval = "" if each.interval is None else f"{each.interval[0]:.3f} … {each.interval[1]:.3f}"
+    noise = "" if each.noise == float("inf") else 100 * each.noise
+    return (
+        each.first,
+        each.second,
+        each.ratio,
+        interval,
+        noise,
+        Toned(each.verdict, "good" if each.real else "fair"),
+    )

@@ -37,6 +37,11 @@ def test_one_network_with_two_class_counts() -> None:
     ]
 
 
+def test_an_input_size_for_all_but_those_with_one_of_their_own() -> None:
+    found = document("resnet50", "resnet50:input=3x192x192", "--input", "3x128x128")
+    assert [model["input"] for model in found["models"]] == [[1, 3, 128, 128], [1, 3, 192, 192]]
+
+
 def test_three_networks_are_held_against_the_first() -> None:
     found = document("vgg16", "resnet50", "googlenet")
     assert [model["name"] for model in found["models"]] == ["vgg16", "resnet50", "googlenet"]

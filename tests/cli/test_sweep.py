@@ -28,6 +28,14 @@ def test_json_has_every_variant() -> None:
     assert [v["pareto"] for v in found["variants"]] == [True, False, True, False]
 
 
+def test_a_model_may_carry_settings() -> None:
+    model = "resnet50:num_classes=10,input=3x192x192"
+    found = json.loads(run_cli("sweep", model, "--set", "stride_in_1x1=false", "--format", "json").stdout)
+    assert (found["variants"][0]["params"], found["variants"][0]["input"]) == (23_528_522, [1, 3, 192, 192])
+    found = json.loads(run_cli("sweep", model, "--input", "3x224x224", "--format", "json").stdout)
+    assert (found["variants"][0]["params"], found["variants"][0]["input"]) == (23_528_522, [1, 3, 224, 224])
+
+
 def test_csv_has_raw_numbers_and_the_front_alone_when_asked() -> None:
     rows = list(csv.DictReader(io.StringIO(run_cli(*GRID, "--format", "csv", "--front").stdout)))
     assert [(row["num_classes"], row["input"], row["params"]) for row in rows] == [

@@ -10,6 +10,7 @@ from ...errors import ArchinspectError
 from ...ops import Shape
 from ...spec import read_document
 from ...spec.load import Prepared
+from ...spec.settings import split_settings
 from ..memory import FP32_BYTES
 from .folding import FoldingExpander, Memory
 from .footprint import combine
@@ -63,11 +64,14 @@ class Variant:
 class Evaluator:
     """Evaluates variants of one network: reads and validates it once, and lays out equal blocks once.
 
+    `model` may carry settings (`resnet50:num_classes=10`), which hold where a variant does not say otherwise.
+
     Figures are those of `analyse` on the same variant.
     """
 
     def __init__(self, model: str) -> None:
-        document = read_document(model)
+        name, self._settings = split_settings(model)
+        document = read_document(name)
         self._memory = Memory(document)
         self._prepared = Prepared(document, FoldingExpander.remembering(self._memory))
 
@@ -90,7 +94,9 @@ class Evaluator:
 
     def figures(self, arguments: Mapping[str, Any], input: str | None = None) -> Figures:
         """The totals with these arguments and this input size.  Raises ArchinspectError."""
-        graph = self._prepared.expand(arguments, input)
+        arguments = {**self._settings, **arguments}
+        size = arguments.pop(INPUT, None) if input is None else input
+        graph = self._prepared.expand({k: v for k, v in arguments.items() if k != INPUT}, size)
         found = combine(graph.nodes, 0, (*graph.outputs, 0), self._memory.footprints)
         entry = self._memory.footprints.of(graph.nodes[0])
         return Figures(

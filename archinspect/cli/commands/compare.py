@@ -12,6 +12,7 @@ from ...analysis.compare import compare as hold_beside
 from ...errors import fail
 from ...report.compare import MOST_MODELS, comparison
 from ...spec import load_graph, shipped
+from ...spec.settings import split_settings
 from .. import completion
 from ..options import Format, Input, Output
 from ..pictures import emit_with_charts
@@ -54,7 +55,8 @@ def compare(
         )
     if len(models) > MOST_MODELS:
         raise fail("A403", f"compare takes {MOST_MODELS} networks at most, and not {len(models)}")
-    graphs = [load_graph(model, input=input) for model in models]
+    # A size of its own, as in resnet50:input=3x192x192, goes before one for all.
+    graphs = [load_graph(m, input=None if "input" in split_settings(m)[1] else input) for m in models]
     names = [graph.name for graph in graphs]
     labels = [model if names.count(name) > 1 else "" for model, name in zip(models, names, strict=True)]
     found = [

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .analysis.compare import Comparison
     from .analysis.rewrites import Substitution
     from .check.verification import Verification
+    from .diagram.picture import Picture
     from .spec.load import InputSize
 
 
@@ -77,6 +78,12 @@ class Network:
         from .check.verify import verify
 
         return verify(self.graph, batches)
+
+    def draw(self, **options: Any) -> Picture:
+        """A picture: a notebook shows it, `.save(FILE)` writes it; options as in `archinspect.diagram.draw`."""
+        from .diagram import draw
+
+        return draw(self.graph, **options)
 
     def compare(self, other: Network) -> Comparison:
         """What another network has more or less than this one, layer by layer."""

@@ -9,11 +9,15 @@ from typing import Annotated, Any
 
 import click
 import typer
+import typer.core
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from ..errors import EXIT_USAGE, ArchinspectError, fail, suggestion
 from .registry import COMMANDS
+
+# Where rich is installed, typer escapes the help for it (`\[required]`) even when told not to use it.
+typer.core.HAS_RICH = False
 
 PROGRAM = "archinspect"
 #: packages that only some commands need → the extra that installs them

@@ -16,6 +16,12 @@ HEAVY = {"fvcore", "matplotlib", "numpy", "onnx", "pandas", "rich", "torch", "to
 NEED_TORCH = {"verify"}
 #: One use of each of the others, on a network with branches where it takes one.
 WITHOUT_TORCH = {
+    "bottleneck": ("googlenet",),
+    "check": ("vgg16",),
+    "compare": ("alexnet", "vgg16"),
+    "diagram": ("resnet50", "-o", "-"),
+    "latency": ("googlenet", "--predict", "h100"),
+    "sweep": ("vgg11", "--set", "num_classes=10,100"),
     "params": ("resnet50", "--explain"),
     "shapes": ("googlenet", "--depth", "1"),
     "flops": (LINE, "--input", "3x8x8", "--format", "markdown"),

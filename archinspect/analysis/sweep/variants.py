@@ -94,9 +94,9 @@ class Evaluator:
 
     def figures(self, arguments: Mapping[str, Any], input: str | None = None) -> Figures:
         """The totals with these arguments and this input size.  Raises ArchinspectError."""
-        arguments = {**self._settings, **arguments}
-        size = arguments.pop(INPUT, None) if input is None else input
-        graph = self._prepared.expand({k: v for k, v in arguments.items() if k != INPUT}, size)
+        settings = {**self._settings, **arguments}
+        own = settings.pop(INPUT, None)
+        graph = self._prepared.expand(settings, own if input is None else input)
         found = combine(graph.nodes, 0, (*graph.outputs, 0), self._memory.footprints)
         entry = self._memory.footprints.of(graph.nodes[0])
         return Figures(

@@ -89,6 +89,8 @@ def test_a_range_and_a_list_of_widths() -> None:
         (("bottleneck", "vgg16", "--rewrite", "naive"), "A403", "nothing to rewrite"),
         (("bottleneck", "vgg16", "--rewrite", "depthwize"), "A403", "did you mean 'depthwise'?"),
         (("bottleneck", "vgg16", "--save", "x.yaml"), "A403", "--rewrite"),
+        (("bottleneck", "vgg16", "--reduce", "64"), "A403", "belongs to one convolution"),
+        ((*ONE, "--reduce", "64", "--rewrite", "naive"), "A403", "belongs to a network"),
         (("bottleneck", "alexnet", "--rewrite", "grouped", "--site", "conv7"), "A403", "conv2, conv3"),
         (("bottleneck", "alexnet", "--rewrite", "two-3x3", "--mid", "0"), "A403", "--mid"),
     ],

@@ -117,7 +117,31 @@ def bottleneck(
     network would be without it, and what other substitutions would save.
     """
     refuse_what_cannot_be_timed(measure, time)
-    if _SIZE.match(what):
+    of_one = {
+        "--out": out,
+        "--kernel": kernel,
+        "--reduce": reduce,
+        "--padding": padding,
+        "--mark": mark,
+        "--bias": bias,
+    }
+    of_network = {
+        "--rewrite": rewrite,
+        "--site": site,
+        "--mid": mid,
+        "--save": save,
+        "--input": input,
+        "--set": set,
+    }
+    one = _SIZE.match(what) is not None
+    for option in (name for name, value in (of_network if one else of_one).items() if value):
+        says = (
+            "a network, and this is the input of one convolution"
+            if one
+            else "one convolution, and this is a network"
+        )
+        raise fail("A403", f"{option} belongs to {says}", help="archinspect bottleneck --help")
+    if one:
         answer = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias, mark)
     else:
         graph = load_graph(what, arguments=arguments(set), input=input)

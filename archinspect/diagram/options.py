@@ -10,9 +10,8 @@ from ..errors import fail, suggestion
 from ..graph import Graph
 from .theme import THEMES, Theme
 
-STYLE_NAMES = ("blocks", "volume")
+STYLE_NAMES = ("blocks", "strip", "volume")
 COLORS = ("type", "params", "macs", "memory", "latency")
-LAYOUTS = ("columns", "overview")
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,10 @@ class Options:
         _one_of("style", self.style, STYLE_NAMES)
         _one_of("colouring", self.color, COLORS)
         _one_of("theme", self.theme, THEMES)
+        if self.overview and (self.style != "blocks" or self.only or self.beside):
+            raise fail(
+                "A403", "an overview is of one whole network in blocks", help="leave out the other option"
+            )
         if self.depth is not None and self.depth < 1:
             raise fail("A403", f"the depth is at least 1, and is {self.depth}")
         if self.color == "latency" and self.latency is None:

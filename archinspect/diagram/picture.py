@@ -18,7 +18,7 @@ from .options import Options
 Drawer = Callable[[Graph, Options], Drawing]
 
 #: style → (module, function); a function takes the graph and the options and returns a `Drawing`
-STYLES = {"blocks": ("blocks", "blocks"), "volume": ("volumes", "volumes")}
+STYLES = {"blocks": ("blocks", "blocks"), "strip": ("blocks", "blocks"), "volume": ("volumes", "volumes")}
 #: format → file endings
 FORMATS = {
     "svg": (".svg",),

@@ -13,11 +13,12 @@ from archinspect.diagram.scene import Scene
 _TOUCH = 0.6  # px: lines may touch what they lead to
 
 
-def faults(scene: Scene) -> Iterator[str]:
-    """Every breach of the rules; none for a good picture."""
+def faults(scene: Scene, *, insets: bool = False) -> Iterator[str]:
+    """Every breach of the rules; none for a good picture.  With `insets` a layer may be drawn twice."""
     yield from _texts(scene)
     yield from _boxes(scene)
-    yield from _frames(scene)
+    if not insets:
+        yield from _frames(scene)
     yield from _edges(scene)
     yield from _ends(scene)
     yield from _skips(scene)

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archinspect.diagram.blocks.compose import compose
+from archinspect.diagram.blocks import arrange
 from archinspect.diagram.drawing import Box
 from archinspect.diagram.options import Options
-from archinspect.diagram.outline import outlines
 from archinspect.diagram.scene import Scene
 from archinspect.graph import Graph
 from archinspect.spec import load_graph, shipped
@@ -23,30 +22,33 @@ REQUESTS = {
     "flat": Options(fold=False),
     "depth 1": Options(depth=1),
     "depth 2": Options(depth=2),
+    "overview": Options(overview=True),
+    "strip": Options(style="strip"),
+    "memory": Options(color="memory"),
 }
 
 
 def scene(graph: Graph, options: Options) -> Scene:
-    return compose(outlines(graph, options))
+    return arrange(graph, options)[0]
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_network(name: str, request_: Options) -> None:
-    assert list(faults(scene(load_graph(name), request_))) == []
+    assert list(faults(scene(load_graph(name), request_), insets=request_.overview)) == []
 
 
 @given(networks(max_layers=40), st.sampled_from(list(REQUESTS.values())))
 @settings(max_examples=60, deadline=None)
 def test_random_networks(graph: Graph, options: Options) -> None:
-    assert list(faults(scene(graph, options))) == []
+    assert list(faults(scene(graph, options), insets=options.overview)) == []
 
 
 @pytest.mark.slow
 @given(networks(max_layers=120), st.sampled_from(list(REQUESTS.values())))
 @settings(max_examples=400, deadline=None)
 def test_many_and_larger_random_networks(graph: Graph, options: Options) -> None:
-    assert list(faults(scene(graph, options))) == []
+    assert list(faults(scene(graph, options), insets=options.overview)) == []
 
 
 def _moved(place: Scene, kind: str) -> Scene:

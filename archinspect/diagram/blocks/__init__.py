@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...graph import Graph
-from ..colouring import annotated, heat
+from ..colouring import Heat, annotated, heat
 from ..drawing import Drawing
 from ..options import Options
 from ..outline import Folding, outlines
 from ..paint import paint
 from ..scene import Scene
-from .compose import PAGE, compose
+from .compose import compose, overview, strip
+from .sheet import PAGE
 
 #: A default picture that a page would show smaller than this, or that is longer than the side, is drawn in less detail.
 _SMALLEST_SCALE = 0.45
@@ -19,15 +20,29 @@ _LONGEST_SIDE = 4000.0
 
 
 def blocks(graph: Graph, options: Options) -> Drawing:
-    """The block diagram that the options ask for."""
+    """The block diagram, strip or overview that the options ask for."""
     theme = options.palette
-    for folding in _foldings(options):
-        parts = outlines(graph, options, folding)
-        warmth = heat(options, graph, parts)
-        scene = compose(annotated(parts, warmth) if warmth else parts, warmth)
-        if _readable(scene):
-            break
+    scene, warmth = arrange(graph, options)
     return paint(scene, theme, (lambda card: warmth.swatch(theme, card)) if warmth else None)
+
+
+def arrange(graph: Graph, options: Options) -> tuple[Scene, Heat | None]:
+    """The picture with every place fixed, and what its colours mean."""
+    foldings = _foldings(options)
+    arranged = _arranged(graph, options, next(foldings))
+    if options.style == "blocks" and not options.overview:
+        while not _readable(arranged[0]) and (folding := next(foldings, None)):
+            arranged = _arranged(graph, options, folding)
+    return arranged
+
+
+def _arranged(graph: Graph, options: Options, folding: Folding) -> tuple[Scene, Heat | None]:
+    parts = outlines(graph, options, folding)
+    warmth = heat(options, graph, parts)
+    if warmth:
+        parts = annotated(parts, warmth)
+    composer = overview if options.overview else strip if options.style == "strip" else compose
+    return composer(parts, warmth), warmth
 
 
 def _foldings(options: Options) -> Iterator[Folding]:

@@ -1,59 +1,114 @@
-"""A whole block diagram: the best wrapping into columns, the title, the legend."""
+"""Whole block diagrams: columns, one or several side by side; a strip; an overview of one row and insets."""
 
 from __future__ import annotations
 
-from ..captions import shape_label
 from ..colouring import Heat
 from ..elements import Outline
-from ..scene import HEADING, SUBHEADING, Label, Scene
+from ..insets import Inset, insets
+from ..row import as_row
+from ..scene import FIGURES, TITLE, Label, Scene
+from ..typeface import shorten, text_width
 from . import spacing as s
-from .boxes import BlockBox
 from .build import sequence
-from .legend import add_legend
+from .row import Rows
+from .sheet import PAGE, TOP, add_head, finish, scale_on_page
 
-PAGE = (1600.0, 1000.0)  # what a picture should fit well: a screen, a slide
 _LIMITS = tuple(400.0 * 1.11**i for i in range(22))  # heights of columns to try, px
-_TITLE = 62.0  # height of title and subtitle
-_LEGEND = 40.0
+_CAPTION = 40.0  # height of the words above an inset
+_ROW, _STRIP = 1900.0, 2300.0  # a row longer than this is broken
 
 
 def compose(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
-    """Lay the outlines out side by side, as large as can be on a page."""
+    """Lay the outlines out in columns, side by side, as large as can be on a page."""
     scene = Scene()
     x, bottom = s.MARGIN, 0.0
     room = (PAGE[0] / len(outlines), PAGE[1])
     for outline in outlines:
         boxes = (sequence(outline.body, limit) for limit in _LIMITS)
-        best = max(boxes, key=lambda box: _scale(box, room))
-        head = _head(scene, outline, x)
-        best.place(scene, x + best.left, s.MARGIN + _TITLE, "", 0)
+        best = max(boxes, key=lambda box: scale_on_page(box.left + box.right, box.height, room))
+        head = add_head(scene, outline, x)
+        best.place(scene, x + best.left, TOP, "", 0)
         x += max(best.left + best.right, head) + s.PANEL
-        bottom = max(bottom, s.MARGIN + _TITLE + best.height)
-    width = x - s.PANEL - s.MARGIN
-    foot = bottom + 26
-    rows = add_legend(scene, heat, max(width, 420.0), foot)
-    right = max((label.box.right for entry in scene.legend for label in entry.labels), default=0.0)
-    scene.width = max(s.MARGIN + width, right) + s.MARGIN
-    scene.height = foot + rows * 20 + s.MARGIN - 4
-    scene.title = " and ".join(dict.fromkeys(outline.title for outline in outlines))
-    return scene
+        bottom = max(bottom, TOP + best.height)
+    return finish(scene, outlines, heat, x - s.PANEL, bottom)
 
 
-def _scale(box: BlockBox, room: tuple[float, float]) -> float:
-    width = box.left + box.right + 2 * s.MARGIN
-    height = box.height + 2 * s.MARGIN + _TITLE + _LEGEND
-    return min(room[0] / width, room[1] / height)
+def strip(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
+    """Each outline from left to right, one below the other."""
+    scene = Scene()
+    bottom, right = TOP, s.MARGIN
+    for number, outline in enumerate(outlines):
+        elements, missing = as_row(outline.body, chains=True)
+        rows = Rows(elements, _STRIP)
+        if number:
+            part = Scene()
+            width = add_head(part, outline, s.MARGIN, missing)
+            drop = bottom + s.PANEL - s.MARGIN
+            scene.labels += [
+                Label(label.x, label.y + drop, label.text, label.size, label.role, label.bold)
+                for label in part.labels
+            ]
+            scene.description += "; " + part.description
+            top = drop + TOP
+        else:
+            width, top = add_head(scene, outline, s.MARGIN, missing), TOP
+        rows.place(scene, s.MARGIN, top)
+        right = max(right, s.MARGIN + max(width, rows.width))
+        bottom = top + rows.height
+    return finish(scene, outlines, heat, right, bottom)
 
 
-def _head(scene: Scene, outline: Outline, x: float) -> float:
-    """Title and totals; returns their width."""
-    title = f"{outline.title} · {outline.scope}" if outline.scope else outline.title
-    shape = shape_label(outline.body[0].output_shape)
-    parts = [outline.figures.text(), f"input {shape}", f"output {shape_label(outline.body[-1].output_shape)}"]
-    subtitle = " · ".join(part for part in parts if part)
-    scene.description = "; ".join(filter(None, (scene.description, f"{title}: {subtitle}")))
-    y = s.MARGIN + 16
-    heading = Label(x, y, title, HEADING, "heading", True)
-    below = Label(x, y + 20, subtitle, SUBHEADING, "subheading")
-    scene.labels += [heading, below]
-    return max(heading.box.width, below.box.width)
+def overview(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
+    """One row of stages, and below it each kind of block once."""
+    (outline,) = outlines
+    scene = Scene()
+    elements, missing = as_row(outline.body, chains=False)
+    rows = Rows(elements, _ROW)
+    right = s.MARGIN + max(add_head(scene, outline, s.MARGIN, missing), rows.width)
+    rows.place(scene, s.MARGIN, TOP)
+    y = TOP + rows.height
+    edge = max(right, PAGE[0] - s.MARGIN)
+    for shelf in _shelves([_Panel(inset) for inset in insets(outline.body)], edge - s.MARGIN):
+        y += s.PANEL
+        width = sum(panel.width for panel in shelf) + s.PANEL * (len(shelf) - 1)
+        x = s.MARGIN + max(right - s.MARGIN - width, 0.0) / 2
+        for panel in shelf:
+            panel.place(scene, x, y)
+            x += panel.width + s.PANEL
+        right = max(right, x - s.PANEL)
+        y += max(panel.height for panel in shelf)
+    return finish(scene, outlines, heat, right, y)
+
+
+class _Panel:
+    """An inset with its caption."""
+
+    def __init__(self, inset: Inset) -> None:
+        self.inset = inset
+        self.box = min(
+            (sequence(inset.body, limit) for limit in (700.0, 1000.0, 1400.0)),
+            key=lambda box: box.height > 1000,
+        )
+        self.width = max(self.box.left + self.box.right, text_width(inset.name, TITLE, True), 150.0)
+        self.height = _CAPTION + self.box.height
+
+    def place(self, scene: Scene, x: float, y: float) -> None:
+        scene.labels.append(Label(x, y + 12, self.inset.name, TITLE, "frame", True))
+        fitting = (words for words in self.inset.where if text_width(words, FIGURES) <= self.width)
+        words = next(fitting, shorten(self.inset.where[-1], FIGURES, self.width))
+        scene.labels.append(Label(x, y + 26, words, FIGURES, "block"))
+        middle = (self.width - self.box.left - self.box.right) / 2 + self.box.left
+        self.box.place(scene, x + middle, y + _CAPTION, "", 0)
+
+
+def _shelves(panels: list[_Panel], width: float) -> list[list[_Panel]]:
+    """Panels in rows of at most the width."""
+    shelves: list[list[_Panel]] = []
+    used = 0.0
+    for panel in panels:
+        if not shelves or used + panel.width > width:
+            shelves.append([])
+            used = 0.0
+        shelves[-1].append(panel)
+        used += panel.width + s.PANEL
+    return shelves

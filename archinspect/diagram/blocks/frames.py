@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from ..drawing import Box
 from ..elements import Frame
-from ..scene import DETAIL, FIGURES, PILL, TITLE, Edge, Label, PlacedFrame, Scene
-from ..typeface import text_width
+from ..scene import Edge, PlacedFrame, Scene
 from . import spacing as s
 from .boxes import BlockBox, link, top_lift
+from .header import FrameHeader
 
 
 class FrameBox:
@@ -21,19 +21,10 @@ class FrameBox:
     def __init__(self, frame: Frame, inner: BlockBox) -> None:
         self.frame, self.inner = frame, inner
         self.stack = 2 * s.STACK if frame.repeat > 1 else 0.0
-        self.pill = text_width(f"×{frame.repeat}", PILL, True) + 14 if frame.repeat > 1 else 0.0
-        self.figures = frame.figures.text()
-        if frame.repeat > 1 and self.figures:
-            self.figures = f"each {self.figures}"
         self.left = inner.left + s.FRAME_PAD
         content = inner.left + inner.right + 2 * s.FRAME_PAD
-        first = self._name_width() + (self.pill + 8 if self.pill else 0.0)
-        last = text_width(self.figures, FIGURES)
-        # one line when name and figures fit beside each other
-        self.single = not self.figures or first + last + 14 + 2 * s.FRAME_PAD <= content
-        need = first + (last + 14 if self.single and self.figures else 0.0)
-        self.width = max(content, max(need, last) + 2 * s.FRAME_PAD)
-        self.header = s.HEADER + (0.0 if self.single else s.HEADER_LINE)
+        self.head = FrameHeader(frame, content)
+        self.width, self.header = self.head.width, self.head.height
         self.port = s.PORT if not inner.arrow else s.PORT + s.ARROW
         self.height = self.header + self.port + inner.height + s.FRAME_PAD + self.stack
 
@@ -49,7 +40,7 @@ class FrameBox:
         name = self.frame.name
         box = Box(x - self.left, y + self.stack, self.width, self.height - self.stack)
         header = Box(box.x, box.y, box.width, self.header)
-        labels, pill = self._header(box)
+        labels, pill = self.head.labels(box)
         scene.frames.append(PlacedFrame(self.frame, box, header, labels, pill, level))
         start = box.y + self.header + s.PORT
         first = box.y + self.header + self.port
@@ -59,29 +50,3 @@ class FrameBox:
         self.inner.place(scene, x, first, name, level + 1)
         end = x + self.out
         scene.edges.append(Edge(((end, first + self.inner.height), (end, box.bottom)), "main", False, name))
-
-    def _name_width(self) -> float:
-        width = text_width(self.frame.label, TITLE, True)
-        return width + (8 + text_width(self.frame.block, DETAIL) if self.frame.block else 0.0)
-
-    def _header(self, box: Box) -> tuple[tuple[Label, ...], Box | None]:
-        frame = self.frame
-        base = box.y + 16.5
-        name = Label(box.x + s.FRAME_PAD, base, frame.label, TITLE, "frame", True)
-        labels = [name]
-        if frame.block:
-            labels.append(Label(name.box.right + 8, base, frame.block, DETAIL, "block"))
-        if self.figures:
-            if self.single:
-                x = box.right - s.FRAME_PAD - (self.pill + 8 if self.pill else 0.0)
-                labels.append(Label(x, base, self.figures, FIGURES, "figures", False, "end"))
-            else:
-                labels.append(
-                    Label(box.x + s.FRAME_PAD, base + s.HEADER_LINE, self.figures, FIGURES, "figures")
-                )
-        if not self.pill:
-            return tuple(labels), None
-        pill = Box(box.right - s.FRAME_PAD + 4 - self.pill, box.y + 4.5, self.pill, 16)
-        x, y = pill.centre
-        labels.append(Label(x, y + 4, f"×{frame.repeat}", PILL, "pill", True, "middle"))
-        return tuple(labels), pill

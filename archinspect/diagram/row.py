@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -54,7 +55,9 @@ def contents(frame: Frame) -> str:
         layers = frame.figures.layers
         return frame.block or f"{layers} layer{'s' * (layers > 1)}"
     cards = [
-        e.title.split(",")[0].split(" ")[0] for e in frame.body if isinstance(e, Card) and e.kind != "block"
+        re.sub(r" \d+×\d+$", "", e.title.split(",")[0])
+        for e in frame.body
+        if isinstance(e, Card) and e.kind != "block"
     ]
     if len(cards) > 2:
         cards = [f"{len(cards)} layers"]

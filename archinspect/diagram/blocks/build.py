@@ -24,6 +24,11 @@ def sequence(elements: tuple[Element, ...], limit: float, *, framed: bool = Fals
     return wrap(boxes, shapes, limit, framed=framed)
 
 
+def upright(elements: tuple[Element, ...], limit: float) -> Stack:
+    """Elements in one column; only what is inside their frames is wrapped."""
+    return Stack([box_of(element, limit) for element in elements], [e.output_shape for e in elements])
+
+
 def box_of(element: Element, limit: float) -> BlockBox:
     """The box of one element."""
     if isinstance(element, Card):

@@ -9,11 +9,12 @@ from ..row import as_row
 from ..scene import FIGURES, TITLE, Label, Scene
 from ..typeface import shorten, text_width
 from . import spacing as s
-from .build import sequence
+from .build import sequence, upright
 from .row import Rows
 from .sheet import PAGE, TOP, add_head, finish, scale_on_page
 
 _LIMITS = tuple(400.0 * 1.11**i for i in range(22))  # heights of columns to try, px
+_TALLEST = 900.0  # an inset's block higher than this is wrapped
 _CAPTION = 40.0  # height of the words above an inset
 _ROW, _STRIP = 1900.0, 2300.0  # a row longer than this is broken
 
@@ -24,7 +25,8 @@ def compose(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
     x, bottom = s.MARGIN, 0.0
     room = (PAGE[0] / len(outlines), PAGE[1])
     for outline in outlines:
-        boxes = (sequence(outline.body, limit) for limit in _LIMITS)
+        arrange = upright if outline.scope else sequence
+        boxes = [arrange(outline.body, limit) for limit in _LIMITS]
         best = max(boxes, key=lambda box: scale_on_page(box.left + box.right, box.height, room))
         head = add_head(scene, outline, x)
         best.place(scene, x + best.left, TOP, "", 0)
@@ -67,8 +69,8 @@ def overview(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
     right = s.MARGIN + max(add_head(scene, outline, s.MARGIN, missing), rows.width)
     rows.place(scene, s.MARGIN, TOP)
     y = TOP + rows.height
-    edge = max(right, PAGE[0] - s.MARGIN)
-    for shelf in _shelves([_Panel(inset) for inset in insets(outline.body)], edge - s.MARGIN):
+    panels = [_Panel(inset) for inset in insets(outline.body)]
+    for shelf in _best_shelves(panels, right - s.MARGIN):
         y += s.PANEL
         width = sum(panel.width for panel in shelf) + s.PANEL * (len(shelf) - 1)
         x = s.MARGIN + max(right - s.MARGIN - width, 0.0) / 2
@@ -85,10 +87,7 @@ class _Panel:
 
     def __init__(self, inset: Inset) -> None:
         self.inset = inset
-        self.box = min(
-            (sequence(inset.body, limit) for limit in (700.0, 1000.0, 1400.0)),
-            key=lambda box: box.height > 1000,
-        )
+        self.box = upright(inset.body, _TALLEST)
         self.width = max(self.box.left + self.box.right, text_width(inset.name, TITLE, True), 150.0)
         self.height = _CAPTION + self.box.height
 
@@ -99,6 +98,19 @@ class _Panel:
         scene.labels.append(Label(x, y + 26, words, FIGURES, "block"))
         middle = (self.width - self.box.left - self.box.right) / 2 + self.box.left
         self.box.place(scene, x + middle, y + _CAPTION, "", 0)
+
+
+def _best_shelves(panels: list[_Panel], width: float) -> list[list[_Panel]]:
+    """Panels in rows, as wide as shows them largest on a page."""
+    if not panels:
+        return []
+
+    def scale(shelves: list[list[_Panel]]) -> float:
+        longest = max(sum(panel.width + s.PANEL for panel in shelf) for shelf in shelves)
+        height = sum(max(panel.height for panel in shelf) + s.PANEL for shelf in shelves)
+        return scale_on_page(max(width, longest), height)
+
+    return max((_shelves(panels, max(width, PAGE[0]) * factor) for factor in (1.0, 1.3, 1.7, 2.2)), key=scale)
 
 
 def _shelves(panels: list[_Panel], width: float) -> list[list[_Panel]]:

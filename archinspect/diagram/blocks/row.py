@@ -123,15 +123,12 @@ class Rows:
         cells = [cell_of(element) for element in elements]
         spaces = [*gaps(elements), 0.0]
         whole = sum(cell.width for cell in cells) + sum(spaces)
-        goal = whole / ceil(whole / longest)
-        self.parts: list[list[int]] = [[]]
-        length = 0.0
-        for i, cell in enumerate(cells):
-            if self.parts[-1] and length + cell.width / 2 > goal:
-                self.parts.append([])
-                length = 0.0
-            self.parts[-1].append(i)
-            length += cell.width + spaces[i]
+        sizes = [(cell.width, space) for cell, space in zip(cells, spaces, strict=True)]
+        count, low, high = len(_parts(sizes, longest)), whole / ceil(whole / longest), longest
+        for _ in range(16):  # the shortest rows of which there are no more
+            middle = (low + high) / 2
+            low, high = (low, middle) if len(_parts(sizes, middle)) <= count else (middle, high)
+        self.parts = _parts(sizes, high)
         self.elements, self.cells, self.spaces = elements, cells, spaces
         self.indent = 2 * _TURN if len(self.parts) > 1 else 0.0
         lengths = [sum(cells[i].width for i in p) + sum(spaces[i] for i in p[:-1]) for p in self.parts]
@@ -166,6 +163,19 @@ class Rows:
 
     def _down(self, part: list[int]) -> float:
         return max(self.cells[i].down for i in part)
+
+
+def _parts(sizes: list[tuple[float, float]], longest: float) -> list[list[int]]:
+    """Indices of consecutive cells that fit into a row, filled from the first."""
+    parts: list[list[int]] = [[]]
+    length = 0.0
+    for i, (width, space) in enumerate(sizes):
+        if parts[-1] and length + width > longest:
+            parts.append([])
+            length = 0.0
+        parts[-1].append(i)
+        length += width + space
+    return parts
 
 
 def _labels(elements: tuple[Element, ...]) -> list[str]:

@@ -18,6 +18,7 @@ def to_dot(outlines: tuple[Outline, ...], theme: Theme = LIGHT) -> str:
         for title, outline in zip(titles, outlines, strict=True)
     ]
     lines = [
+        "// archinspect; for Graphviz, version 2.38 or later: dot -Tsvg FILE.dot -o FILE.svg",
         f"digraph {_quote(', '.join(titles))} {{",
         f"  label=<{'<br/>'.join(captions)}>; labelloc=t; labeljust=l;",
         f'  graph [fontname="Arial", bgcolor="{theme.background}", rankdir=TB, compound=true, newrank=true];',

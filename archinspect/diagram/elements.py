@@ -147,6 +147,7 @@ class Outline:
     body: tuple[Element, ...]
     figures: Figures
     scope: str = ""
+    note: str = ""
 
 
 def total(elements: tuple[Element, ...]) -> Figures:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import fail, suggestion
 from ..graph import Graph
+from .engines import ENGINES
 from .theme import THEMES, Theme
 
 STYLE_NAMES = ("blocks", "strip", "volume")
@@ -21,7 +22,8 @@ class Options:
     `depth`: levels of scopes to open (None: all); `expand`: scopes to open below that; `only`: draw these scopes alone,
     side by side; `fold`: draw equal consecutive blocks once, with ×N; `overview`: one row and insets; `color`: what
     colours the cards; `latency`: seconds by layer name, for color="latency"; `theme`: a name of `theme.THEMES`;
-    `beside`: further networks in the same picture; `against`: a network to mark differences to.
+    `beside`: further networks in the same picture; `against`: a network to mark differences to; `engine`: who lays the
+    blocks out, archinspect itself or Graphviz by a name of `engines.ENGINES`.
     """
 
     style: str = "blocks"
@@ -34,14 +36,29 @@ class Options:
     latency: Mapping[str, float] | None = None
     theme: str = "light"
     beside: tuple[Graph, ...] = ()
+    against: Graph | None = None
+    engine: str = "archinspect"
 
     def __post_init__(self) -> None:
         _one_of("style", self.style, STYLE_NAMES)
         _one_of("colouring", self.color, COLORS)
         _one_of("theme", self.theme, THEMES)
+        _one_of("engine", self.engine, ENGINES)
+        if self.engine != "archinspect" and (
+            self.style != "blocks" or self.overview or self.against or self.color != "type"
+        ):
+            raise fail(
+                "A403", "Graphviz lays out plain blocks only", help="leave out the other option, or --engine"
+            )
         if self.overview and (self.style != "blocks" or self.only or self.beside):
             raise fail(
                 "A403", "an overview is of one whole network in blocks", help="leave out the other option"
+            )
+        if self.against and (self.style == "volume" or self.beside or self.color != "type"):
+            raise fail(
+                "A403",
+                "differences are marked in the blocks or the strip of one network, in colours of their own",
+                help="leave out the other option",
             )
         if self.depth is not None and self.depth < 1:
             raise fail("A403", f"the depth is at least 1, and is {self.depth}")
@@ -75,6 +92,8 @@ def request(values: Mapping[str, Any]) -> Options:
             value = (value,) if isinstance(value, (str, Graph)) else tuple(value)
         if name == "beside":
             value = tuple(getattr(network, "graph", network) for network in value)
+        if name == "against":
+            value = getattr(value, "graph", value)
         if name == "latency" and value is not None and not isinstance(value, Mapping):
             value = read_latency(value)
         given[name] = value

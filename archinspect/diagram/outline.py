@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby
 from typing import Any
@@ -37,6 +37,7 @@ class Folding:
     expand: tuple[str, ...] = ()
     repeats: bool = True
     alike: bool = False
+    marks: Mapping[int, Any] = field(default_factory=dict)  # what layers must share beside their look to fold
 
     def opens(self, path: str) -> bool:
         """Whether the scope at `path` is drawn as a frame."""
@@ -204,7 +205,12 @@ class _Builder:
         return (
             type(element),
             *(
-                (_drawn(nodes[i]), nodes[i].output_shape, tuple(max(s - first, -1) for s in nodes[i].inputs))
+                (
+                    _drawn(nodes[i]),
+                    self.folding.marks.get(i),
+                    nodes[i].output_shape,
+                    tuple(max(s - first, -1) for s in nodes[i].inputs),
+                )
                 for i in element.nodes
             ),
             nodes[first].input_shapes,

@@ -36,7 +36,9 @@ def to_pdf(drawing: Drawing) -> bytes:
         f"/Resources << /Font << {resources} >> >> /Contents {stream} 0 R >>",
     )
     catalogue = file.add(f"<< /Type /Catalog /Pages {pages} 0 R /Lang (en) >>")
-    info = file.add(f"<< /Title {_string(drawing.title)} /Subject {_string(drawing.description)} >>")
+    made_by = "/Creator (archinspect) /Producer (archinspect; laid out by archinspect)"
+    subject = _string(drawing.description)
+    info = file.add(f"<< /Title {_string(drawing.title)} /Subject {subject} {made_by} >>")
     return file.finish(catalogue, info)
 
 

@@ -76,6 +76,16 @@ class Picture:
         if format not in FORMATS:
             help = suggestion(format, FORMATS, otherwise=f"formats: {', '.join(FORMATS)}")
             raise fail("A403", f"there is no format '{format}'", help=help)
+        if self.options.against and format in ("dot", "html"):
+            raise fail("A403", "differences are marked in SVG, PNG and PDF", help="write one of these")
+        if self.options.engine != "archinspect" and format in ("svg", "png", "pdf"):
+            from .engines import run
+
+            if width is not None or dpi is not None:
+                raise fail(
+                    "A403", "Graphviz chooses its own size", help="leave out --width and --dpi, or --engine"
+                )
+            return run(self.options.engine, self.dot(), format)
         if format == "png":
             return self.png(width=width, dpi=dpi)
         if width is not None or dpi is not None:

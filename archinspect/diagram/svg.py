@@ -11,6 +11,8 @@ from html import escape
 from .drawing import Disc, Drawing, Group, Item, Path, Rect, Text
 from .typeface import FALLBACKS
 
+_COMMENT = "<!-- archinspect; laid out by archinspect -->"
+
 
 def to_svg(drawing: Drawing, *, family: str = FALLBACKS) -> str:
     """The SVG document.  Names and titles are escaped; text stays text."""
@@ -20,7 +22,7 @@ def to_svg(drawing: Drawing, *, family: str = FALLBACKS) -> str:
         f'viewBox="0 0 {width} {height}" role="img" font-family="{escape(family)}" '
         'style="font-kerning:none" xml:space="preserve">'
     )
-    lines = [head, f"<title>{clean(drawing.title)}</title>"]
+    lines = [_COMMENT, head, f"<title>{clean(drawing.title)}</title>"]
     if drawing.description:
         lines.append(f"<desc>{clean(drawing.description)}</desc>")
     lines.append(f'<rect width="{width}" height="{height}" fill="{drawing.background}"/>')

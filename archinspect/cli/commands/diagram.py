@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Annotated
 
 import click
 import typer
 
+from ...diagram.engines import ENGINES
 from ...diagram.options import COLORS, STYLE_NAMES, request
 from ...diagram.picture import FORMATS, Picture, format_of
 from ...diagram.theme import THEMES
+from ...errors import ArchinspectError
 from ...files import write
 from ...spec import load_graph
 from ..options import Input, Model, Set, arguments
@@ -60,6 +64,13 @@ def diagram(
     beside: Annotated[
         Names, typer.Option("--beside", metavar="MODEL", help="Draw this network beside it; may be repeated.")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="MODEL", help="Mark what differs from this network."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", click_type=click.Choice(ENGINES), help="Who lays the blocks out.")
+    ] = "archinspect",
     width: Annotated[int | None, typer.Option("--width", metavar="PX", min=1, help="Width of a PNG.")] = None,
     dpi: Annotated[
         float | None, typer.Option("--dpi", min=1, help="Density of a PNG; 192 unless given.")
@@ -89,17 +100,35 @@ def diagram(
             "style": style, "depth": depth, "expand": expand or (), "only": only or (), "fold": fold,
             "overview": overview, "color": color, "latency": run, "theme": theme,
             "beside": [load_graph(other) for other in beside or ()],
+            "against": load_graph(against) if against else None, "engine": engine,
         }
     )  # fmt: skip
     picture = Picture(graph, options)
     format = format or (format_of(output) if output not in (None, "-") else "svg")
-    content = picture.render(format, width=width, dpi=dpi)
+    content = _rendered(picture, format, width, dpi, output)
     if output is not None:
         emit_text(content, output)
         return
     path = f"{file_name(graph.name)}.{format}"
     write(content, path)
     put(path + "\n", machine=True)
+
+
+def _rendered(
+    picture: Picture, format: str, width: int | None, dpi: float | None, output: str | None
+) -> str | bytes:
+    """The picture; of one that an engine cannot lay out, the DOT is written where the picture would have been."""
+    try:
+        return picture.render(format, width=width, dpi=dpi)
+    except ArchinspectError as error:
+        if picture.options.engine == "archinspect" or error.diagnostics[0].code not in ("A404", "A405"):
+            raise
+        target = PurePath(output) if output not in (None, "-") else PurePath(file_name(picture.graph.name))
+        path = str(target.with_suffix(".dot")) if output else f"{target}.dot"
+        write(picture.dot(), path)
+        first = error.diagnostics[0]
+        note = f"its input is in {path}"
+        raise ArchinspectError(replace(first, notes=(*first.notes, note))) from None
 
 
 def file_name(name: str) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...graph import Graph
-from ..colouring import Heat, annotated, heat
+from ..colouring import annotated, heat
 from ..drawing import Drawing
+from ..marking import Marks, marked, marks
 from ..options import Options
 from ..outline import Folding, outlines
-from ..paint import paint
+from ..paint import Colouring, paint
 from ..scene import Scene
+from ..theme import Theme, swatch
 from .compose import compose, overview, strip
+from .legend import Key
 from .sheet import PAGE
 
 #: A default picture that a page would show smaller than this, or that is longer than the side, is drawn in less detail.
@@ -22,27 +26,40 @@ _LONGEST_SIDE = 4000.0
 def blocks(graph: Graph, options: Options) -> Drawing:
     """The block diagram, strip or overview that the options ask for."""
     theme = options.palette
-    scene, warmth = arrange(graph, options)
-    return paint(scene, theme, (lambda card: warmth.swatch(theme, card)) if warmth else None)
+    scene, key = arrange(graph, options)
+    return paint(scene, theme, _colours(key, theme))
 
 
-def arrange(graph: Graph, options: Options) -> tuple[Scene, Heat | None]:
+def arrange(graph: Graph, options: Options) -> tuple[Scene, Key]:
     """The picture with every place fixed, and what its colours mean."""
+    differences = marks(graph, options.against) if options.against else None
     foldings = _foldings(options)
-    arranged = _arranged(graph, options, next(foldings))
+    arranged = _arranged(graph, options, next(foldings), differences)
     if options.style == "blocks" and not options.overview:
         while not _readable(arranged[0]) and (folding := next(foldings, None)):
-            arranged = _arranged(graph, options, folding)
+            arranged = _arranged(graph, options, folding, differences)
     return arranged
 
 
-def _arranged(graph: Graph, options: Options, folding: Folding) -> tuple[Scene, Heat | None]:
+def _arranged(
+    graph: Graph, options: Options, folding: Folding, differences: Marks | None
+) -> tuple[Scene, Key]:
+    if differences:
+        folding = replace(folding, marks=differences.nodes)
     parts = outlines(graph, options, folding)
-    warmth = heat(options, graph, parts)
-    if warmth:
-        parts = annotated(parts, warmth)
+    key: Key = differences or heat(options, graph, parts)
+    if isinstance(key, Marks):
+        parts = marked(parts, key)
+    elif key:
+        parts = annotated(parts, key)
     composer = overview if options.overview else strip if options.style == "strip" else compose
-    return composer(parts, warmth), warmth
+    return composer(parts, key), key
+
+
+def _colours(key: Key, theme: Theme) -> Colouring | None:
+    if isinstance(key, Marks):
+        return lambda card: swatch(theme, key.kind(card))
+    return (lambda card: key.swatch(theme, card)) if key else None
 
 
 def _foldings(options: Options) -> Iterator[Folding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..colouring import Heat
+from itertools import count
+
 from ..elements import Outline
 from ..insets import Inset, insets
 from ..row import as_row
@@ -10,6 +11,7 @@ from ..scene import FIGURES, TITLE, Label, Scene
 from ..typeface import shorten, text_width
 from . import spacing as s
 from .build import sequence, upright
+from .legend import Key
 from .row import Rows
 from .sheet import PAGE, TOP, add_head, finish, scale_on_page
 
@@ -19,23 +21,23 @@ _CAPTION = 40.0  # height of the words above an inset
 _ROW, _STRIP = 1900.0, 2300.0  # a row longer than this is broken
 
 
-def compose(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
+def compose(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
     """Lay the outlines out in columns, side by side, as large as can be on a page."""
     scene = Scene()
     x, bottom = s.MARGIN, 0.0
     room = (PAGE[0] / len(outlines), PAGE[1])
-    for outline in outlines:
+    for letter, outline in zip(count(ord("a")), outlines, strict=False):
         arrange = upright if outline.scope else sequence
         boxes = [arrange(outline.body, limit) for limit in _LIMITS]
         best = max(boxes, key=lambda box: scale_on_page(box.left + box.right, box.height, room))
-        head = add_head(scene, outline, x)
+        head = add_head(scene, outline, x, letter=chr(letter) if len(outlines) > 1 else "")
         best.place(scene, x + best.left, TOP, "", 0)
         x += max(best.left + best.right, head) + s.PANEL
         bottom = max(bottom, TOP + best.height)
-    return finish(scene, outlines, heat, x - s.PANEL, bottom)
+    return finish(scene, outlines, key, x - s.PANEL, bottom)
 
 
-def strip(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
+def strip(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
     """Each outline from left to right, one below the other."""
     scene = Scene()
     bottom, right = TOP, s.MARGIN
@@ -57,10 +59,10 @@ def strip(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
         rows.place(scene, s.MARGIN, top)
         right = max(right, s.MARGIN + max(width, rows.width))
         bottom = top + rows.height
-    return finish(scene, outlines, heat, right, bottom)
+    return finish(scene, outlines, key, right, bottom)
 
 
-def overview(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
+def overview(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
     """One row of stages, and below it each kind of block once."""
     (outline,) = outlines
     scene = Scene()
@@ -79,7 +81,7 @@ def overview(outlines: tuple[Outline, ...], heat: Heat | None = None) -> Scene:
             x += panel.width + s.PANEL
         right = max(right, x - s.PANEL)
         y += max(panel.height for panel in shelf)
-    return finish(scene, outlines, heat, right, y)
+    return finish(scene, outlines, key, right, y)
 
 
 class _Panel:

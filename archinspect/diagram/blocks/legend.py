@@ -1,4 +1,4 @@
-"""The legend at the foot of a picture: kinds of cards, or the ramp of a heat map; skips; folded repeats."""
+"""The legend at the foot of a picture: kinds of cards, the ramp of a heat map or marks; skips; folded repeats."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from math import ceil
 
 from ..colouring import Heat
 from ..drawing import Box
+from ..marking import STATES, Marks
 from ..scene import LEGEND, Label, LegendEntry, Scene
 from ..theme import KINDS
 from ..typeface import text_width
 from . import spacing as s
 
+#: what a picture's colours mean, where not the kinds of layers
+Key = Heat | Marks | None
+
 _RAMP = 150.0  # width of a heat map's ramp
 _GAP = 7.0  # between a sample and its words
 
 
-def add_legend(scene: Scene, heat: Heat | None, width: float, y: float) -> int:
+def add_legend(scene: Scene, key: Key, width: float, y: float) -> int:
     """Samples and words in rows of the given width; returns the number of rows."""
     x, row = s.MARGIN, 0
-    if heat:
-        x = _ramp(scene, heat, y)
-    for kind, words in _entries(scene, heat):
+    if isinstance(key, Heat):
+        x = _ramp(scene, key, y)
+    for kind, words in _entries(scene, key):
         need = 24 + text_width(words, LEGEND) + 18
         if x > s.MARGIN and x + need > s.MARGIN + width:
             x, row = s.MARGIN, row + 1
@@ -31,10 +35,14 @@ def add_legend(scene: Scene, heat: Heat | None, width: float, y: float) -> int:
     return row + 1
 
 
-def _entries(scene: Scene, heat: Heat | None) -> list[tuple[str, str]]:
+def _entries(scene: Scene, key: Key) -> list[tuple[str, str]]:
     """What is explained: kinds of cards in a fixed order, skips, folded repeats."""
     present = {card.card.kind for card in scene.cards} - {"io"}
-    entries = [] if heat else [(kind, words) for kind, words in KINDS.items() if kind in present]
+    if isinstance(key, Marks):
+        states = {key.state(card.card) for card in scene.cards if card.card.kind != "io"}
+        entries = [entry for state, entry in STATES.items() if state in states]
+    else:
+        entries = [] if key else [(kind, words) for kind, words in KINDS.items() if kind in present]
     if any(edge.way == "skip" for edge in scene.edges):
         entries.append(("skip", "Skip connection"))
     if any(frame.pill for frame in scene.frames) or any(card.card.repeat > 1 for card in scene.cards):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..captions import shape_label
-from ..colouring import Heat
 from ..elements import Outline
 from ..scene import HEADING, SUBHEADING, Label, Scene
 from . import spacing as s
-from .legend import add_legend
+from .legend import Key, add_legend
 
 PAGE = (1600.0, 1000.0)  # what a picture should fit well: a screen, a slide
 TITLE = 62.0  # height of title and totals
@@ -21,15 +20,18 @@ def scale_on_page(width: float, height: float, room: tuple[float, float] = PAGE)
     return min(room[0] / (width + 2 * s.MARGIN), room[1] / (height + 2 * s.MARGIN + TITLE + _LEGEND))
 
 
-def add_head(scene: Scene, outline: Outline, x: float, note: str = "") -> float:
-    """Title, totals, and a note behind them; returns their width."""
+def add_head(scene: Scene, outline: Outline, x: float, note: str = "", *, letter: str = "") -> float:
+    """Title, totals, and a note behind them; returns their width.  `letter` numbers a picture among several."""
     title = f"{outline.title} · {outline.scope}" if outline.scope else outline.title
+    if letter:
+        title = f"({letter}) {title}"
     shape = shape_label(outline.body[0].output_shape)
     parts = [
         outline.figures.text(),
         f"input {shape}",
         f"output {shape_label(outline.body[-1].output_shape)}",
         note,
+        outline.note,
     ]
     subtitle = " · ".join(part for part in parts if part)
     scene.description = "; ".join(filter(None, (scene.description, f"{title}: {subtitle}")))
@@ -40,12 +42,10 @@ def add_head(scene: Scene, outline: Outline, x: float, note: str = "") -> float:
     return max(heading.box.width, below.box.width)
 
 
-def finish(
-    scene: Scene, outlines: tuple[Outline, ...], heat: Heat | None, right: float, bottom: float
-) -> Scene:
+def finish(scene: Scene, outlines: tuple[Outline, ...], key: Key, right: float, bottom: float) -> Scene:
     """Set the legend below what ends at `right` and `bottom`, and the scene's size."""
     foot = bottom + 26
-    rows = add_legend(scene, heat, max(right - s.MARGIN, _NARROWEST), foot)
+    rows = add_legend(scene, key, max(right - s.MARGIN, _NARROWEST), foot)
     edge = max((label.box.right for entry in scene.legend for label in entry.labels), default=0.0)
     scene.width = max(right, edge) + s.MARGIN
     scene.height = foot + rows * 20 + s.MARGIN - 4

@@ -22,7 +22,7 @@ def to_svg(drawing: Drawing, *, family: str = FALLBACKS) -> str:
         f'viewBox="0 0 {width} {height}" role="img" font-family="{escape(family)}" '
         'style="font-kerning:none" xml:space="preserve">'
     )
-    lines = [_COMMENT, head, f"<title>{clean(drawing.title)}</title>"]
+    lines = [head, _COMMENT, f"<title>{clean(drawing.title)}</title>"]
     if drawing.description:
         lines.append(f"<desc>{clean(drawing.description)}</desc>")
     lines.append(f'<rect width="{width}" height="{height}" fill="{drawing.background}"/>')

@@ -40,7 +40,7 @@ class Theme:
     pill_text: str
     swatches: Mapping[str, Swatch]
     heat: tuple[str, ...]
-    heat_dark_text: str = "#1B1F27"
+    heat_dark_text: str = "#000000"  # and white: only these two read on every colour between them
     heat_light_text: str = "#FFFFFF"
 
 

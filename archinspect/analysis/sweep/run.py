@@ -77,19 +77,18 @@ def _in_parallel(
     # A fork needs no importable main module, so that a script may sweep as it likes; elsewhere it is not safe.
     context = get_context("fork" if sys.platform == "linux" else None)
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(model,)) as pool:
-        waiting: set[Future[list[tuple[int, Variant]]]] = set()
+        waiting: set[Future[list[tuple[int, Variant]]]] = set()  # what is in it is not yet in `done`
         try:
             while True:
                 with _interrupts_held_back():  # a worker that is interrupted before it ignores that would die
-                    waiting |= {
-                        pool.submit(_work, chunk) for chunk in islice(chunks, 2 * processes - len(waiting))
-                    }
+                    more = islice(chunks, 2 * processes - len(waiting))
+                    waiting |= {pool.submit(_work, chunk) for chunk in more}
                 if not waiting:
                     return
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     results = future.result()
                     done.update(results)
+                    waiting.remove(future)
                     progress(len(results))
         except KeyboardInterrupt:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -1,8 +1,8 @@
 """Runs notebooks without Jupyter: cells in order, in one set of names, and what they show.
 
 `python -m tests.docs.notebooks` runs every notebook of docs/notebooks and stores what its cells show; the test compares
-that with what they show now.  A cell shows what it prints and the value of its last expression, as text and, where the
-value has them, as HTML or SVG (nbformat 4.5).
+that with what they show now, of tables and pictures the words.  A cell shows what it prints and the value of its last
+expression, as text and, where the value has them, as HTML or SVG (nbformat 4.5).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 from contextlib import redirect_stdout
 from copy import deepcopy
 from pathlib import Path
@@ -66,6 +67,21 @@ def _shown(value: Any) -> dict[str, str]:
     rich = {kind: getattr(value, name)() for kind, name in _RICH.items() if hasattr(type(value), name)}
     # The text of what is shown richly repeats it, and is long.
     return {**rich, "text/plain": f"<{type(value).__name__}>" if rich else repr(value)}
+
+
+def said(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The notebook with the words of its tables and pictures in their place: how they look is tested elsewhere."""
+    made = deepcopy(notebook)
+    for cell in made["cells"]:
+        for output in cell.get("outputs", []):
+            for kind in output.get("data", {}).keys() & _RICH.keys():
+                output["data"][kind] = _words("".join(output["data"][kind]))
+    return made
+
+
+def _words(markup: str) -> list[str]:
+    text = re.sub(r"<style.*?</style>", "", markup, flags=re.DOTALL)
+    return re.sub(r"<[^>]*>", " ", text).split()
 
 
 def _lines(text: str) -> list[str]:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from ..errors import fail
 
 if TYPE_CHECKING:
     from .graph_module import build
@@ -16,6 +19,8 @@ __all__ = ["build", "export_source"]
 
 def __getattr__(name: str) -> Any:
     if name == "build":
+        if find_spec("torch") is None:
+            raise fail("A404", "building a module needs torch", help="pip install 'archinspect[torch]'")
         from .graph_module import build
 
         return build

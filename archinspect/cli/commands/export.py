@@ -1,17 +1,76 @@
-"""`export`: the network as a program of its own."""
+"""`export`: the network as a program, an ONNX model, or a file of weights under the spec's names."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import fail
+from ...graph import Graph
 from ...pytorch import export_source
 from ...spec import load_graph
-from ..options import Input, Model, OutputFile, Set, arguments
+from ..options import Input, Model, Set, arguments
 from ..output import emit_text
 
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Take these weights, a .pth or .safetensors of ours or of torchvision's.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to a file: .py source, .onnx, or .pth the weights by our names.",
+        show_default=False,
+    ),
+]
 
-def export(model: Model, input: Input = None, set: Set = None, output: OutputFile = None) -> None:
-    """Write the network as PyTorch source.
 
-    The file needs torch and nothing of archinspect; its modules have the names of the spec.
+def export(
+    model: Model, input: Input = None, set: Set = None, weights: Weights = None, output: Output = None
+) -> None:
+    """Write the network as PyTorch source or ONNX.
+
+    The source needs torch and nothing of archinspect; its modules have the names of the spec.  With --weights a file
+    of weights is written beside it, which the program reads.
     """
     graph = load_graph(model, arguments=arguments(set), input=input)
-    emit_text(export_source(graph), output)
+    ending = Path(output).suffix if output else ""
+    if ending == ".onnx":
+        from ...pytorch.onnx import export_onnx
+
+        emit_text(export_onnx(graph, weights=weights), output)
+    elif ending in (".pth", ".pt"):
+        _weights(graph, weights, output)
+    elif ending not in ("", ".py"):
+        help = "-o net.py, -o net.onnx or -o net.pth"
+        raise fail("A403", f"cannot tell what to write from the ending '{ending}'", help=help)
+    elif weights is None:
+        emit_text(export_source(graph), output)
+    elif output is None or output == "-":
+        raise fail(
+            "A403",
+            "--weights needs a file to write beside",
+            help="-o net.py writes net.py and net_weights.pth",
+        )
+    else:
+        beside = Path(output).with_name(f"{Path(output).stem}_weights.pth")
+        _weights(graph, weights, str(beside))
+        emit_text(export_source(graph, weights=beside.name), output)
+
+
+def _weights(graph: Graph, weights: str | None, output: str | None) -> None:
+    from ...pytorch.weights import converted
+
+    if weights is None:
+        raise fail("A403", "a file of weights needs weights", help="--weights resnet50.pth, or -o net.py")
+    emit_text(converted(graph, weights), output)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
-from typing import Any
 
 from ... import __version__
 from ...graph import Graph
@@ -12,7 +11,7 @@ from ...ops import numel
 from ..names import class_name
 from .carried import carried
 from .classes import Classes, Definition
-from .expressions import WIDTH, Expr, layout
+from .expressions import WIDTH, Expr, Literal, layout
 from .forward import forward
 from .initialise import initialisation
 from .layers import own_class
@@ -22,11 +21,11 @@ from .unify import Parameter
 _GLOBALS = ("nn", "torch", "F", "math", "Tensor", "OrderedDict", "sequential")
 
 
-def export_source(graph: Graph) -> str:
+def export_source(graph: Graph, *, weights: str | None = None) -> str:
     """PyTorch source of the network: one class per block, the network's class last, and a few lines to run it.
 
     The module has the parameter names, shapes and outputs of `build`'s, and needs torch only.  The text is the same for
-    equal graphs.
+    equal graphs.  `weights` names a file beside the program that it reads when it is run.
     """
     root = plan(graph)
     assert root.outputs == graph.outputs[1:], "the structure and the outputs of the graph differ"
@@ -41,7 +40,7 @@ def export_source(graph: Graph) -> str:
         body.insert(0, _SEQUENTIAL)
         text = "\n\n\n".join(body)
     return "\n\n\n".join(
-        [_heading(graph) + "\n\n" + _imports(text, used), text, _main(graph, classes.root.name)]
+        [_heading(graph) + "\n\n" + _imports(text, used), text, _main(graph, classes.root.name, weights)]
     )
 
 
@@ -151,14 +150,14 @@ def _method(definition: Definition) -> str:
     return "initialise" if "initialise" not in definition.children else "initialise_"
 
 
-def _main(graph: Graph, name: str) -> str:
+def _main(graph: Graph, name: str, weights: str | None) -> str:
     shape = ", ".join(map(str, graph.input_shape))
-    show: list[Any] = [
-        'if __name__ == "__main__":',
-        f"    model = {name}().eval()",
-        "    with torch.no_grad():",
-        f"        output = model(torch.zeros({shape}))",
-    ]
+    show = ['if __name__ == "__main__":', f"    model = {name}().eval()"]
+    if weights is not None:
+        file = f"Path(__file__).with_name({Literal(weights)})"
+        show[1:1] = ["    from pathlib import Path", ""]
+        show.append(f"    model.load_state_dict(torch.load({file}, weights_only=True))")
+    show += ["    with torch.no_grad():", f"        output = model(torch.zeros({shape}))"]
     if len(graph.outputs) > 1:
         show.append("    print(*(tuple(part.shape) for part in output))")
     else:

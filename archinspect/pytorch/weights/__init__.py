@@ -5,6 +5,6 @@ The way of the data: `read` (a file to tensors) → `names` (which of theirs is 
 
 from __future__ import annotations
 
-from .load import Weights, load_weights
+from .load import Weights, converted, load_weights
 
-__all__ = ["Weights", "load_weights"]
+__all__ = ["Weights", "converted", "load_weights"]

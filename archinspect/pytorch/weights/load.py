@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 
@@ -35,3 +36,12 @@ def load_weights(module: nn.Module, graph: Graph, weights: Weights) -> None:
                 tensor.copy_(theirs[names[name]])
             else:
                 tensor.zero_()  # a batch norm's counter that the file does not have
+
+
+def converted(graph: Graph, weights: Weights) -> bytes:
+    """The weights by our names, as the bytes of a `.pth` file: a `state_dict` of `build`'s and the program's module."""
+    from ..graph_module import build
+
+    file = io.BytesIO()
+    torch.save(build(graph, weights=weights).state_dict(), file)
+    return file.getvalue()

@@ -1,0 +1,81 @@
+"""A network as an ONNX model."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+import warnings
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import fx
+
+from ..errors import fail
+from ..graph import Graph
+from ..ops import numel
+from .graph_module import build
+from .weights import Weights
+
+#: a protobuf file cannot be larger
+_LARGEST = 2**31 - 1
+
+
+def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
+    """The network in evaluation as the bytes of an ONNX file, with any batch size; input "x", outputs by layer.
+
+    The weights are those of `build`.  Raises ArchinspectError: A404 without the onnx extra, A403 for a network that one
+    ONNX file cannot hold, A501 to A503 for weights that do not fit.
+    """
+    for package in ("onnx", "onnxscript"):
+        if find_spec(package) is None:
+            raise fail("A404", f"exporting ONNX needs {package}", help="pip install 'archinspect[onnx]'")
+    size = 4 * sum(numel(shape) for node in graph.layers for shape in node.weights.values())
+    if size > _LARGEST:
+        raise fail(
+            "A403",
+            f"'{graph.name}' is too large for one ONNX file",
+            notes=[f"{size:,} bytes of weights > {_LARGEST:,}"],
+            help="export PyTorch source: -o net.py",
+        )
+    module = build(graph, weights=weights).eval()
+    # Two images: an exporter may take a batch of one for a constant.
+    x = torch.zeros(2, *graph.input_shape[1:])
+    names = [graph.nodes[index].name for index in graph.outputs]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the exporter's own ways
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            return _export(module, x, names)
+        finally:
+            logging.disable(before)
+
+
+def _export(module: fx.GraphModule, x: torch.Tensor, names: list[str]) -> bytes:
+    export: Any = torch.onnx.export  # its signature differs between releases
+    if "dynamo" not in inspect.signature(export).parameters:  # torch 2.4
+        file = io.BytesIO()
+        axes = {name: {0: "batch"} for name in ("x", *names)}
+        export(module, (x,), file, input_names=["x"], output_names=names, dynamic_axes=axes)
+        return file.getvalue()
+    shapes = {"x": {0: torch.export.Dim("batch")}}
+    program = export(
+        module, (x,), input_names=["x"], output_names=names, dynamic_shapes=shapes, dynamo=True, verbose=False
+    )
+    model = program.model_proto
+    _forget_the_exporter(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _forget_the_exporter(message: Any) -> None:
+    """Leave out the notes of the exporter: they name files of this machine."""
+    for field, value in message.ListFields():
+        if field.name == "metadata_props":
+            message.ClearField("metadata_props")
+        elif field.message_type is not None and field.name not in ("initializer", "raw_data"):
+            for part in value if isinstance(value, Iterable) else (value,):
+                _forget_the_exporter(part)

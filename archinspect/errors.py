@@ -50,7 +50,10 @@ CODES: dict[str, tuple[str, str]] = {
     "A406": ("missing-device", "the device to measure on is not in this machine"),
     "A501": ("unreadable-weights", "a file of weights cannot be read as tensors by name"),
     "A502": ("other-weights", "the weights are not those of this network"),
-    "A503": ("ambiguous-weights", "several layers have weights of the same shapes, and no rule says which is which"),
+    "A503": (
+        "ambiguous-weights",
+        "several layers have weights of the same shapes, and no rule says which is which",
+    ),
 }
 
 
@@ -84,24 +87,24 @@ class Diagnostic:
     def render(self, *, color: bool = False) -> str:
         """The diagnostic as it is printed on a terminal, without a final newline."""
         red, blue, bold, cyan, off = _ANSI if color else ("",) * 5
-        lines = [f"{bold}{red}error[{self.code}]{off}{bold}: {self.message}{off}"]
+        lines = [f"{bold}{red}error[{self.code}]{off}{bold}: {_shown(self.message)}{off}"]
         places = [] if self.span is None else [(self.span, "")]
         places += self.related
         gutter = max((len(str(span.line)) for span, _ in places), default=1)
         bar = f"{blue}{'':>{gutter}} |{off}"
         for span, label in places:
             first = span is self.span
-            lines.append(f"{blue}{'':>{gutter}}{'-->' if first else ':::'}{off} {span.place}")
+            lines.append(f"{blue}{'':>{gutter}}{'-->' if first else ':::'}{off} {_shown(span.place)}")
             window, column = _window(span)
             carets = "^" * span.length if first else "-" * span.length
             carets = carets[: max(1, len(window) - column)]
-            mark = f"{red if first else blue}{carets}{' ' if label else ''}{label}{off}"
+            mark = f"{red if first else blue}{carets}{' ' if label else ''}{_shown(label)}{off}"
             lines += [bar, f"{blue}{span.line:>{gutter}} |{off} {window}", f"{bar} {'':>{column}}{mark}"]
         if self.path:
-            lines.append(f"{blue}{'':>{gutter}} ={off} in: {self.path}")
-        lines += [f"{blue}{'':>{gutter}} ={off} {note}" for note in self.notes]
+            lines.append(f"{blue}{'':>{gutter}} ={off} in: {_shown(self.path)}")
+        lines += [f"{blue}{'':>{gutter}} ={off} {_shown(note)}" for note in self.notes]
         if self.help:
-            lines.append(f"{blue}{'':>{gutter}} ={off} {cyan}help{off}: {self.help}")
+            lines.append(f"{blue}{'':>{gutter}} ={off} {cyan}help{off}: {_shown(self.help)}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
@@ -120,7 +123,17 @@ class Diagnostic:
 
 
 _ANSI = ("\x1b[31m", "\x1b[34m", "\x1b[1m", "\x1b[36m", "\x1b[0m")
+_LONGEST = 600  # of a text that quotes what a user wrote
 _WINDOW = 100  # a source line longer than this is shown around the carets only
+
+
+def _shown(text: str) -> str:
+    """A text as a terminal may see it: of bounded length, what does not print as its escape sequence."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 100]} … {text[-90:]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _window(span: Span) -> tuple[str, int]:

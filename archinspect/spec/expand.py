@@ -24,7 +24,7 @@ from .problems import in_reading_order
 from .reuse import Reuse
 from .scopes import Names
 from .size import refuse_too_many_layers
-from .source import MAX_SCOPES
+from .source import MAX_NAME, MAX_PATH, MAX_SCOPES
 from .statements import chain_statements
 from .values import UNKNOWN, Environment
 
@@ -123,7 +123,7 @@ class Expander(Layers):
                 value = self.value(part, statement.key, env, current, names.path)
             words.append("_" if value is UNKNOWN else str(value))
         name = "".join(words) + number
-        if len(name) > 200 or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or is_reserved(name):
+        if len(name) > MAX_NAME or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or is_reserved(name):
             span = statement.key.span
             self.error("A209", f"'{name}' cannot name a layer", span, names.path, help="e.g. conv{i}")
         return name
@@ -358,9 +358,13 @@ class Expander(Layers):
         return path
 
     def _too_deep(self, path: str, scalar: Scalar | None, more: int = 0) -> bool:
-        if path.count(".") + more < MAX_SCOPES:
+        if path.count(".") + more < MAX_SCOPES and len(path) <= MAX_PATH:
             return False
         span = scalar.span if scalar else None
-        message = f"scopes are nested more than {MAX_SCOPES} deep"
-        self.error("A103", message, span, path, help="use repeats, or fewer blocks inside blocks")
+        message = (
+            f"scopes are nested more than {MAX_SCOPES} deep, or a path is longer than {MAX_PATH} characters"
+        )
+        self.error(
+            "A103", message, span, path, help="use repeats, shorter names, or fewer blocks inside blocks"
+        )
         return True

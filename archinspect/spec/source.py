@@ -14,6 +14,8 @@ from ..errors import ArchinspectError, Diagnostic, Span, fail
 MAX_BYTES = 1 << 19
 MAX_DEPTH = 160  # of YAML; a network whose scopes are MAX_SCOPES deep can still be written back
 MAX_SCOPES = 48
+MAX_NAME = 100
+MAX_PATH = 400
 MAX_EVENTS = 60_000
 MAX_NODES = 200_000
 

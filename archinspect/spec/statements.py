@@ -12,6 +12,7 @@ from .expressions import Expression, parse_expression
 from .names import is_reserved
 from .nodes import Mapping, Scalar, Sequence, Value, entries
 from .problems import Related
+from .source import MAX_NAME
 from .syntax import ExpressionError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -178,6 +179,9 @@ class StatementReader:
             if re.match(r"[0-9]\w*\Z", name):
                 help += f", e.g. _{name}"
             self.error("A209", f"'{name}' cannot name {article}", key, help=help)
+        elif len(name) > MAX_NAME:
+            message = f"a name of {len(name):,} characters is too long"
+            self.error("A209", message, key, help=f"use at most {MAX_NAME}")
         elif keyword.iskeyword(name) or (what == "layer" and is_reserved(name)):
             owner = "Python" if keyword.iskeyword(name) else "every PyTorch module"
             message = f"'{name}' cannot name {article}: {owner} uses it"

@@ -65,12 +65,14 @@ class Page:
         self.text = path.read_text(encoding="utf-8")
         self.folder = folder
         self.names: dict[str, Any] = {"__name__": "example"}
-        program = folder / ".bin" / "archinspect"
-        program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m archinspect "$@"\n')
-        program.chmod(0o755)
+        programs = folder / ".bin"
+        programs.mkdir()
+        for name, command in (("archinspect", "-m archinspect "), ("python", "")):
+            program = programs / name
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command}"$@"\n')
+            program.chmod(0o755)
         self.environment = clean_environment({"COLUMNS": "100"})
-        self.environment["PATH"] = f"{program.parent}{os.pathsep}{self.environment['PATH']}"
+        self.environment["PATH"] = f"{programs}{os.pathsep}{self.environment['PATH']}"
 
     def run(self) -> str:
         """Run every block in order; the page's text with the output that the commands really print."""

@@ -52,6 +52,7 @@ def borrow(document: Document, read: ReadSpec, folder: str, shipped: Iterable[st
         document.errors.add("A212", message, place.span, help="leave blocks_of out")
     document.errors += lender.errors
     document.unread += lender.unread
+    document.lost_blocks |= lender.lost_blocks
     document.blocks |= taken
     document.weight_names = document.weight_names or lender.weight_names  # rules are about layers of blocks
 

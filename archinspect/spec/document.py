@@ -119,6 +119,7 @@ class Document:
     weight_names: tuple[WeightName, ...] = ()
     errors: Problems = field(default_factory=Problems)  # met while reading
     unread: list[str] = field(default_factory=list)
+    lost_blocks: set[str] = field(default_factory=set)  # names of blocks whose definition could not be read
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import ArchinspectError, Diagnostic, Span, fail, nearest
 from ..ops import REGISTRY
 from .calls import read_chain
-from .document import Document
+from .document import Body, Document, Statement
 from .nodes import Scalar, Tree
 from .problems import Problems
 from .reader import read_tree
@@ -88,9 +88,11 @@ def _one_line(text: str) -> Document:
     source = source_of(text.replace("\n", " ").replace("\r", " "), MODEL)
     scalar = Scalar(source.text, 0, 0, len(source.text), True, True, source)
     chain, errors = read_chain(scalar.value)
-    document = Document(source, name="network", layers=chain_statements(chain, scalar), errors=Problems())
+    layers = chain_statements(chain, scalar)
+    if errors:
+        layers = (Statement(None, None, Body(chain=chain, text=scalar, unreadable=True)),)
+    document = Document(source, name="network", layers=layers, errors=Problems())
     for error in errors:
         span = scalar.span_of(error.column, error.length)
         document.errors.add(error.code, error.message, span, help=error.help)
-        document.unread.append(source.text)
     return document

@@ -189,11 +189,13 @@ class Reader(StatementReader):
             help = "write name(arguments): and its layers below"
             self.error("A107", "'blocks' must be a mapping", value, help=help)
             self.document.unread += _words_of(value)
+            self.document.lost_blocks |= {text.partition("(")[0].strip() for text in _words_of(value)}
             return
         for text, key, body in entries(value):
             block = self._block(text, key, body)
             if block is None:
                 self.document.unread.append(text)
+                self.document.lost_blocks.add(text.partition("(")[0].strip())
                 continue
             first = self.document.blocks.get(block.name)
             if first is not None:
@@ -218,7 +220,7 @@ class Reader(StatementReader):
         help = "write name(argument, argument=default):"
         try:
             call = parse_python(text)
-            if not isinstance(call, ast.Call):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
                 raise ExpressionError("A201", "cannot read the block's arguments", 0, len(text), help)
             made: list[Parameter] = []
             for value in [*call.args, *call.keywords]:

@@ -118,8 +118,8 @@ class Validator:
         signature = self.blocks.get(call.name) or self.ops.get(call.name)
         if signature is None:
             self.broken.add((id(text), call.column))
-            if call.name in self._unread() and readable:
-                return  # its definition could not be read
+            if call.name in self.document.lost_blocks:
+                return
             message = f"unknown op or block '{call.name}'"
             help = self._help_with(call.name)
             self._error("A202", message, text, call.column, call.name_length, help=help)

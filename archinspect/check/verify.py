@@ -93,9 +93,12 @@ def _check_layer(node: Node, seen: Observation, held: State) -> LayerCheck:
 
 
 def _of_layers(checks: Iterable[LayerCheck], seen: Observation, batch: int) -> Iterator[Mismatch]:
-    if seen.failure:
-        yield Mismatch(seen.failed_at, EXECUTION, None, f"the real module fails: {seen.failure}", batch)
+    """In the order of execution, so that what is wrong comes before what follows from it."""
+    failure = Mismatch(seen.failed_at, EXECUTION, None, f"the real module fails: {seen.failure}", batch)
+    checks = list(checks)
     for check in checks:
+        if seen.failure and check.name == seen.failed_at:
+            yield failure
         for quantity in check.differing:
             if check.found is None:
                 if not seen.failure:
@@ -108,6 +111,8 @@ def _of_layers(checks: Iterable[LayerCheck], seen: Observation, batch: int) -> I
                 getattr(check.found, quantity),
                 batch,
             )
+    if seen.failure and all(check.name != seen.failed_at for check in checks):
+        yield failure
 
 
 _QUANTITIES = {

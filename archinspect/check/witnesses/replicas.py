@@ -33,6 +33,8 @@ def _replica(module: nn.Module, make: Callable[[torch.Tensor], torch.Tensor]) ->
     for tensor in chain(module.parameters(), module.buffers()):
         made = make(tensor)
         if isinstance(tensor, nn.Parameter):
-            made = nn.Parameter(made, requires_grad=tensor.requires_grad)
+            made = nn.Parameter(
+                made
+            )  # a frozen weight is a parameter all the same, and ptflops would not count it
         memo[id(tensor)] = made
     return copy.deepcopy(module, memo).eval()

@@ -32,7 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("check:check", "Judge every number that the lecture prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
-    "latency": Entry("latency:latency", "Time the network, whole and per layer, or predict it.", RESULTS),
+    "latency": Entry("latency:latency", "Time forward passes, whole and per layer, or predict them.", RESULTS),
     "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),
     "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),
     "ops": Entry("ops:ops", "List the layer types, or document one of them.", REFERENCE),

@@ -85,7 +85,7 @@ def latency(
     format: Format = None,
     output: Output = None,
 ) -> int:
-    """Time forward passes, whole and per layer, and say how far they are from what the device could do.
+    """Time forward passes, whole and per layer, or predict them.
 
     Weights and input are random and seeded.  -o writes a picture (.svg, .png), a page with tables and pictures
     (.html), or tables.  Exits with 1 when the rows do not add up, or with --max-regression when it got slower.

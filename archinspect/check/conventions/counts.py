@@ -104,8 +104,7 @@ def count(graph: Graph, convention: Convention) -> Counts:
     return Counts(
         convention,
         rows,
-        # Tools cut the fraction off their total; only one term ever has any.
-        {name: floor(n) for name, n in _sum(row.terms for row in rows).items()},
+        _whole(_sum(row.terms for row in rows)),
         _merge(row.ignored for row in rows),
         _merge(row.unknown for row in rows),
         params,
@@ -151,6 +150,15 @@ def _sum(parts: Iterable[Mapping[str, Count]]) -> dict[str, Count]:
         for name, value in part.items():
             total[name] = total.get(name, 0) + value
     return total
+
+
+def _whole(terms: Mapping[str, Count]) -> dict[str, int]:
+    """The terms in whole numbers, their sum the whole part of the sum, as tools cut the fraction off their total."""
+    whole = {name: floor(count) for name, count in terms.items()}
+    left = floor(sum(terms.values())) - sum(whole.values())
+    for name in sorted(terms, key=lambda name: whole[name] - terms[name])[:left]:
+        whole[name] += 1
+    return whole
 
 
 def _work(node: Node) -> tuple[str, ...]:

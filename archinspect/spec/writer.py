@@ -74,7 +74,10 @@ def _call(initializer: Initializer) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """A value as one YAML scalar: plain where that is safe, else in double quotes (JSON's strings are YAML's)."""
+    """A value as one YAML scalar: plain where that is safe, else in double quotes (JSON's strings are YAML's).
+
+    JSON writes what lies beyond 16 bits as two halves, which YAML refuses: it is written as itself, or as `\\U...`.
+    """
     if not isinstance(value, str):
         return str(value)
     plain = (
@@ -86,4 +89,7 @@ def _scalar(value: Any) -> str:
         and not value.endswith((":", " "))
         and value.lower() not in ("true", "false", "null", "none")
     )
-    return value if plain else json.dumps(value)
+    if plain:
+        return value
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in quoted)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from archinspect.spec import load_graph
+
 from ..support import run_python
 
 MEBIBYTE = 1 << 20
@@ -30,6 +32,7 @@ print(json.dumps([codes, seconds, peak]))
 """
 
 HEAD = "name: net\ninput: 3x32x32\n"
+LAYERS = f"{HEAD}layers:\n"
 
 
 def doubling(levels: int) -> str:
@@ -80,6 +83,47 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "lambda in a call": (f"{HEAD}layers:\n  - c: 'conv2d((lambda: 8)(), 3)'\n", "A213"),
     "two documents": (f"{HEAD}layers:\n  - r: relu\n---\nname: b\n", "A105"),
     "many values": ("- a\n" * 80_000, "A103"),
+    "rounds of a counted repeat": (f"{LAYERS}  - inline[i=1..100000000]:\n      - c{{i}}: relu\n", "A103"),
+    "conditions that leave everything out": (
+        f"{HEAD}blocks:\n  b(i):\n"
+        + "".join(f"    - a{k} if i < 0: relu\n" for k in range(9000))
+        + "layers:\n  - inline[i=1..9000]: b(i)\n",
+        "A103",
+    ),
+    "long sums, often": (f"{LAYERS}  - c[i=1..90000]: conv2d(max({'1,' * 1900}i), 1)\n", "A103"),
+    "inline blocks in inline blocks": (
+        f"{HEAD}blocks:\n  b0():\n    - relu\n"
+        + "".join(f"  b{i}():\n    - inline: b{i - 1}()\n" for i in range(1, 9_000))
+        + "layers:\n  - inline: b8999()\n",
+        "A103",
+    ),
+    "long names, nested": (
+        LAYERS
+        + "".join(f"{'    ' * k}  - {'n' * 90}{k}:\n" for k in range(40))
+        + f"{'    ' * 40}  - r[1..90000]: relu\n",
+        "A103",
+    ),
+    "a long name": (f"{LAYERS}  - {'n' * 1000}: relu\n", "A209"),
+    "a chain without end": (f"{LAYERS}  - a: {' -> '.join(['relu'] * 12_000)}\n", "A103"),
+    "a cycle of many blocks": (
+        f"{HEAD}blocks:\n"
+        + "".join(f"  b{i}():\n    - x: b{(i + 1) % 9_000}()\n" for i in range(9_000))
+        + "layers:\n  - x: b0()\n",
+        "A211",
+    ),
+    "more errors than anyone reads": (LAYERS + "".join(f"  - a{k}: cnv2d(8)\n" for k in range(9000)), "A103"),
+    "many choices": (f"{LAYERS}  - a: {'relu if 1 else ' * 400}relu\n", "A103"),
+    "deep flow mappings": ("{a: " * 300 + "1" + "}" * 300, "A103"),
+    "a number without end": (f"name: net\ninput: {'9' * 100_000}\nlayers: [relu]\n", "A402"),
+    "infinity": (f"{LAYERS}  - a: conv2d(int(1e999), 3)\n", "A213"),
+    "shift": (f"{LAYERS}  - a: conv2d(1 << 999999, 3)\n", "A213"),
+    "a class by its attributes": (f"{LAYERS}  - a: conv2d(().__class__.__base__, 3)\n", "A213"),
+    "marks that turn the text": (f"{LAYERS}  - a: relu # \u202e\n", "A102"),
+    "letters that look alike": (f"{LAYERS}  - \uff41: relu\n", "A209"),
+    "a merge key": (f"{LAYERS}  - <<: relu\n", "A209"),
+    "nothing": ("", "A107"),
+    "a document mark": ("---\n", "A107"),
+    "another YAML": (f"%YAML 3.0\n---\n{HEAD}", "A104"),
     "huge input": ("name: net\ninput: 99999999999x1x1\nlayers: [relu]\n", "A402"),
 }
 
@@ -98,6 +142,26 @@ def test_hundred_megabytes(tmp_path: Path) -> None:
         file.write(HEAD.encode())
         file.truncate(100 * MEBIBYTE)
     assert_refused(path, "A103")
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ("  - c[1..30000]: conv2d(8, 3, padding=1)\n", (1, 8, 32, 32)),
+        ("  - concat:\n      b[1..30000]: relu\n", (1, 90_000, 32, 32)),
+        ("  - a: adaptive_avg_pool2d(2000000000)\n", (1, 3, 2_000_000_000, 2_000_000_000)),
+    ],
+    ids=["long", "wide", "large"],
+)
+def test_large_networks_take_little_memory(layers: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_text(LAYERS + layers)
+    done = run_python("-c", PROBE, str(path))
+    assert done.returncode == 0, done.stderr[-2000:]
+    codes, _, peak = json.loads(done.stdout)
+    assert codes is None
+    assert peak < 200 * MEBIBYTE
+    assert load_graph(path).output_shape == shape
 
 
 @pytest.mark.parametrize(

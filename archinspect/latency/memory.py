@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from ..graph import Graph
 
 
+#: a buffer without dimensions counts batches (BatchNorm's num_batches_tracked), in 64-bit integers at any precision
+_COUNTER_BYTES = 8
+
+
 def peak_memory(graph: Graph, batch: int, element_bytes: int) -> int:
     """Bytes of all weights and buffers, and of the most activations alive at once.
 
@@ -33,5 +37,6 @@ def peak_memory(graph: Graph, batch: int, element_bytes: int) -> int:
             alive[index] = numel(node.output_shape) * batch // graph.input_shape[0]
         most = max(most, sum(alive.values()))
         alive = {i: size for i, size in alive.items() if last[i] > index}
-    state = sum(numel(s) for n in graph.nodes for s in (*n.weights.values(), *n.buffers.values()))
-    return (state + most) * element_bytes
+    shapes = [s for n in graph.nodes for s in (*n.weights.values(), *n.buffers.values())]
+    counters = _COUNTER_BYTES * sum(not shape for shape in shapes)
+    return (sum(numel(shape) for shape in shapes if shape) + most) * element_bytes + counters

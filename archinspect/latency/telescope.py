@@ -19,6 +19,8 @@ TRUSTED = 0.05
 #: with more than this the marks themselves are seen in the rows
 INFLATED = 0.02
 _WELL = 0.02
+#: rows that do not add up are given so many times the cap before that is the result
+_PATIENCE = 1.5
 
 #: runs one forward and returns its seconds; a marked one returns the seconds of each row
 Whole = Callable[[], float]
@@ -99,12 +101,15 @@ def telescope(
 def _verdict(
     wholes: list[float], passes: list[Sequence[float]], elapsed: float, precision: Precision
 ) -> str | None:
-    """`precise` when whole and rows are known and add up well, `cap` at a cap, None: go on."""
+    """`precise` when whole and rows are known and add up well, `cap` at a cap they cannot wait beyond, None: go on."""
     if precision.verdict(wholes, elapsed) == "precise" and precision.reached([sum(p) for p in passes]):
         rows = _rows(wholes, passes, "")
         if abs(rows.closure - 1) <= _WELL:
             return "precise"
-    return "cap" if precision.exhausted(wholes, elapsed) else None
+    if not precision.exhausted(wholes, elapsed):
+        return None
+    patient = elapsed < _PATIENCE * precision.cap_s and len(wholes) < _PATIENCE * precision.cap
+    return None if patient and not _rows(wholes, passes, "").trustworthy else "cap"
 
 
 def _rows(wholes: Sequence[float], passes: Sequence[Sequence[float]], stopped: str) -> Rows:

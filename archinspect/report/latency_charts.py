@@ -110,7 +110,7 @@ def _roofline(
         Chart(
             f"{model}: layers under the roof",
             Axis("FLOPs (2 per MAC) per byte moved (input + weights + output)", log=True),
-            Axis("GFLOP/s", log=True, show=significant),
+            Axis("GFLOP/s", log=True),
             (*lines, *marks),
             subtitle=f"{subtitle}.  A mark's area is its share of the time.",
             notes=_HOW,
@@ -150,8 +150,8 @@ def _curve(
     batches = tuple(sorted({point.x for line in lines for point in line.points}))
     return Chart(
         f"{title} against batch",
-        Axis("Batch", log=True, ticks=batches, show=significant),
-        Axis(unit, log=True, show=significant),
+        Axis("Batch", log=True, ticks=batches),
+        Axis(unit, log=True),
         tuple(lines),
         subtitle=found[0].device,
     )

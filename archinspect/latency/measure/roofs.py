@@ -57,9 +57,10 @@ def _matmul(runtime: TorchRuntime, kind: str) -> float:
     dtype = _DTYPES.get(kind, torch.float32)
     convolution = Precision(kind, 4, kind, kind)
     best = 0.0
+    own = torch.Generator(runtime.device).manual_seed(0)  # the caller's random state stays as it is
     with arithmetic(convolution, runtime.device) if runtime.device.type == "cuda" else torch.no_grad():
         for size in _SIZES[runtime.device.type]:
-            a, b = (torch.rand(size, size, device=runtime.device).to(dtype) for _ in range(2))
+            a, b = (torch.rand(size, size, device=runtime.device, generator=own).to(dtype) for _ in range(2))
             out = torch.empty_like(a)
             seconds = _best(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), runtime)  # type: ignore[misc]
             best = max(best, 2 * size**3 / seconds)

@@ -1,0 +1,265 @@
+"""Real forwards on the CPU: rows that add up, planted layers, memory, and what makes a figure doubtful.
+
+The machine may be busy.  What depends on quiet is given several tries, and compared as ratios.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import fmean
+from typing import Any
+
+import pytest
+import torch
+from torch import fx, nn
+
+from archinspect.latency.measure import compare, measure
+from archinspect.latency.measure.instrument import segments
+from archinspect.latency.measure.prepare import network
+from archinspect.latency.measure.runtime import runtime_for, threads
+from archinspect.latency.plan import Options
+from archinspect.latency.results import Measurement, Run
+from archinspect.latency.stats import median
+from archinspect.latency.timers import synchronised
+from archinspect.pytorch import build
+from archinspect.spec import load_graph
+
+LINE = "conv2d(16, 3, padding=1) -> relu -> max_pool2d(2) -> conv2d(32, 3) -> relu -> flatten -> linear(10)"
+SMALL = load_graph(LINE, input="3x64x64")
+ONE = Options(threads=1)
+RUN_KEYS = {
+    "batch",
+    "dtype",
+    "mode",
+    "median_ms",
+    "interval_ms",
+    "n",
+    "samples_ms",
+    "images_per_s",
+    "peak_memory_bytes",
+    "layers",
+    "closure",
+    "inflation",
+    "flags",
+}
+LAYER_KEYS = {"name", "ms", "share", "macs", "bytes", "floor_ms", "efficiency", "bound"}
+
+
+def quick(**changes: Any) -> Measurement:
+    arguments: dict[str, Any] = {"device": "cpu", "options": ONE, "time_s": 1.0}
+    return measure(arguments.pop("graph", SMALL), **{**arguments, **changes})
+
+
+def tried(attempt: Callable[[], bool], times: int = 4) -> bool:
+    """Whether an attempt succeeds: once is enough on a machine that others use."""
+    return any(attempt() for _ in range(times))
+
+
+def test_rows_add_up_to_the_whole() -> None:
+    def closes() -> bool:
+        (run,) = quick(time_s=2.0).runs
+        assert run.closure is not None
+        assert run.median_ms is not None
+        assert sum(row.ms for row in run.layers) == pytest.approx(run.closure * run.median_ms)
+        assert sum(row.share for row in run.layers) == pytest.approx(1)
+        return abs(run.closure - 1) <= 0.05
+
+    assert tried(closes)
+
+
+class Busy(nn.Module):
+    """Its layer, and then a loop of so many seconds."""
+
+    def __init__(self, layer: nn.Module, seconds: float) -> None:
+        super().__init__()
+        self.layer, self.seconds = layer, seconds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        end = time.perf_counter() + self.seconds
+        output: torch.Tensor = self.layer(x)
+        while time.perf_counter() < end:
+            pass
+        return output
+
+
+def planted(name: str, seconds: float) -> fx.GraphModule:
+    module = network(SMALL)
+    module.set_submodule(name, Busy(module.get_submodule(name), seconds))
+    return module
+
+
+@pytest.mark.parametrize("name", ["relu", "conv2d_1"])
+def test_a_layer_that_loops_five_milliseconds_is_found_in_its_row_at_its_size(name: str) -> None:
+    def found() -> bool:
+        (run,) = quick(module=planted(name, 0.005)).runs
+        rows = {row.name: row.ms for row in run.layers}
+        assert max(rows, key=rows.__getitem__) == name
+        assert rows[name] >= 4.99  # no machine makes the loop shorter
+        return rows[name] < 10  # a busy one stretches it
+
+    assert tried(found)
+
+
+def test_json_is_the_contract_and_comes_back() -> None:
+    found = quick(batch=[1, 2], mode=["latency", "throughput"])
+    document = found.to_dict()
+    assert {"model", "device", "environment", "runs"} <= set(document)
+    assert [(run["batch"], run["mode"]) for run in document["runs"]] == [
+        (1, "latency"),
+        (1, "throughput"),
+        (2, "latency"),
+        (2, "throughput"),
+    ]
+    for run in document["runs"]:
+        assert set(run) >= RUN_KEYS
+        assert run["n"] == len(run["samples_ms"]) > 0
+        assert run["images_per_s"] == pytest.approx(1000 * run["batch"] / run["median_ms"])
+        assert all(set(layer) >= LAYER_KEYS for layer in run["layers"])
+        assert bool(run["layers"]) is (run["mode"] == "latency")
+    again = Measurement.from_dict(document)
+    assert again.runs == found.runs
+    assert again.environment == found.environment
+
+
+def test_measuring_leaves_the_caller_as_it_was() -> None:
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+    module = network(SMALL)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    quick(module=module, dtype=["fp32", "bf16"], options=Options(threads=1, channels_last=True))
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for name, value in module.state_dict().items():
+        assert value.dtype == before[name].dtype
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("model", ["alexnet", "resnet18", "mobilenet_v2"])
+def test_peak_memory_is_the_closed_forms(model: str) -> None:
+    graph = load_graph(model, input="3x96x96")
+    (run,) = measure(graph, device="cpu", batch=2, options=ONE, time_s=0.2, layers=False).runs
+    assert run.peak_memory_bytes == run.predicted_memory_bytes
+
+
+def test_a_batch_that_cannot_fit_says_so_and_the_sweep_goes_on() -> None:
+    first, second = quick(batch=[10**9, 1]).runs
+    assert first.status == "out-of-memory"
+    assert first.median_ms is None
+    assert "GiB are available" in first.flags[0].message
+    assert second.status == "ok"
+    assert second.median_ms is not None
+
+
+def test_memory_that_runs_out_on_the_way_says_so_too() -> None:
+    module = network(SMALL)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 1 bytes\nmore")
+
+    module.get_submodule("relu").register_forward_hook(fail)
+    (run,) = quick(module=module).runs
+    assert run.status == "out-of-memory"
+    assert run.flags[0].remedy
+
+
+def test_another_failure_is_not_taken_for_that() -> None:
+    module = network(SMALL)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("something else")
+
+    module.get_submodule("relu").register_forward_hook(fail)
+    with pytest.raises(RuntimeError, match="something else"):
+        quick(module=module)
+
+
+def codes(run: Run) -> list[str]:
+    return [flag.code for flag in run.flags]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(float("nan"), "nan"), (float("inf"), "nan"), (1e-41, "denormals")]
+)
+def test_values_that_make_a_figure_meaningless_are_noticed(value: float, code: str) -> None:
+    module = network(SMALL)
+    layer = module.get_submodule("conv2d_1")
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.weight.fill_(0.0)
+        layer.bias.fill_(value)
+    (run,) = quick(module=module, time_s=0.3).runs
+    (flag,) = [flag for flag in run.flags if flag.code == code]
+    assert "conv2d_1" in flag.message
+    assert code not in codes(quick(time_s=0.3).runs[0])
+
+
+def test_ctrl_c_keeps_what_is_known() -> None:
+    def stop(what: str, phase: str, samples: int, known: float | None, share: float) -> None:
+        if "batch 2" in what and phase == "layers" and samples > 2:
+            raise KeyboardInterrupt
+
+    found = quick(batch=[1, 2, 4], progress=stop)
+    assert found.interrupted
+    assert [run.batch for run in found.runs] == [1, 2]
+    assert found.runs[0].status == "ok"
+    assert found.runs[1].status == "interrupted"
+    assert found.runs[1].median_ms is not None
+    assert "interrupted" in codes(found.runs[1])
+
+
+def test_more_threads_than_cores_are_flagged() -> None:
+    (run,) = quick(options=Options(threads=200), time_s=0.3, layers=False).runs
+    assert "threads" in codes(run)
+
+
+@pytest.mark.parametrize(
+    "model", ["googlenet", "resnet50", "densenet121", "efficientnet_b0", "vit_b_16", "inception_v3"]
+)
+def test_every_layer_of_a_network_is_a_row(model: str) -> None:
+    graph = load_graph(model)
+    rows = segments(build(graph, device="meta"), graph)
+    assert [row.name for row in rows] == [node.name for node in graph.layers]
+    assert sum(len(row.nodes) for row in rows) >= len(graph.layers)
+
+
+def test_a_module_of_another_network_is_refused() -> None:
+    with pytest.raises(ValueError, match="the module's code"):
+        segments(build(load_graph("alexnet"), device="meta"), SMALL)
+
+
+def test_networks_are_compared_in_turn_and_a_network_does_not_differ_from_itself() -> None:
+    large = load_graph(LINE.replace("(16,", "(128,"), input="3x64x64")
+    found = compare([SMALL, SMALL, large], device="cpu", options=ONE, time_s=2.0)
+    assert [each.model for each in found.measurements] == ["network", "network#2", "network#3"]
+    (contest,) = found.contests
+    pairs = {(pair.first, pair.second): pair for pair in contest.pairs}
+    assert len(pairs) == 3
+    assert pairs["network", "network#3"].ratio > 1.5
+    assert 0.7 < pairs["network", "network#2"].ratio < 1.4
+    assert all(each.runs[0].n == 2 * contest.rounds for each in found.measurements)
+
+
+@pytest.mark.slow
+def test_torchs_own_timer_agrees_when_both_take_turns() -> None:
+    from torch.utils.benchmark import Timer
+
+    module = network(SMALL)
+    x = torch.randn(1, 3, 64, 64)
+
+    def forward() -> object:
+        return module(x)
+
+    ours = synchronised(forward, runtime_for(torch.device("cpu")))
+    theirs = Timer("forward()", globals={"forward": forward}, num_threads=1)
+
+    def agrees() -> bool:
+        ratios = []
+        with torch.inference_mode(), threads(1):
+            for turn in range(60):
+                mine = fmean(ours(8)) if turn % 2 else 0.0
+                other = theirs.timeit(8).mean
+                ratios.append((mine or fmean(ours(8))) / other)
+        return abs(median(ratios) - 1) < 0.05
+
+    assert tried(agrees, times=6)

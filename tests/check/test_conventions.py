@@ -132,14 +132,13 @@ def heard(graph: Graph, tools: Any = CONVENTIONS) -> None:
             assert testimony.unsupported == predicted.unknown, name
 
 
-@pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=lambda convention: convention.name)
 def test_fractions_are_cut_off_the_total_and_not_off_each_term() -> None:
     graph = network_of(REGISTRY["upsample"].of(scale_factor=2.25), (3, 1, 1, 2))  # 8/3 + 30 3/8
     heard(graph)
     assert count(graph, "ptflops").terms == {"upsampling": 3, "upsampling counted again": 30}
 
 
-@pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=str)
+@pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=lambda convention: convention.name)
 def test_a_convention_has_a_rule_for_every_op(convention: Any) -> None:
     assert convention.default is not None or set(convention.rules) == set(REGISTRY)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from statistics import fmean
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 import torch
 from torch import fx, nn
 
-from archinspect.latency.measure import compare, measure
+from archinspect.latency.ceilings import PRECISIONS, Ceilings
+from archinspect.latency.measure import bench, compare, measure
 from archinspect.latency.measure.instrument import segments
 from archinspect.latency.measure.prepare import network
+from archinspect.latency.measure.roofs import measure_ceilings
 from archinspect.latency.measure.runtime import runtime_for, threads
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Measurement, Run
@@ -44,6 +47,28 @@ RUN_KEYS = {
     "flags",
 }
 LAYER_KEYS = {"name", "ms", "share", "macs", "bytes", "floor_ms", "efficiency", "bound"}
+
+
+@pytest.fixture(autouse=True)
+def roofs_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real roofs, but not anew for each of these tests."""
+    monkeypatch.setattr(bench, "measure_ceilings", lambda runtime, precisions: roofs())
+
+
+@cache
+def roofs() -> Ceilings:
+    kinds = [PRECISIONS["fp32"], PRECISIONS["bf16"]]
+    return measure_ceilings(runtime_for(torch.device("cpu")), kinds)
+
+
+def test_roofs_are_measured_and_leave_the_random_state() -> None:
+    state = torch.random.get_rng_state()
+    found = measure_ceilings(runtime_for(torch.device("cpu")), [PRECISIONS["fp32"]])
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert found.origin == "measured"
+    assert found.peak["fp32"] > 1e8
+    assert found.bandwidth > 1e8
+    assert 0 < found.launch_s < 1e-2
 
 
 def quick(**changes: Any) -> Measurement:

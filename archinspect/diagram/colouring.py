@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import fail
 from ..graph import Graph
@@ -76,7 +77,9 @@ def annotated(outlines: tuple[Outline, ...], heat: Heat) -> tuple[Outline, ...]:
 
 
 def read_latency(path: str | Path) -> dict[str, float]:
-    """Seconds of each layer, from what `archinspect latency --layers -o FILE.json` wrote.
+    """Seconds of each layer, from what `archinspect latency --layers --save FILE` wrote.
+
+    A row of several layers that ran as one counts for the first of them; rows of no layer (the call itself) for none.
 
     Raises ArchinspectError (A102, A403) for a file that cannot be read or is something else.
     """
@@ -87,9 +90,14 @@ def read_latency(path: str | Path) -> dict[str, float]:
     except json.JSONDecodeError as error:
         raise fail("A403", f"'{path}' is not JSON", notes=[str(error)]) from None
     try:
-        rows: list[Mapping[str, object]] = next((run["layers"] for run in data["runs"] if run["layers"]), [])
-        return {str(row["name"]): float(str(row["ms"])) / 1000 for row in rows}
-    except (KeyError, TypeError, ValueError):
+        rows: list[dict[str, Any]] = next((run["layers"] for run in data["runs"] if run["layers"]), [])
+        times: dict[str, float] = {}
+        for row in rows:
+            layers = row.get("layers", [row["name"]])
+            if layers:
+                times[str(layers[0])] = times.get(str(layers[0]), 0.0) + float(row["ms"]) / 1000
+        return times
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise fail("A403", f"'{path}' is no saved run of `archinspect latency`") from None
 
 

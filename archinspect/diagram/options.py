@@ -66,7 +66,7 @@ class Options:
             raise fail(
                 "A403",
                 "colouring by latency needs a saved run",
-                help="archinspect latency MODEL --layers -o run.json, then --run run.json",
+                help="archinspect latency MODEL --layers --save run.json, then --run run.json",
             )
 
     @property

@@ -114,7 +114,11 @@ def test_depth_and_expand(tmp_path: Path) -> None:
 
 
 def test_a_heat_map_of_latency_reads_a_saved_run(tmp_path: Path) -> None:
-    rows = [{"name": "conv1", "ms": 2.5}, {"name": "fc6", "ms": 0.5}]
+    rows = [
+        {"name": "conv1 … pool1", "layers": ["conv1", "relu1", "pool1"], "ms": 2.5},
+        {"name": "fc6", "layers": ["fc6"], "ms": 0.5},
+        {"name": "(call)", "layers": [], "ms": 9.0},
+    ]
     (tmp_path / "run.json").write_text(json.dumps({"runs": [{"layers": rows}]}))
     done = run_cli(
         "diagram", "alexnet", "--color", "latency", "--run", "run.json", "-o", "a.svg", cwd=tmp_path

@@ -1,0 +1,52 @@
+"""Blocks that are copied are what laying them out anew gives; names that PyTorch needs are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from archinspect.graph import Graph
+from archinspect.spec import read_document, shipped
+from archinspect.spec.document import Document
+from archinspect.spec.expand import Expander
+from archinspect.spec.load import Prepared, read_text
+from archinspect.spec.names import is_reserved
+
+from ..strategies_networks import specs
+
+
+class Anew(Expander):
+    """Lays out every use of a block anew."""
+
+    def _block(self, *args: Any) -> Any:
+        self._reuse._known.clear()
+        return super()._block(*args)
+
+
+def both(document: Document, **arguments: Any) -> tuple[Graph, Graph]:
+    return Prepared(document).expand(arguments), Prepared(document, Anew).expand(arguments)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_copied_blocks_of_shipped_networks(name: str) -> None:
+    document = read_document(name)
+    copied, anew = both(document)
+    assert copied == anew
+    assert [str(node.span) for node in copied.nodes] == [str(node.span) for node in anew.nodes]
+    if "aux" in document.arguments:
+        assert len(set(map(str, both(document, aux=True)))) == 1
+
+
+@given(specs())
+def test_copied_blocks_of_random_networks(text: str) -> None:
+    copied, anew = both(read_text(text, "net.yaml"))
+    assert copied == anew
+
+
+def test_names_that_a_module_needs_are_reserved() -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.fx.symbolic_trace(torch.nn.Identity())
+    assert [name for name in dir(module) if not is_reserved(name)] == []
+    assert not any(map(is_reserved, ["conv", "bn", "x", "weight", "bias", "relu", "_1x1", "torch"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .analysis.rewrites import Substitution
     from .check.verification import Verification
     from .diagram.picture import Picture
+    from .latency.predict import Prediction
+    from .latency.results import Measurement
     from .spec.load import InputSize
 
 
@@ -84,6 +86,43 @@ class Network:
         from .diagram import draw
 
         return draw(self.graph, **options)
+
+    def measure(
+        self,
+        *,
+        device: str | None = None,
+        batch: int | Sequence[int] = 1,
+        dtype: str | Sequence[str] = "fp32",
+        mode: str | Sequence[str] = "latency",
+        layers: bool = True,
+        time_s: float = 20.0,
+        **options: Any,
+    ) -> Measurement:
+        """Timed forward passes, whole and per layer; `options` are the fields of `archinspect.latency.plan.Options`.
+
+        `network.measure(device="cpu", batch=[1, 8], threads=1)`.  Needs torch.
+        """
+        from .latency.measure import measure
+        from .latency.plan import Options
+
+        return measure(
+            self.graph,
+            device=device,
+            batch=batch,
+            dtype=dtype,
+            mode=mode,
+            layers=layers,
+            time_s=time_s,
+            options=Options(**options),
+        )
+
+    def predict(self, device: str, batch: int = 1, dtype: str = "fp32") -> Prediction:
+        """How long a forward pass should take on a device of the table, from the closed form alone."""
+        from .latency.ceilings import precision
+        from .latency.devices import device as known
+        from .latency.predict import predict
+
+        return predict(self.graph, known(device), batch, precision(dtype))
 
     def compare(self, other: Network) -> Comparison:
         """What another network has more or less than this one, layer by layer."""

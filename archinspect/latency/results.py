@@ -164,6 +164,11 @@ class Measurement:
             interrupted=data["interrupted"],
         )
 
+    def _repr_html_(self) -> str:
+        from .notebook import measurement_html  # only a notebook asks
+
+        return measurement_html(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Contest:
@@ -201,3 +206,8 @@ class Comparison:
             "models": [each.to_dict() for each in self.measurements],
             "contests": [each.to_dict() for each in self.contests],
         }
+
+    def _repr_html_(self) -> str:
+        from .notebook import comparison_html  # only a notebook asks
+
+        return comparison_html(self)

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import fx, nn
 
+import archinspect
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.measure import bench, compare, measure
 from archinspect.latency.measure.instrument import segments
@@ -288,3 +289,20 @@ def test_torchs_own_timer_agrees_when_both_take_turns() -> None:
         return abs(median(ratios) - 1) < 0.05
 
     assert tried(agrees, times=6)
+
+
+def test_notebooks_show_measurements_and_comparisons() -> None:
+    html = quick()._repr_html_()
+    assert html.count("<table>") == 2
+    assert "<td>conv2d_1</td>" in html
+    assert "closure" in html
+    html = compare([SMALL, SMALL], device="cpu", options=ONE, time_s=0.5)._repr_html_()
+    assert "<td>network#2</td>" in html
+
+
+def test_the_library_measures_and_predicts_under_the_commands_names() -> None:
+    network = archinspect.load(LINE, input="3x64x64")
+    found = network.measure(device="cpu", batch=2, threads=1, depth=1, time_s=0.3)
+    assert [run.batch for run in found.runs] == [2]
+    assert found.environment["threads"] == 1
+    assert network.predict("h100", batch=2, dtype="fp16").high_ms > 0

@@ -191,7 +191,8 @@ function all(open) {
 function step(by) {
   const order = [...elements.values()];
   const at = order.findIndex((element) => state.selected && element.id === state.selected.id);
-  const next = at < 0 ? (by > 0 ? 0 : order.length - 1) : Math.min(Math.max(at + by, 0), order.length - 1);
+  const from = at < 0 && by > 0 ? -1 : at < 0 ? order.length : at;
+  const next = Math.min(Math.max(from + by, 0), order.length - 1);
   choose(order[next]);
 }
 
@@ -219,8 +220,7 @@ function press(event) {
 function search(text) {
   const terms = text.toLowerCase().split(/\s+/).filter(Boolean);
   state.matches = terms.length ? LAYERS.filter((layer) => {
-    const card = BY_LAYER.get(layer.index);
-    const where = `${layer.name} ${layer.type.op} ${layer.type.category} ${card ? card.title : ""} ${DATA.shapes[layer.type.out]}`.toLowerCase();
+    const where = `${layer.name} ${layer.type.op} ${layer.type.category} ${TITLES[layer.index] || ""} ${DATA.shapes[layer.type.out]}`.toLowerCase();
     return terms.every((term) => where.includes(term));
   }) : null;
   state.at = -1;

@@ -86,10 +86,13 @@ function scopeDetails(root, frame) {
   const table = tag("table", root);
   const layers = frame.nodes.map((node) => LAYERS[node]);
   const sum = (key) => layers.reduce((total, layer) => total + (layer.type[key] ?? 0), 0);
-  const terms = (key) => layers.map((layer) => layer.type[key] ?? 0).filter(Boolean);
+  const parts = partsOf(frame.body);
   const why = (key) => {
-    const parts = terms(key);
-    return parts.length > 1 ? (parts.length > 12 ? `sum over ${parts.length} layers` : parts.map(grouped).join(" + ")) : "";
+    const terms = parts.map(({ element, times }) => [times, element.nodes.reduce((total, node) => total + (LAYERS[node].type[key] ?? 0), 0)])
+      .filter(([, value]) => value);
+    if (terms.length < 2) return "";
+    return terms.length > 16 ? `sum over ${terms.length} parts`
+      : terms.map(([times, value]) => (times > 1 ? `${times} × ${grouped(value)}` : grouped(value))).join(" + ");
   };
   for (const [key, name] of [["params", "Parameters"], ["macs", "MACs"], ["flops", "FLOPs"]]) {
     const open = layers.some((layer) => layer.type[key] === null) ? "≥ " : "";
@@ -97,4 +100,14 @@ function scopeDetails(root, frame) {
     if (folded && sum(key)) figure(table, `all ${frame.times}`, open + grouped(frame.times * sum(key)), `${frame.times} × ${grouped(sum(key))}`);
   }
   figure(table, "Output memory", binary(sum("memory")), "");
+}
+
+// Cards and scopes right inside a scope, branches among them.
+function partsOf(elements) {
+  return elements.flatMap((element) => {
+    if (element.branches) {
+      return [...element.branches.flatMap((branch) => partsOf(branch.body)), ...(element.join ? partsOf([element.join]) : [])];
+    }
+    return [{ element, times: element.times || 1 }];
+  });
 }

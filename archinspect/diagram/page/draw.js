@@ -219,7 +219,7 @@ function legend(scene, theme, heat, parent) {
     entries.push([{ folded: true }, "×N: N equal blocks in a row"]);
   }
   let x = SPACE.around;
-  let y = scene.height - 4;
+  let y = scene.foot - 4;
   for (const [sample, words] of entries) {
     const need = 24 + measure(words, SIZE.legend) + 18;
     if (x > SPACE.around && x + need > Math.max(scene.width, 420)) { x = SPACE.around; y += 20; }

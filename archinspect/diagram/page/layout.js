@@ -456,7 +456,7 @@ function layOut(panels, limit, head) {
     height = Math.max(height, box.height);
   }
   scene.width = x - SPACE.panel + SPACE.around;
-  scene.height = height + head + 2 * SPACE.around;
+  scene.foot = height + head + 2 * SPACE.around; // where the legend begins
   return scene;
 }
 

@@ -128,6 +128,23 @@ function* framesIn(elements) {
 const PANELS = DATA.panels.map((panel) => ({ title: panel.title, body: unpack(panel.body, panel.path, 0, null) }));
 PANELS.forEach((panel) => register(panel.body));
 
+const TITLES = []; // of the card that a layer is drawn in, for searching; the same in all that a folded frame stands for
+function entitle(elements) {
+  for (const element of elements) {
+    if (element.type === "card") element.nodes.forEach((node) => { TITLES[node] = element.title; });
+    else if (element.type === "frame") {
+      entitle(element.body);
+      for (const start of element.starts || []) {
+        element.nodes.forEach((node) => { TITLES[node - element.starts[0] + start] = TITLES[node]; });
+      }
+    } else {
+      element.branches.forEach((branch) => entitle(branch.body));
+      if (element.join) entitle([element.join]);
+    }
+  }
+}
+PANELS.forEach((panel) => entitle(panel.body));
+
 function depthOf(frame) {
   let depth = 0;
   for (let above = frame.parent; above; above = above.parent) depth++;

@@ -135,8 +135,8 @@ class Table {
     if (scroll && at >= 0) {
       const y = at * this.row;
       const room = this.element.clientHeight - 31;
-      if (y < this.element.scrollTop) this.element.scrollTop = y;
-      else if (y + this.row > this.element.scrollTop + room) this.element.scrollTop = y + this.row - room;
+      const top = this.element.scrollTop;
+      if (y < top || y + this.row > top + room) this.element.scrollTop = Math.abs(y - top) < 2 * room ? (y < top ? y : y + this.row - room) : y - room / 3;
     }
     this.draw();
   }

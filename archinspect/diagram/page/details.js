@@ -66,7 +66,7 @@ function layerDetails(root, layer, heading, goTo) {
       cell.append(` (${DATA.shapes[type.in[i] ?? type.in[0]]})`);
     });
   }
-  figure(table, "Output", DATA.shapes[type.out], why.shape && !/^\(\d+(, \d+)*\)$/.test(why.shape) ? why.shape : "");
+  figure(table, "Output", DATA.shapes[type.out], why.shape);
   if (!type.why) return;
   figure(table, "Parameters", grouped(type.params), why.params);
   if (type.buffers) figure(table, "Buffers", grouped(type.buffers), "");

@@ -1,14 +1,26 @@
 "use strict";
 // The network: layers (rows of the table) and elements (what is drawn), unpacked from the page's data.
 
+const FORMAT = new Intl.NumberFormat("en-US");
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const THEMES = DATA.themes;
 
+// Texts are written as a pattern's number and the numbers that stand in it.
+const textOf = (code) => {
+  let i = 1;
+  return DATA.patterns[code[0]].replace(/[\u0001\u0002]/g, (place) => (place === "\u0001" ? code[i++] : FORMAT.format(code[i++])));
+};
+
+const TYPES = DATA.types.map(([op, category, from, to, params, macs, flops, memory, buffers, why]) => ({
+  op: textOf(op), category: DATA.categories[category], in: from, out: to, params, macs, flops, memory, buffers,
+  why: why && Object.fromEntries(["shape", "params", "macs", "flops"].map((key, i) => [key, why[i] ? textOf(why[i]) : ""])),
+}));
+
 // Names share the beginning of the name before them.
 const LAYERS = [];
-DATA.layers.forEach(([shared, rest, type, field, sources], i) => {
+DATA.layers.forEach(([shared, rest, type, field, sources = [1]], i) => {
   const name = (i ? LAYERS[i - 1].name.slice(0, shared) : "") + rest;
-  LAYERS.push({ index: i, name, field, sources: sources.map((back) => i - back), type: DATA.types[type],
+  LAYERS.push({ index: i, name, field, sources: sources.map((back) => i - back), type: TYPES[type],
     seconds: DATA.latency ? DATA.latency[i] : null });
 });
 
@@ -28,11 +40,12 @@ function unpack(items, path, shift, parent) {
 
 function template(index) {
   const [kind, title, parts, figures, params, macs, memory, layers, from, to, sign] = DATA.cards[index];
-  return { kind, title, parts: parts.join(" · "), figures, params, macs, memory, layers,
-    from: DATA.shapes[from], shape: DATA.shapes[to], sign };
+  return { kind: DATA.categories[kind], title: textOf(title), parts: textOf(parts), figures: textOf(figures), params,
+    macs, memory, layers, from: DATA.shapes[from], shape: DATA.shapes[to], sign };
 }
 
 function fullName(name, path) {
+  if (typeof name === "number") name = DATA.names[name];
   return name.startsWith(":") ? name.slice(1) : path ? `${path}.${name}` : name;
 }
 

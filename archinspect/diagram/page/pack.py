@@ -7,6 +7,7 @@ cards.  A run of equal blocks is its first block, and the names and first layers
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ from ..options import Options
 from ..outline import Folding, outline, outlines
 from ..theme import KINDS, THEMES, Theme
 
+_DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+", re.ASCII)
+_FIGURES = ("shape", "params", "macs", "flops")
+_PLAIN = re.compile(r"[\d,]*|\(\d+(, \d+)*,?\)", re.ASCII)  # derivations that say no more than the figure
+_PLACE, _GROUPED = "\x01", "\x02"  # where a number stood, without and with commas; no text of a spec has them
 _SIGNS = {"Add": "+", "Multiply": "×"}
 
 
@@ -41,6 +46,9 @@ def pack(graph: Graph, options: Options) -> dict[str, Any]:
         "types": packer.types.values,
         "cards": packer.cards.values,
         "shapes": packer.shapes.values,
+        "categories": packer.categories.values,
+        "patterns": packer.patterns.values,
+        "names": packer.names.values,
         "latency": [latency.get(node.name) for node in graph.nodes] if latency else None,
         "kinds": dict(KINDS),
         "themes": {name: _theme(theme) for name, theme in THEMES.items()},
@@ -75,6 +83,7 @@ class _Packer:
         self.analysis = analysis
         self.rows = {row.name: row for row in analysis.rows}
         self.shapes, self.types, self.cards = _Table(), _Table(), _Table()
+        self.categories, self.patterns, self.names = _Table(), _Table(), _Table()
         self.before = ""
 
     def shape(self, shape: Shape) -> int:
@@ -93,25 +102,34 @@ class _Packer:
         if kind is None:
             kind = self.types.number(key, self._type(node, row))
         field = _finite(row.receptive_field) if row else 1
-        return [shared, node.name[shared:], kind, field, [index - source for source in node.inputs]]
+        sources = [index - source for source in node.inputs]
+        packed = [shared, node.name[shared:], kind, field]
+        return packed if sources == [1] else [*packed, sources]  # most read the layer before them
 
-    def _type(self, node: Node, row: Row | None) -> dict[str, Any]:
-        value: dict[str, Any] = {
-            "op": str(node.op) if row else "input",
-            "category": node.op.category,
-            "in": [self.shape(shape) for shape in node.input_shapes],
-            "out": self.shape(node.output_shape),
-        }
+    def _type(self, node: Node, row: Row | None) -> list[Any]:
+        """What layers of equal ops and shapes have in common."""
+        value = [
+            self.text(str(node.op) if row else "input"),
+            self.categories.number(node.op.category, node.op.category),
+            [self.shape(shape) for shape in node.input_shapes],
+            self.shape(node.output_shape),
+        ]
         if row:
-            value |= {
-                "params": row.params,
-                "macs": row.macs,
-                "flops": row.flops,
-                "memory": row.activation_bytes,
-                "why": {key: text for key, text in row.derivations.items() if text},
-            }
-            value |= {"buffers": row.buffers} if row.buffers else {}
+            why = [
+                self.text(text) if _PLAIN.fullmatch(text) is None else 0
+                for text in (row.derivations[key] for key in _FIGURES)
+            ]
+            value += [row.params, row.macs, row.flops, row.activation_bytes, row.buffers, why]
         return value
+
+    def text(self, text: str) -> list[Any]:
+        """A text as the number of its pattern and the numbers in it: patterns repeat, texts seldom do."""
+        numbers = [
+            int(part.replace(",", "")) if part == "0" or part[0] != "0" else part
+            for part in _DIGITS.findall(text)
+        ]
+        pattern = _DIGITS.sub(lambda found: _GROUPED if "," in found[0] else _PLACE, text)
+        return [self.patterns.number(pattern, pattern), *numbers]
 
     # Elements
 
@@ -151,7 +169,7 @@ class _Packer:
         number = self._card(
             card.kind, card.title, card.parts, card.figures, card.input_shape, card.output_shape, sign
         )
-        return ["c", number, _under(path, card.name), _spans(card.nodes)]
+        return ["c", number, self.under(path, card.name), _spans(card.nodes)]
 
     def frame(self, frame: Frame, same: list[Frame], path: str) -> list[Any]:
         label = same[0].label
@@ -159,11 +177,17 @@ class _Packer:
         parts = (*((frame.block,) if frame.block else ()), f"{layers} layer{'s' if layers > 1 else ''}")
         number = self._card("block", label, parts, frame.figures, frame.input_shape, frame.output_shape, "")
         body = self.elements(frame.body, same[0].body, frame.name)
-        packed = ["f", number, _under(path, frame.name), frame.block, body, _spans(frame.nodes)]
+        packed = ["f", number, self.under(path, frame.name), frame.block, body, _spans(frame.nodes)]
         if frame.repeat > 1:
             names = [one.name.rpartition(".")[2] for one in same]
             packed.append({"label": frame.label, "names": names, "starts": [one.nodes[0] for one in same]})
         return packed
+
+    def under(self, path: str, name: str) -> int:
+        """Number of the name below its scope; a colon stands before a whole one."""
+        inside = name.startswith(path + ".") if path else True
+        rest = (name[len(path) + 1 :] if path else name) if inside else ":" + name
+        return self.names.number(rest, rest)
 
     def _card(
         self,
@@ -176,8 +200,9 @@ class _Packer:
         sign: str,
     ) -> int:
         value = [
-            kind, title, list(parts), figures.text(), figures.params, figures.macs, 4 * figures.activations,
-            figures.layers, self.shape(before), self.shape(after), sign,
+            self.categories.number(kind, kind), self.text(title), self.text(" · ".join(parts)),
+            self.text(figures.text()), figures.params, figures.macs, 4 * figures.activations, figures.layers,
+            self.shape(before), self.shape(after), sign,
         ]  # fmt: skip
         return self.cards.number((kind, title, parts, figures, before, after), value)
 
@@ -219,13 +244,6 @@ def _shared(before: str, name: str) -> int:
             break
         count += 1
     return count
-
-
-def _under(path: str, name: str) -> str:
-    """The name as the page finds it again below its scope; a colon stands before a whole one."""
-    if not path:
-        return name
-    return name[len(path) + 1 :] if name.startswith(path + ".") else ":" + name
 
 
 def _spans(nodes: tuple[int, ...]) -> list[int]:

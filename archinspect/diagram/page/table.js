@@ -1,7 +1,7 @@
 "use strict";
 // The table of all layers.  Only the rows in sight are in the document, so that 5,000 scroll as well as 50.
 
-const grouped = (value) => (value === null || value === undefined ? "?" : value.toLocaleString("en-US"));
+const grouped = (value) => (value === null || value === undefined ? "?" : FORMAT.format(value));
 function binary(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   const units = ["KiB", "MiB", "GiB", "TiB"];
@@ -61,8 +61,10 @@ class Table {
   }
   header() {
     const head = document.getElementById("columns");
+    const types = [...new Map(LAYERS.map((layer) => [layer.type, layer])).values()]; // one layer of each type
     this.widths = COLUMNS.map((column) => {
-      const longest = LAYERS.reduce((best, layer) => { const text = column.text(layer); return text.length > best.length ? text : best; }, "");
+      const some = ["name", "field", "latency"].includes(column.key) ? LAYERS : types;
+      const longest = some.reduce((best, layer) => { const text = column.text(layer); return text.length > best.length ? text : best; }, "");
       return Math.ceil(Math.max(Math.min(measure(longest, 12), 215), measure(column.title + " ↓", 12, true))) + 17;
     });
     this.grid = this.widths.map((width, i) => (i + 1 < COLUMNS.length ? `${width}px` : `minmax(${width}px,1fr)`)).join(" ");

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,6 +13,8 @@ from ..spec.models import MODEL
 from .ledger import Claim
 from .quantities import params
 from .select import NoSuchLayerError, Selection, select
+
+_TELLING = 20  # how fine a total must be, in parts of itself, to single out a member of a family
 
 
 class Networks:
@@ -60,7 +62,7 @@ class Networks:
         return self._selections[key]
 
     def variants(self, model: str) -> tuple[Graph, ...]:
-        """Other shipped networks of the same family, and the network with one of its switches turned."""
+        """Other shipped networks of the same family, and each of them with one of its switches turned."""
         if model not in self._variants:
             self._variants[model] = tuple(self._find(model))
         return self._variants[model]
@@ -75,20 +77,36 @@ class Networks:
             return []
         return [other for other in self.variants(claim.model) if finer.agrees(params(other.layers))]
 
+    def others(self, claim: Claim) -> list[Graph]:
+        """Other networks whose parameters are the printed total: variants, else, to the last digit, any shipped one."""
+        stated = claim.stated
+        if stated.form != "number" or stated.about or stated.step * _TELLING > abs(stated.value):
+            return []
+        near = [other for other in self.variants(claim.model) if stated.agrees(params(other.layers))]
+        if near or not stated.claims_all_digits:
+            return near
+        everything = (self.graph(name) for name in shipped() if name != claim.model)
+        return [other for other in everything if params(other.layers) == stated.value]
+
     def _find(self, model: str) -> list[Graph]:
         if model in self._own:
             return []
         graph = self.graph(model)
-        found: list[Graph] = []
-        for name, value in graph.arguments.items():
-            if isinstance(value, bool):
-                settings = {**graph.arguments, name: not value}
-                turned = load_graph(graph.name, arguments=settings) if graph.name in shipped() else None
-                if turned is not None:
-                    found.append(turned)
-        stem = graph.name.split("_")[0]
-        names = [name for name in shipped() if name != graph.name and name.split("_")[0] == stem]
-        return found + [self.graph(name) for name in names]
+        names = [name for name in shipped() if name != graph.name and _family(name) == _family(graph.name)]
+        family = [self.graph(name) for name in names]
+        return [*_switched(graph), *family, *(turned for other in family for turned in _switched(other))]
+
+
+def _switched(graph: Graph) -> Iterator[Graph]:
+    """A shipped network with one of its switches turned."""
+    for name, value in graph.arguments.items():
+        if isinstance(value, bool) and graph.name in shipped():
+            yield load_graph(graph.name, arguments={**graph.arguments, name: not value})
+
+
+def _family(name: str) -> str:
+    """`resnet` for resnet50, vgg for vgg16_c, alexnet for alexnet_grouped."""
+    return name.split("_")[0].rstrip("0123456789")
 
 
 def title(graph: Graph) -> str:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...graph import Graph, Node
 from ..equations import Weights, terms
 from ..printed import show
-from ..quantities import size
 from ..reconcile import waterfall
 from ..reconcile.steps import RELATIONS, REPEATS, ROWS, SLIPS
 from ..roles import SIZES
 from ..verdicts import Judgement
-from . import edits
 from .origin import sibling_values
-from .slips import SlipCauses, gives
+from .slips import SlipCauses
 from .structure import described, differences
 
 if TYPE_CHECKING:
     from ..judge import Judge
 
 _ARITHMETIC = (ROWS, RELATIONS, REPEATS, SLIPS)  # steps that mend print, not architecture
-
-
-#: a type of layer is left out whole: few guesses, so that a figure of two or three digits can prove one
-_TELLING = 100
 
 
 class ArchitectureCauses:
@@ -36,7 +29,7 @@ class ArchitectureCauses:
         self.slips = slips
 
     def find(self, judgement: Judgement, graph: Graph | None) -> str:
-        claim, stated = judgement.claim, judgement.claim.stated
+        claim = judgement.claim
         chosen = self.judge.networks.selection(claim)
         if graph is None or chosen is None:
             return ""
@@ -47,8 +40,7 @@ class ArchitectureCauses:
             return _attributes(graph, said, real)
         if judgement.evidence.related:
             return self._steps(judgement)
-        cut = edits.cut_off(stated, judgement.evidence.truth_value or stated.value)
-        return cut or _left_out(chosen.nodes, judgement) or self.slips.from_graph(judgement, graph)
+        return self.slips.from_graph(judgement, graph)
 
     def _steps(self, judgement: Judgement) -> str:
         """For a sum: the contributions that lead from its mended rows to the network's figure."""
@@ -75,25 +67,6 @@ def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...])
             whose = sibling_values(graph, node, layer)
             parts.append(f"{node.name}: {', '.join(words)}" + (f" ({whose})" if whose else ""))
     return "; ".join(parts)
-
-
-def _left_out(nodes: tuple[Node, ...], judgement: Judgement) -> str:
-    """What of the selected layers the printed number leaves out, by type."""
-    stated, quantity = judgement.claim.stated, judgement.claim.quantity
-    total = size(nodes, quantity)
-    if not total or stated.about or stated.step * _TELLING > abs(stated.value):
-        return ""
-    kinds: dict[str, list[Node]] = {}
-    for node in nodes:
-        kinds.setdefault(node.op.type, []).append(node)
-    for kind, members in kinds.items():
-        count = size(tuple(members), quantity)
-        if count and count != total and stated.agrees(Fraction(total - count)):
-            return f"{kind} is left out ({show(count)})"
-    biases = sum(shape[0] for n in nodes for name, shape in n.weights.items() if name == "bias")
-    if quantity == "params" and biases and gives(stated, total - biases):
-        return f"biases are left out ({show(biases)})"
-    return ""
 
 
 def _normalised(graph: Graph, node: Node) -> bool:

@@ -17,6 +17,7 @@ from . import edits
 from .origin import sibling_values
 from .rewidth import borrowed_width
 from .structure import described, differences, variations, widths
+from .totals import in_words, recounted
 
 if TYPE_CHECKING:
     from ..judge import Judge
@@ -82,6 +83,9 @@ class SlipCauses:
         right = Fraction(truth.value)
         if right == 0:
             return f"{', '.join(dict.fromkeys(node.op.type for node in chosen.nodes))} has none"
+        ways = recounted(graph, chosen, claim) if len(chosen.nodes) > 1 else ()
+        if ways:
+            return in_words(ways)
         cut = edits.cut_off(stated, right)
         if cut:
             return cut
@@ -91,10 +95,13 @@ class SlipCauses:
             words = borrowed_width(self.judge, claim, graph)
         if words or not (chosen.whole and claim.quantity == "params"):
             return words
-        for other in self.judge.networks.variants(claim.model):
-            if gives(stated, params(other.layers)):
-                return f"it is {title(other)}, which has {show(params(other.layers))}"
-        return ""
+        return self._another(claim)
+
+    def _another(self, claim: Claim) -> str:
+        """The networks that have the printed total: of the family, or, for a total to the last digit, of all."""
+        found = self.judge.networks.others(claim)
+        named = [f"{title(other)}, which has {show(params(other.layers))}" for other in found]
+        return f"it is {' or '.join(named)}" if named else ""
 
     def attribute(self, judgement: Judgement, graph: Graph) -> str:
         """The cause of a wrong attribute: another module's or row's value, or a slip of the pen."""

@@ -37,8 +37,10 @@ _TITLES = {
 }
 
 
-def mend(book: Ledgerbook, said: Weights, node: Node, *, copy: int = 1) -> None:
-    """Book the steps from a described layer to the network's; `copy` counts the repeats of a block."""
+def mend(book: Ledgerbook, said: Weights, node: Node, *, copy: int = 1, groups: int = 1) -> None:
+    """Book the steps from a described layer to the network's; `copy` counts the repeats of a block, `groups` those
+    of the described layer, whose widths are per group.
+    """
     real = described(node)
     current = _like(said, real)
     if current.bias != real.bias:
@@ -51,10 +53,8 @@ def mend(book: Ledgerbook, said: Weights, node: Node, *, copy: int = 1) -> None:
         words = f"{node.name}: {current.outputs:,} → {real.outputs:,}"
         current = _step(book, WIDTHS, node, current, replace(current, outputs=real.outputs), words)
     if current.inputs != real.inputs:
-        groups = int(getattr(node.op, "groups", 1))
-        name = (
-            GROUPS if groups > 1 and current.inputs == groups * real.inputs else LATER if copy > 1 else INPUTS
-        )
+        regrouped = current.inputs * groups == real.inputs * groups_of(node)
+        name = GROUPS if regrouped else LATER if copy > 1 else INPUTS
         words = f"{node.name}: {current.inputs:,} → {real.inputs:,}"
         _step(book, name, node, current, replace(current, inputs=real.inputs, kernel=real.kernel), words)
 
@@ -69,6 +69,10 @@ def _like(said: Weights, real: Weights) -> Weights:
 def _step(book: Ledgerbook, name: str, node: Node, old: Weights, new: Weights, words: str = "") -> Weights:
     book.add(name, words or node.name, new.count - old.count)
     return new
+
+
+def groups_of(node: Node) -> int:
+    return int(getattr(node.op, "groups", 1))
 
 
 def rest(node: Node) -> int:
@@ -119,7 +123,7 @@ def between(one: Graph, other: Graph) -> tuple[Step, ...]:
             book.add(f"{kind} only in {one.name}", node.name, -params([node]))
             continue
         if has_weights(node):
-            mend(book, described(node), twin)
+            mend(book, described(node), twin, groups=groups_of(node))
             book.add("other parameters", node.name, rest(twin) - rest(node))
         else:
             book.add(_TITLES.get(node.op.type, node.op.type), node.name, params([twin]) - params([node]))

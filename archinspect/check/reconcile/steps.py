@@ -38,6 +38,7 @@ class Ledgerbook:
         return tuple(made)
 
 
+ROUNDING = "digits that are not printed"
 ROWS = "its own rows"
 RELATIONS = "sums and products mended"
 REPEATS = "misprints mended"
@@ -53,6 +54,7 @@ INPUTS = "input widths"
 LATER = "input widths of the later blocks"
 PROJECTIONS = "projection shortcuts"
 ORDER = (
+    ROUNDING,
     ROWS,
     RELATIONS,
     REPEATS,

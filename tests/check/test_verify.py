@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
 from torch import fx, nn
 
 import archinspect.pytorch
@@ -23,6 +24,7 @@ from archinspect.ops import REGISTRY
 from archinspect.pytorch import build
 from archinspect.spec import load_graph, shipped
 from tests.spec.support import graph_of
+from tests.strategies_networks import networks
 
 NET = """
 name: net
@@ -74,6 +76,22 @@ def test_other_arguments_and_sizes_agree_too(name: str, arguments: dict[str, Any
     found = verify(load_graph(name, arguments=arguments, input=input), (1, 3))
     assert [str(mismatch) for mismatch in found.mismatches] == []
     assert found.complete
+
+
+@settings(max_examples=8)
+@given(networks())
+def test_random_networks_agree_by_every_tool(graph: Graph) -> None:
+    found = verify(graph, (1, 3))
+    assert [str(mismatch) for mismatch in found.mismatches] == []
+    assert found.complete
+
+
+@pytest.mark.slow
+@settings(max_examples=150)
+@given(networks(max_layers=40))
+def test_more_random_networks_agree_by_every_tool(graph: Graph) -> None:
+    found = verify(graph, (1, 3))
+    assert [str(mismatch) for mismatch in found.mismatches] == []
 
 
 # Faults

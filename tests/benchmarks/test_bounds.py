@@ -10,7 +10,7 @@ from .figures import FIGURES, growth
 from .pairs import Timed, functions
 from .zoo import zoo
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.benchmark
 
 
 @pytest.mark.parametrize("name", [*FIGURES, "zoo"])

@@ -60,11 +60,8 @@ class Visit:
 
     def selected(self) -> str:
         """What is said of the selected element to those who cannot see it."""
-        return str(
-            self.page.evaluate(
-                "() => { const e = document.querySelector('#world [aria-selected=true]'); return e ? e.getAttribute('aria-label') : '' }"
-            )
-        )
+        found = "document.querySelector('#world [aria-selected=true]')"
+        return str(self.page.evaluate(f"{found} ? {found}.getAttribute('aria-label') : ''"))
 
     def rows(self, column: int = 0) -> list[str]:
         """A column of the table's rows in sight, from the top."""

@@ -91,9 +91,7 @@ def test_keys_lead_from_the_first_layer_to_the_last(visit: Open) -> None:
         passed.append(page.selected())
     assert passed[0].startswith("input")
     assert passed[-1].startswith("output")
-    assert (
-        len(passed) == 23
-    )  # input, 13 convolutions, 5 poolings, 3 fully connected (one flattens before), output
+    assert len(passed) == 24  # input, 13 convolutions, 5 poolings, flatten, 3 fully connected, output
     page.page.keyboard.press("Home")
     assert page.selected() == passed[0]
 

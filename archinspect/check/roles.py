@@ -42,6 +42,6 @@ SIZES = frozenset(
 #: roles of columns that are no quantities
 LABEL = "-"  # states nothing
 LAYER = "layer"  # names the row's layer
-FORMULA = "formula"  # the derivation of the row's sizes
+FORMULA = "formula"  # the derivation of the size in the next column that has one, else in the one before
 DETAILS = "details"  # prose such as `96 filters (11x11), stride 4`
 ROLES = (LABEL, LAYER, FORMULA, DETAILS)

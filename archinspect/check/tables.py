@@ -113,17 +113,14 @@ class TableReader:
             given["layers"] = ()
             relations = relations or {"sum": (self.id,)}
         quote = " | ".join(cell or "-" for cell in cells)
-        formula = next(
-            (c for c, r in zip(cells, self.roles, strict=True) if r == FORMULA and c not in _EMPTY), ""
-        )
-        formula = "" if not re.search(r"\d", formula) else formula
+        formulas = self._formulas(cells)
         others = self._others(found)
         made = []
-        for title, role, cell in zip(self.titles, self.roles, cells, strict=True):
+        for index, (title, role, cell) in enumerate(zip(self.titles, self.roles, cells, strict=True)):
             fields = {**given, "quote": quote, "column": title}
             sub, _, quantity = role.rpartition(" ")
             if quantity in SIZES:
-                fields |= {**relations, "formula": "" if sub else formula}
+                fields |= {**relations, "formula": formulas.get(index, "")}
             fields["layers"] = others.get(title) or tuple(
                 f"{layer}.{sub}" if sub else layer for layer in given["layers"]
             )
@@ -137,6 +134,16 @@ class TableReader:
             index = next((i for i, cell in enumerate(made) if _prints(cell, claim)), 0)
             made[index] = Cell(made[index].text, (*made[index].claims, claim.id))
         return tuple(made)
+
+    def _formulas(self, cells: list[str]) -> dict[int, str]:
+        """Printed derivations by the column that they derive: the next one with a size, else the one before."""
+        sizes = [index for index, role in enumerate(self.roles) if role in SIZES]
+        found: dict[int, str] = {}
+        for index, (role, cell) in enumerate(zip(self.roles, cells, strict=True)):
+            if role == FORMULA and cell not in _EMPTY and re.search(r"\d", cell) and sizes:
+                after = [size for size in sizes if size > index]
+                found.setdefault(after[0] if after else sizes[-1], cell)
+        return found
 
     def _name(self, given: str, label: str, layer: str) -> str:
         """A row's id: the one given; its label where no other row has it; its layer; its label and a number."""

@@ -101,10 +101,14 @@ class Layers(Values):
     def _op(self, call: Call, text: Scalar, path: str, env: Environment, current: int | None) -> Op | None:
         if (id(text), call.column) in self.broken:
             return None
+        op = self._ops.get(call)  # there, if nothing in the call depends on where it stands
+        if op is not None:
+            return op
         values: list[Any] = [self.value(a.value, text, env, current, path) for a in call.arguments]
         if UNKNOWN in values:
             return None
-        key = (call, *values, *map(type, values)) if values else call.name
+        constant = not any(a.value.names for a in call.arguments)
+        key = call if constant else (call, *values, *map(type, values))
         op = self._ops.get(key)
         if op is None:
             op = self._new_op(call, values, text, path)

@@ -70,13 +70,12 @@ def _help(message: str) -> str:
 
 def place(node: ast.AST, text: str) -> tuple[int, int]:
     """Column and length of a parsed node in characters (ast counts UTF-8 bytes)."""
-    body = text.lstrip()
-    indent = len(text) - len(body)
+    indent = 0 if text[:1].strip() else len(text) - len(text.lstrip())
     if getattr(node, "lineno", 1) != 1 or getattr(node, "end_lineno", 1) != 1:
-        return indent, max(1, len(body.partition("\n")[0]))
+        return indent, max(1, len(text[indent:].partition("\n")[0]))
     start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0) or 0
-    if body.isascii():
+    if text.isascii():
         return start + indent, max(1, end - start)
-    data = body.encode()
+    data = text[indent:].encode()
     left = len(data[:start].decode(errors="replace"))
     return left + indent, max(1, len(data[start:end].decode(errors="replace")))

@@ -1,9 +1,9 @@
 """The page: one HTML file to explore a network in, offline.
 
-It holds its data as JSON and draws in the browser, by the files beside this one: `model.js` (elements, folding),
-`layout.js` (places, by the same rules as `..blocks`), `draw.js` (SVG), `table.js`, `details.js`, `app.js` (keys and
-pointers), `page.css`.  A policy in the page allows exactly this script and this style, by their hashes, and nothing
-else: no request is possible.
+It holds its data (`pack.py`) as JSON and draws in the browser, by the scripts beside this file: `model.js` (elements,
+folding), `boxes.js` and `layout.js` (places, by the same rules as `..blocks`), `draw.js` (SVG), `table.js`,
+`details.js`, `app.js` (state, selecting), `move.js`, `search.js`, `paper.js` (saving, printing), `start.js`.  A policy
+in the page allows exactly this script and this style, by their hashes, and nothing else: no request is possible.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..options import Options
 from .pack import pack
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("layout", "model", "draw", "table", "details", "app")
+_SCRIPTS = ("boxes", "layout", "model", "draw", "table", "details", "app", "move", "search", "paper", "start")
 
 
 def page(graph: Graph, options: Options) -> str:

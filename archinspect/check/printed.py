@@ -50,8 +50,10 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+\Z")
-_TUPLE = re.compile(r"\(\s*(?:None|N|\?|\d+)\s*(?:,\s*\d+\s*)+,?\s*\)\Z|\(\s*\d+\s*,?\s*\)\Z")
-_PRODUCT = re.compile(r"\d+(\s*[×xX*]\s*\d+)+\Z")
+_TUPLE = re.compile(
+    r"[(\[]\s*(?:None|N|B|\?|-1|\d+)\s*(?:,\s*\d+\s*)+,?\s*[)\]]\Z|[(\[]\s*\d+\s*,?\s*[)\]]\Z"
+)
+_PRODUCT = re.compile(r"\d+\s*[@×xX*]\s*\d+(\s*[×xX*]\s*\d+)*\Z")  # 6@28×28: LeNet's way of writing 6 maps
 _LONGEST = 80  # characters that can be a number
 
 
@@ -104,6 +106,10 @@ class Printed:
                     return "rounded"
         return None
 
+    def meant(self, true: int | Fraction) -> int:
+        """The reading of its unit by which the text agrees with a true figure; the usual one where none does."""
+        return next((scale for scale in self.scales if self.rescaled(scale).agrees(true)), self.scales[0])
+
     def rescaled(self, scale: int) -> Printed:
         """The same text with its unit read as another factor (K as 1024)."""
         ratio = Fraction(scale, self.scales[0])
@@ -135,7 +141,7 @@ def parse(text: str) -> Printed:
         inner = [parse(part) for part in parts]
         return Printed(text, "sequence", tuple(value for p in inner for value in p.values))
     if _TUPLE.match(body):
-        figures = tuple(Fraction(d) for d in re.findall(r"\d+", body))
+        figures = tuple(Fraction(d) for d in re.findall(r"(?<!-)\b\d+", body))
         return Printed(text, "shape", figures)
     if _PRODUCT.match(body):
         return Printed(text, "product", tuple(Fraction(d) for d in re.findall(r"\d+", body)))

@@ -28,14 +28,15 @@ def judge_cited(evidence: Evidence) -> Judgement:
     if not own:
         return Judgement(claim, evidence, ("cited",), refuted=None)
     best = (inside or own)[0]
+    cause = _why(evidence, own, inside)
     return Judgement(
         claim,
         evidence,
         ("cited",),
         best.value.value if inside else None,
         refuted=True,
-        cause=_why(evidence, own, inside),
-        notes=tuple(describe(figure) for figure in inside),
+        cause=cause,
+        notes=tuple(words for words in map(describe, inside) if words not in cause),
         source=best.source,
     )
 

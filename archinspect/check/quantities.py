@@ -39,8 +39,8 @@ class Truth:
             return "exact" if figures in self.readings else None
         true = self.readings[0]
         if len(true) != 1:
-            # "3" for a 3×3 kernel
-            return "exact" if set(true) == {int(stated.value)} else None
+            # "3" for a 3×3 kernel, "112" for maps of 112×112
+            return "exact" if any(set(reading) == {stated.value} for reading in self.readings) else None
         agreement = stated.agrees(true[0])
         if agreement == "rounded" and not self.size and not (stated.about or stated.over):
             return None
@@ -129,10 +129,16 @@ def _shape(graph: Graph, chosen: Selection, path: str, quantity: str) -> tuple[i
 
 
 def _orders(shape: tuple[int, ...]) -> Truth:
-    """Channels last, as Keras and the lecture print shapes, or channels first; a flat one also as 1×1×C."""
+    """Channels last, as Keras and the lecture print shapes, or channels first; a batch of 1 may stand before them.
+
+    A flat shape may be printed as 1×1×C, maps by their size alone (LeNet's 28×28), a vector of 1×1 maps as C.
+    """
     if len(shape) == 1:
-        return Truth((shape, (1, 1, *shape), (*shape, 1, 1)), size=False)
-    return Truth(((*shape[1:], shape[0]), shape), size=False)
+        return Truth((shape, (1, 1, *shape), (*shape, 1, 1), (1, *shape)), size=False)
+    last = (*shape[1:], shape[0])
+    maps = () if len(shape) < 3 else (shape[1:],)
+    vector = ((shape[0],),) if maps and prod(shape[1:]) == 1 else ()
+    return Truth((last, shape, (1, *last), (1, *shape), *maps, *vector), size=False)
 
 
 def kernel(node: Node) -> tuple[int, ...]:

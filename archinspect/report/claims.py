@@ -74,8 +74,12 @@ def by_section(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
 def _section(number: str, judgements: list[Judgement]) -> Table:
     title = f"Section {number}" if number else "Claims"
     wrong = sum(judgement.wrong for judgement in judgements)
-    subtitle = f"{len(judgements)} claims" + (f", {wrong} wrong" if wrong else ", all right")
+    subtitle = f"{_counted(len(judgements))}, " + (f"{wrong} wrong" if wrong else "all right")
     return Table(_COLUMNS, tuple(map(_row, judgements)), title=title, subtitle=subtitle)
+
+
+def _counted(claims: int) -> str:
+    return "1 claim" if claims == 1 else f"{claims} claims"
 
 
 def _row(judgement: Judgement) -> Cells:
@@ -118,7 +122,7 @@ def computed(judgement: Judgement) -> str:
         return str(value)
     if judgement.claim.quantity.endswith("_bytes") and judgement.claim.stated.scales[0] > 1:
         stated = judgement.claim.stated
-        return f"{show(value / stated.scales[0])} {stated.unit}"
+        return f"{show(value / stated.meant(value))} {stated.unit}"
     unit = judgement.claim.stated.unit if judgement.claim.stated.unit == "%" else ""
     return show(value) + unit
 
@@ -158,8 +162,7 @@ def _counts(checked: Checked) -> Table:
     )
     rows = tuple((verdict, checked.counts[verdict], MEANING[verdict]) for verdict in MEANING)
     total = len(checked.judgements)
-    claims = "1 claim" if total == 1 else f"{total} claims"
-    notes = [f"{claims}, {len(checked.wrong)} of them wrong.  A claim can bear several verdicts."]
+    notes = [f"{_counted(total)}, {len(checked.wrong)} of them wrong.  A claim can bear several verdicts."]
     most = weightiest(checked)
     if most:
         notes.append("What matters most: " + "; ".join(map(headline, most)) + ".")

@@ -23,7 +23,9 @@ def test_googlenets_own_table() -> None:
     """Szegedy et al. 2014, table 1: K is 1024; conv1 and 5a do not follow from their own columns."""
     claims = judged(EXAMPLES / "googlenet_table1.yaml")
     wrong = {id for id, claim in claims.items() if claim["wrong"]}
-    assert {f"table1.{row}.{what}" for row in ("convolution", "inception_5a") for what in ("weights", "macs")} <= wrong
+    assert {
+        f"table1.{row}.{what}" for row in ("convolution", "inception_5a") for what in ("weights", "macs")
+    } <= wrong
     shapes = [
         claim for claim in claims.values() if claim["quantity"] in ("output_shape", "out_channels", "depth")
     ]
@@ -117,3 +119,73 @@ def test_errors_of_a_file_name_their_place(tmp_path: Path, text: str, code: str,
     assert "bad.yaml:" in done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def stated_of_lenet(tmp_path: Path, quantity: str, printed: str) -> dict[str, Any]:
+    (tmp_path / "t.yaml").write_text(
+        "source: a slide\nmodel: lenet5\nclaims:\n"
+        f"  - {{id: c, layer: C3, quantity: {quantity}, stated: '{printed}'}}\n",
+        encoding="utf-8",
+    )
+    (claim,) = judged(tmp_path / "t.yaml").values()
+    return claim
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "10×10×16",
+        "16×10×10",
+        "10x10",
+        "10",
+        "16@10×10",
+        "(None, 10, 10, 16)",
+        "[-1, 16, 10, 10]",
+        "[1, 16, 10, 10]",
+    ],
+)
+def test_shapes_are_right_in_every_way_that_people_print_them(tmp_path: Path, printed: str) -> None:
+    assert stated_of_lenet(tmp_path, "output_shape", printed)["verdicts"] == ["exact"]
+
+
+@pytest.mark.parametrize("printed", ["10×11", "6@10×10", "14", "[1, 10, 16, 10]", "16×10"])
+def test_another_shape_is_wrong_however_it_is_printed(tmp_path: Path, printed: str) -> None:
+    assert stated_of_lenet(tmp_path, "output_shape", printed)["verdicts"] == ["differs"]
+
+
+def test_a_fraction_is_not_cut_down_to_the_integer_that_would_be_right(tmp_path: Path) -> None:
+    assert stated_of_lenet(tmp_path, "stride", "1.5")["verdicts"] == ["differs"]
+
+
+@pytest.mark.parametrize(
+    ("model", "quantity", "printed", "verdict", "words"),
+    [
+        ("alexnet", "weight_bytes", "249.5 MB", "rounded", None),
+        ("alexnet", "weight_bytes", "475.9 MB", "differs", "475.9 MB is twice 237.954 MB"),
+        # BatchNorm's 53,120 or a bias apiece would move these by half a printed digit: that proves nothing.
+        (
+            "resnet50",
+            "params",
+            "25.5M",
+            "differs",
+            "cut off instead of rounded: 25,557,032 is 25.6 M to the nearest",
+        ),
+        ("resnet101", "params", "44.6M", "differs", "no cause found; 0.1 % too large"),
+        (
+            "resnet18",
+            "flops",
+            "1.8 GFLOPs",
+            "differs",
+            "these are multiply-accumulates, of which it has 1,814,073,344",
+        ),
+    ],
+)
+def test_totals_in_running_text(
+    tmp_path: Path, model: str, quantity: str, printed: str, verdict: str, words: str | None
+) -> None:
+    (tmp_path / "t.yaml").write_text(
+        f"source: a slide\nmodel: {model}\nclaims:\n  - {{id: c, quantity: {quantity}, stated: '{printed}'}}\n",
+        encoding="utf-8",
+    )
+    (claim,) = judged(tmp_path / "t.yaml").values()
+    assert (claim["verdicts"], claim["cause"], claim["notes"]) == ([verdict], words, [])

@@ -85,7 +85,7 @@ class Causes:
         words = edits.cut_off(stated, right)
         if words:
             yield words
-        if stated.unit.upper() in ("KB", "MB", "GB") and stated.scales[0] % 1024 == 0:
+        if stated.unit.upper() in ("KB", "MB", "GB") and stated.meant(right) % 1024 == 0:
             yield f"{stated.unit} means {stated.unit[0]}iB here"
         for other in self.judge.networks.lookalikes(claim, graph):
             yield f"{show(right)} here; {title(other)} has {show(params(other.layers))}"

@@ -33,7 +33,8 @@ def factor(stated: Printed, right: Fraction) -> str:
         # A coarse figure cannot tell a factor of 1.024 from chance.
         telling = stated.step * 10 <= abs(ratio - 1) * abs(right)
         if agreement == "exact" or (agreement and telling):
-            return words.format(show(right))
+            scale = stated.scales[0] if stated.unit.upper() in ("KB", "MB", "GB", "KIB", "MIB", "GIB") else 1
+            return words.format(f"{show(right / scale)} {stated.unit}" if scale > 1 else show(right))
     return ""
 
 

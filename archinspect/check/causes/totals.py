@@ -22,7 +22,7 @@ from .structure import described
 _TELLING = (
     100  # how fine a figure must be, in parts of itself, for one way out of ten or so to be proven by it
 )
-_TELLING_UNITS = 20  # for one of two
+_TELLING_UNITS = 10  # for one of two
 _PAIRS_FROM = (
     100_000  # an exact figure of six digits is met by one of some hundred pairs once in thousands of times
 )
@@ -48,7 +48,9 @@ def recounted(graph: Graph, chosen: Selection, claim: Claim) -> tuple[Way, ...]:
         return ()
     ways = [way for way in _ways(graph, chosen, quantity) if way.amount and total + way.amount > 0]
     for way in ways:
-        if _proves(stated, total + way.amount, _TELLING):
+        # Less than one step of the printed precision proves nothing: a misrounding is as likely.
+        large = stated.claims_all_digits or abs(way.amount) >= stated.step
+        if large and _proves(stated, total + way.amount, _TELLING):
             return (way,)
     for way in _units(chosen, quantity, total):
         value = Fraction(total + way.amount)

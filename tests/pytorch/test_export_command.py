@@ -41,6 +41,7 @@ def test_source_of_a_network_as_set(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_source_with_weights_reads_them(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = ResNet(BasicBlock, (2, 2, 2, 2), num_classes=3).eval()

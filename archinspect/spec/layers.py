@@ -85,6 +85,7 @@ class Layers(Values):
         labels: Sequence[str],
     ) -> None:
         if text is not None and call is not None:
+            error.help = self._without_input_width(call, inputs[0]) or error.help
             self.op_error(error, self._argument_span(text, call, error.attribute), path, inputs[0])
             return
         width = max(map(len, labels))
@@ -97,6 +98,14 @@ class Layers(Values):
             path,
             None,
         )
+
+    def _without_input_width(self, call: Call, current: int) -> str:
+        """What to write for PyTorch's `Conv2d(3, 64, 3)`, whose first argument is inferred here."""
+        given = [argument.value.text for argument in call.arguments if argument.name is None]
+        width = self.nodes[current].output_shape[1]
+        if not call.name.startswith("conv") or len(given) < 3 or given[0] != str(width):
+            return ""
+        return f"the input width, {width}, is inferred: did you mean {call.name}({', '.join(given[1:])})?"
 
     def _op(self, call: Call, text: Scalar, path: str, env: Environment, current: int | None) -> Op | None:
         if (id(text), call.column) in self.broken:
@@ -128,6 +137,8 @@ class Layers(Values):
             except OpError as error:
                 failed = True
                 error.message = f"'{name}' of '{call.name}': {error.message}"
+                if (call.name, name, type(value)) == ("linear", "bias", int):
+                    error.help = f"the input width is inferred: did you mean linear({value})?"
                 error.help = error.help or f"'{name}' takes {kinds[name].schema}"
                 span = text.span_of(argument.column, argument.length)
                 self.op_error(error, span, path, None)

@@ -24,6 +24,7 @@ def with_paths(errors: Problems, document: Document) -> list[Diagnostic]:
         place = places.of.get(errors.anchors.get(number, 0))
         if place is not None:
             path, uses = place
+            path = places.layer(errors.anchors[number], diagnostic.span) or path
             spans = tuple(_used(document, use) for use in reversed(uses))
             diagnostic = replace(
                 diagnostic, path=diagnostic.path or path, related=(*diagnostic.related, *spans)
@@ -43,12 +44,23 @@ class _Places:
     def __init__(self, document: Document) -> None:
         self.blocks = document.blocks
         self.of: dict[int, tuple[str, tuple[Use, ...]]] = {}
+        self.layers: dict[
+            int, list[tuple[Scalar, int, str]]
+        ] = {}  # of a chain: its text, a column in it, a path
         self.seen: set[str] = set()
         self._walk(document.layers, "", ())
         for block in document.blocks.values():  # what no layer uses
             if block.name not in self.seen:
                 self.seen.add(block.name)
                 self._walk(block.body, block.name, ())
+
+    def layer(self, anchor: int, span: Span | None) -> str:
+        """The layer of a chain that a span lies in; empty where it lies in none."""
+        found = ""
+        for text, column, path in self.layers.get(anchor, ()):
+            if span is not None and text.exact and text.column + column < span.column:
+                found = path
+        return found
 
     def _walk(self, body: tuple[Statement, ...], scope: str, uses: tuple[Use, ...]) -> None:
         if scope.count(".") > MAX_SCOPES:
@@ -63,6 +75,10 @@ class _Places:
             self.of.setdefault(id(statement.key), (path, uses))
         if made.text is not None:
             self.of.setdefault(id(made.text), (path, uses))
+            if statement.name is None or len(made.chain or ()) > 1:
+                outer = scope if statement.name is None else path
+                parts = self.layers.setdefault(id(made.text), [])
+                parts += [(made.text, c.column, _join(outer, c.name)) for c in calls(made.chain or ())]
         for call in calls(made.chain or ()) if made.text is not None else ():
             block = self.blocks.get(call.name)
             if block is not None and call.name not in self.seen:

@@ -14,7 +14,7 @@ from archinspect.analysis import analyse
 from archinspect.diagram import draw
 from archinspect.diagram.drawing import Text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out, load_graph
+from archinspect.spec import lay_out, load_graph, shipped
 from archinspect.spec.load import read_text
 from tests.diagram.page.browser import Visit
 
@@ -52,6 +52,47 @@ def test_no_text_leaves_its_card_in_a_real_browser(visit: Open) -> None:
         })"""
     )
     assert outside == []
+
+
+OVERLAPS = """() => {
+    const box = element => {  // in px of the picture, whatever the zoom
+        const { x, y, width, height } = element.getBBox();
+        if (element.tagName !== 'text') return { left: x, right: x + width, top: y, bottom: y + height };
+        // Chromium rounds a line's height up to whole px; the glyphs reach from 0.905 em above to 0.212 em below
+        const [base, size] = [Number(element.getAttribute('y')), Number(element.getAttribute('font-size'))];
+        return { left: x, right: x + width, top: base - 0.905 * size, bottom: base + 0.212 * size };
+    };
+    const meet = (a, b) => a.left < b.right - 0.6 && b.left < a.right - 0.6
+        && a.top < b.bottom - 0.6 && b.top < a.bottom - 0.6;
+    const found = [];
+    const sweep = (all, name) => {
+        all.sort((a, b) => a.box.left - b.box.left);
+        all.forEach((one, i) => {
+            for (let j = i + 1; j < all.length && all[j].box.left < one.box.right; j++) {
+                if (meet(one.box, all[j].box)) found.push(name + ': ' + one.text + ' / ' + all[j].text);
+            }
+        });
+    };
+    const cards = document.getElementById('world').children[2];
+    sweep([...cards.children].map(group => ({
+        box: box([...group.querySelectorAll('rect')].find(r => r.getAttribute('rx') > 2)),
+        text: group.querySelector('title').textContent,
+    })), 'cards');
+    sweep([...document.querySelectorAll('#world text')].map(element => (
+        { box: box(element), text: element.textContent })), 'texts');
+    return found.slice(0, 5);
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", shipped())
+def test_nothing_overlaps_folded_or_unfolded(visit: Open, model: str) -> None:
+    page = visit(model)
+    assert page.page.evaluate(OVERLAPS) == []
+    page.page.click("#fold")
+    assert page.page.evaluate(OVERLAPS) == []
+    page.page.click("#unfold")
+    assert page.page.evaluate(OVERLAPS) == []
 
 
 def test_fold_and_unfold(visit: Open) -> None:

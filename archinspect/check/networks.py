@@ -11,7 +11,7 @@ from ..graph import Graph
 from ..spec import load_graph, shipped
 from ..spec.models import MODEL
 from .ledger import Claim
-from .quantities import params
+from .quantities import params, size
 from .select import NoSuchLayerError, Selection, select
 
 _TELLING = 20  # how fine a total must be, in parts of itself, to single out a member of a family
@@ -78,15 +78,20 @@ class Networks:
         return [other for other in self.variants(claim.model) if finer.agrees(params(other.layers))]
 
     def others(self, claim: Claim) -> list[Graph]:
-        """Other networks whose parameters are the printed total: variants, else, to the last digit, any shipped one."""
+        """Other networks that have the printed total: variants, else, to the last digit, any shipped one."""
         stated = claim.stated
         if stated.form != "number" or stated.about or stated.step * _TELLING > abs(stated.value):
             return []
-        near = [other for other in self.variants(claim.model) if stated.agrees(params(other.layers))]
+
+        def has(other: Graph) -> bool:
+            value = size(other.layers, claim.quantity)
+            return value is not None and stated.agrees(value) is not None
+
+        near = [other for other in self.variants(claim.model) if has(other)]
         if near or not stated.claims_all_digits:
             return near
         everything = (self.graph(name) for name in shipped() if name != claim.model)
-        return [other for other in everything if params(other.layers) == stated.value]
+        return [other for other in everything if size(other.layers, claim.quantity) == stated.value]
 
     def _find(self, model: str) -> list[Graph]:
         if model in self._own:

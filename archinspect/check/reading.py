@@ -18,7 +18,7 @@ from ..spec.source import Source, read, refuse_control_characters
 from .fields import Fields
 from .ledger import Claim, Figure, Ledger, Ledgers, Quote, Section, Table
 from .printed import NotANumberError, parse
-from .tables import TableReader
+from .tables import TableReader, slug
 
 _KEYS = ("source", "title", "model", "models", "published", "sections", "claims")
 _SECTION_KEYS = ("section", "title", "names", "model", "items")
@@ -68,7 +68,9 @@ def _joined(parts: list[Ledger], errors: list[Diagnostic]) -> Ledgers:
     ids = {claim.id for part in parts for claim in part.claims}
     tables = {claim.table for part in parts for claim in part.claims if claim.table}
     known = ids | tables
-    ledgers = Ledgers(tuple(replace(p, claims=tuple(_referring(c, ids) for c in p.claims)) for p in parts))
+    ledgers = Ledgers(
+        tuple(replace(p, claims=tuple(_referring(c, ids, tables) for c in p.claims)) for p in parts)
+    )
     seen: dict[str, Claim] = {}
     for claim in ledgers.claims:
         if claim.id in seen:
@@ -90,12 +92,17 @@ def _joined(parts: list[Ledger], errors: list[Diagnostic]) -> Ledgers:
     return ledgers
 
 
-def _referring(claim: Claim, ids: set[str]) -> Claim:
-    """The claim with its references resolved: the id of a row means what that row states of the same quantity."""
+def _referring(claim: Claim, ids: set[str], tables: set[str]) -> Claim:
+    """The claim with its references resolved: a row means what that row states of the same quantity.
+
+    A row is named by its id, and within its table also by its label or its id without the table's.
+    """
 
     def resolved(name: str) -> str:
-        full = f"{name}.{claim.quantity}"
-        return full if name not in ids and full in ids else name
+        if name in ids or name in tables:
+            return name
+        near = (f"{claim.table}.{name}", f"{claim.table}.{slug(name)}")
+        return next((full for row in (name, *near) if (full := f"{row}.{claim.quantity}") in ids), name)
 
     if not claim.derived:
         return claim

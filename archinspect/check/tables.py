@@ -98,7 +98,7 @@ class TableReader:
         self, cells: list[str], found: dict[str, Value], layer: str, place: Scalar
     ) -> tuple[Cell, ...]:
         label = next((c for c, role in zip(cells, self.roles, strict=True) if role == LAYER), "") or cells[0]
-        row = self._name(self.fields.text(found.get("id")), _slug(label), _slug(layer.replace(".", "_")))
+        row = self._name(self.fields.text(found.get("id")), slug(label), slug(layer.replace(".", "_")))
         given: dict[str, Any] = {"table": self.id, "row": row, "label": label}
         layers = self.fields.texts(found.get("layer")) or ((layer,) if layer else ())
         given["layers"] = () if layers == (".",) else layers or (f"?{label}",)
@@ -124,7 +124,7 @@ class TableReader:
             fields["layers"] = others.get(title) or tuple(
                 f"{layer}.{sub}" if sub else layer for layer in given["layers"]
             )
-            name = f"{row}.{_slug(title) if self.roles.count(role) > 1 else role.replace(' ', '.')}"
+            name = f"{row}.{slug(title) if self.roles.count(role) > 1 else role.replace(' ', '.')}"
             made.append(Cell(cell, tuple(c.id for c in self._cell(quantity, cell, name, place, fields))))
         extra = [
             self.fields.claim(item, quote=quote, table="", row=row, label=label)
@@ -157,6 +157,9 @@ class TableReader:
         """Cells of a row that speak of other layers than the row does, by their headings."""
         value = found.get("cells")
         if not isinstance(value, Mapping):
+            if value is not None:
+                words = "cells is a mapping from headings to the layers that their cells speak of"
+                self.fields.error("A107", words, value)
             return {}
         others = {}
         for title, place, layer in entries(value):
@@ -209,7 +212,8 @@ class TableReader:
         return [] if made is None else [made]
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A label as an id: `fire2 total` as `fire2_total`."""
     plain = re.sub(r"\(.*?\)", "", text.lower()).replace("×", "x")
     return re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")
 

@@ -189,3 +189,86 @@ def test_totals_in_running_text(
     )
     (claim,) = judged(tmp_path / "t.yaml").values()
     assert (claim["verdicts"], claim["cause"], claim["notes"]) == ([verdict], words, [])
+
+
+def judged_rows(tmp_path: Path, model: str, *rows: str, quotes: str = "") -> dict[str, dict[str, Any]]:
+    lines = "".join(f"          - {row}\n" for row in rows)
+    (tmp_path / "t.yaml").write_text(
+        f"source: a slide\nmodel: {model}\nsections:\n  - section: '1'\n    title: t\n    items:\n      - table: t\n"
+        f"        columns: {{Layer: layer, From: formula, Params: params}}\n        rows:\n{lines}{quotes}",
+        encoding="utf-8",
+    )
+    return judged(tmp_path / "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("model", "row", "words"),
+    [
+        (
+            "mobilenet_v1",
+            "separable2.dw.conv: dw | 3×3×64×64 | 36,864",
+            "separable2.dw.conv: without its 64 groups",
+        ),
+        (
+            "vit_b_16",
+            "encoder.layer1.attention.self_attention: MHA | 4×768×768 | 2,359,296",
+            "biases are left out",
+        ),
+        (
+            "vit_b_16",
+            "encoder.layer1.mlp: MLP | 768×3072 + 3072 + 3072×768 + 768 | 4,722,432",
+            "layer_norm is left out (1,536)",
+        ),
+        ("vit_b_16", "pos_embedding: positions | 196×768 | 150,528", None),
+    ],
+)
+def test_layers_beyond_plain_convolutions(tmp_path: Path, model: str, row: str, words: str | None) -> None:
+    (claim,) = judged_rows(tmp_path, model, row).values()
+    assert claim["verdicts"] == ["differs"]
+    assert (words or "no cause found") in (claim["cause"] or "no cause found")
+
+
+def test_rows_are_named_by_id_or_label(tmp_path: Path) -> None:
+    claims = judged_rows(
+        tmp_path,
+        "squeezenet1_0",
+        "fire2.squeeze: fire2 squeeze | 96×16 + 16 | 1,536",
+        "fire2.expand1x1: fire2 expand 1×1 | 16×64 + 64 | 1,088",
+        "fire2.expand3x3: fire2 expand 3×3 | 3×3×16×64 + 64 | 9,280",
+        "{row: 'fire2 | - | 11,904', layer: fire2, sum: [fire2 squeeze, fire2_expand_1x1, t.fire2_expand_3x3]}",
+    )
+    assert claims["t.fire2.params"]["verdicts"] == ["carried"]
+    assert claims["t.fire2.params"]["cause"] == "carries 1,536 for 1,552; mended it is 11,920"
+
+
+def test_a_product_names_the_part_that_is_not_like_the_others(tmp_path: Path) -> None:
+    quotes = (
+        "      - quote: 3 blocks of 70,400 are 211,200.\n        claims:\n"
+        "          - {id: n, stated: '3', quantity: count, layer: 'conv2_x.block*'}\n"
+        "          - {id: each, stated: '70,400', quantity: params, layer: conv2_x.block2}\n"
+        "          - {id: all, stated: '211,200', quantity: params, layer: conv2_x, product: [n, each]}\n"
+    )
+    claims = judged_rows(tmp_path, "resnet50", "conv2_x | - | 215,808", quotes=quotes)
+    assert claims["all"]["verdicts"] == ["differs"]
+    assert claims["all"]["cause"] == "conv2_x.block1 has 75,008, not 70,400"
+
+
+def test_macs_of_another_variant(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "source: a slide\nmodel: resnet50\nclaims:\n  - {id: c, quantity: macs, stated: '3.86 GMACs'}\n",
+        encoding="utf-8",
+    )
+    (claim,) = judged(tmp_path / "t.yaml").values()
+    assert claim["cause"] == "it is resnet50 with stride_in_1x1, which has 3,857,973,248"
+
+
+def test_cells_of_other_layers_are_a_mapping(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "source: a slide\nmodel: vgg16\nsections:\n  - section: '1'\n    items:\n      - table: t\n"
+        "        columns: {Layer: layer, Params: params}\n        rows:\n"
+        "          - {row: conv1_1 | 1792, cells: [a, b]}\n",
+        encoding="utf-8",
+    )
+    done = run_cli("check", "--claims", str(tmp_path / "t.yaml"))
+    assert done.returncode == 2
+    assert "cells is a mapping" in done.stderr

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ...graph import Graph, Node
 from ..equations import Weights, terms
+from ..ledger import Claim
 from ..printed import show
+from ..quantities import params, size
 from ..reconcile import waterfall
 from ..reconcile.steps import RELATIONS, REPEATS, ROWS, SLIPS
 from ..roles import SIZES
+from ..select import has_weights, select
 from ..verdicts import Judgement
-from .origin import sibling_values
+from .origin import alike, sibling_values
 from .slips import SlipCauses
-from .structure import described, differences
+from .structure import described, differences, is_described
 
 if TYPE_CHECKING:
     from ..judge import Judge
@@ -36,11 +40,34 @@ class ArchitectureCauses:
         if claim.quantity not in SIZES:
             return self.slips.attribute(judgement, graph)
         said, real = terms(claim.formula), chosen.weighted
-        if said and len(said) == len(real):
-            return _attributes(graph, said, real)
+        if said and len(said) == len(real) and all(map(is_described, real)):
+            words = [*_attributes(graph, said, real), *_left_out(chosen.nodes, claim)]
+            if words:
+                return "; ".join(words)
         if judgement.evidence.related:
-            return self._steps(judgement)
+            return self._unlike_parts(judgement, graph) or self._steps(judgement)
         return self.slips.from_graph(judgement, graph)
+
+    def _unlike_parts(self, judgement: Judgement, graph: Graph) -> str:
+        """For a product of a right figure of one part and a right count: the parts that have another figure."""
+        claim = judgement.claim
+        for related in judgement.evidence.related:
+            units = [member for member in related.members if member.quantity == claim.quantity]
+            rights = [self.judge.of(member).wrong is False for member in related.members]
+            if related.kind != "product" or len(units) != 1 or not all(rights):
+                continue
+            chosen = self.judge.networks.selection(units[0])
+            if chosen is None or len(chosen.paths) != 1:
+                continue
+            true, total = size(chosen.nodes, claim.quantity), judgement.evidence.truth_value
+            parts = {
+                path: size(select(graph, (path,)).nodes, claim.quantity)
+                for path in alike(graph, chosen.paths[0])
+            }
+            if sum(value or 0 for value in parts.values()) == total:
+                others = [f"{path} has {show(value or 0)}" for path, value in parts.items() if value != true]
+                return f"{', '.join(others)}, not {show(true or 0)}" if others else ""
+        return ""
 
     def _steps(self, judgement: Judgement) -> str:
         """For a sum: the contributions that lead from its mended rows to the network's figure."""
@@ -56,17 +83,28 @@ class ArchitectureCauses:
         return f"{words} give {show(made.end)}"
 
 
-def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...]) -> str:
+def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...]) -> list[str]:
     """Layer by layer, the attributes in which the derivation is not the network's."""
     parts = []
     for layer, node in zip(said, real, strict=True):
-        words = differences(layer, described(node))
+        words = differences(layer, described(node), groups=int(getattr(node.op, "groups", 1)))
         if layer.bias and "bias" not in node.weights and _normalised(graph, node):
             words = [word.replace("it has none", "it has none: normalisation follows") for word in words]
         if words:
             whose = sibling_values(graph, node, layer)
             parts.append(f"{node.name}: {', '.join(words)}" + (f" ({whose})" if whose else ""))
-    return "; ".join(parts)
+    return parts
+
+
+def _left_out(nodes: tuple[Node, ...], claim: Claim) -> list[str]:
+    """Layers with parameters that a derivation of the convolutions and linear layers leaves out."""
+    if claim.quantity not in ("params", "trainable"):
+        return []
+    counts: Counter[str] = Counter()
+    for node in nodes:
+        if node.weights and not has_weights(node):
+            counts[node.op.type] += params((node,))
+    return [f"{kind} is left out ({show(count)})" for kind, count in counts.items()]
 
 
 def _normalised(graph: Graph, node: Node) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from ... import units
 from ..printed import Printed, show
 
 _FACTORS = (
@@ -72,9 +73,16 @@ def cut_off(stated: Printed, right: Fraction) -> str:
     nearest = round(right / stated.step) * stated.step
     if stated.value == down != nearest:
         unit = f" {stated.unit}" if stated.unit else ""
-        shown = show(nearest / stated.scales[0])
+        shown = _as_printed(stated, nearest / stated.scales[0])
         return f"cut off instead of rounded: {show(right)} is {shown}{unit} to the nearest"
     return ""
+
+
+def _as_printed(stated: Printed, value: Fraction) -> str:
+    """A figure with as many decimals as the printed one: 31.0 beside 30.9."""
+    step = stated.step / stated.scales[0]
+    places = len(str(step.denominator)) - 1 if step < 1 else 0
+    return units.fixed(value.numerator, value.denominator, places) if places else show(value)
 
 
 def figures(stated: Printed, readings: Sequence[Sequence[int]]) -> str:

@@ -33,6 +33,17 @@ def siblings(graph: Graph, path: str) -> list[str]:
     return found
 
 
+def alike(graph: Graph, path: str) -> list[str]:
+    """The parts beside this one whose names differ only in the number or letter that ends them, itself among them."""
+    parent, _, last = path.rpartition(".")
+    stem = last.rstrip("0123456789")
+    return [
+        other
+        for other in all_paths(graph)
+        if other.rpartition(".")[0] == parent and other.rpartition(".")[2].rstrip("0123456789") == stem
+    ]
+
+
 def sibling_values(graph: Graph, chosen: Selection | Node, said: Claim | Weights) -> str:
     """Which sibling of the selected layers has the printed value, in words: `128 is inception_3b's`."""
     if isinstance(said, Weights):

@@ -10,13 +10,13 @@ from ..equations import Weights, terms
 from ..ledger import Claim
 from ..networks import title
 from ..printed import Printed, show
-from ..quantities import params
+from ..quantities import size
 from ..roles import SIZES
 from ..verdicts import Judgement
 from . import edits
 from .origin import sibling_values
 from .rewidth import borrowed_width
-from .structure import described, differences, variations, widths
+from .structure import described, differences, is_described, variations, widths
 from .totals import in_words, recounted
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class SlipCauses:
         right = Fraction(truth.value)
         if right == 0:
             return f"{', '.join(dict.fromkeys(node.op.type for node in chosen.nodes))} has none"
-        ways = recounted(graph, chosen, claim) if len(chosen.nodes) > 1 else ()
+        several = len(chosen.nodes) > 1 or not all(map(is_described, chosen.weighted))
+        ways = recounted(graph, chosen, claim) if several else ()
         if ways:
             return in_words(ways)
         cut = edits.cut_off(stated, right)
@@ -93,14 +94,16 @@ class SlipCauses:
         words = self.number(judgement, right, layers, graph)
         if not words and is_fine(stated):
             words = borrowed_width(self.judge, claim, graph)
-        if words or not (chosen.whole and claim.quantity == "params"):
+        if words or not (chosen.whole and claim.quantity in ("params", "macs", "flops")):
             return words
         return self._another(claim)
 
     def _another(self, claim: Claim) -> str:
         """The networks that have the printed total: of the family, or, for a total to the last digit, of all."""
         found = self.judge.networks.others(claim)
-        named = [f"{title(other)}, which has {show(params(other.layers))}" for other in found]
+        named = [
+            f"{title(other)}, which has {show(size(other.layers, claim.quantity) or 0)}" for other in found
+        ]
         return f"it is {' or '.join(named)}" if named else ""
 
     def attribute(self, judgement: Judgement, graph: Graph) -> str:

@@ -12,7 +12,7 @@ from math import prod
 
 from ...graph import Graph, Node
 from ..equations import Weights
-from ..quantities import kernel
+from ..quantities import kernel, params
 from ..select import has_weights
 
 _KERNELS = (1, 2, 3, 5, 7, 11)
@@ -34,6 +34,11 @@ def described(node: Node) -> Weights:
     if node.op.type == "conv_transpose2d":
         inputs, outputs = weight[0], weight[1] * int(getattr(node.op, "groups", 1))
     return Weights(kernel(node) if len(weight) > 2 else (), inputs, outputs, bias)
+
+
+def is_described(node: Node) -> bool:
+    """Whether these terms say all of the layer's parameters: attention has several weights, and no one kernel."""
+    return has_weights(node) and described(node).count == params((node,))
 
 
 def widths(graph: Graph) -> dict[int, str]:
@@ -83,9 +88,12 @@ def _other_widths(layer: Weights, known: Mapping[int, str]) -> Iterator[Variatio
             yield Variation(replace(layer, outputs=width).count, words)
 
 
-def differences(said: Weights, real: Weights) -> list[str]:
+def differences(said: Weights, real: Weights, groups: int = 1) -> list[str]:
     """The attributes in which a described layer is not the network's, in words."""
     words = []
+    if groups > 1 and said.inputs == real.inputs * groups:
+        words.append(f"without its {groups:,} groups")
+        said = replace(said, inputs=real.inputs)
     if said.kernel != real.kernel and prod(said.kernel) != prod(real.kernel):
         shapes = ["×".join(map(str, layer.kernel)) or "no" for layer in (said, real)]
         words.append(f"{shapes[0]} kernel, not {shapes[1]}")

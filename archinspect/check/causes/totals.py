@@ -85,7 +85,7 @@ def _ways(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Way]:
         yield Way(-count, f"{kind} is left out ({show(count)})", f"{kind} added", kind)
     if quantity not in ("params", "trainable"):
         return
-    biases = sum(n.weights["bias"][0] for n in chosen.weighted if "bias" in n.weights)
+    biases = sum(shape[0] for n in chosen.weighted for shape in n.weights.values() if len(shape) == 1)
     yield Way(-biases, f"biases are left out ({show(biases)})", "biases added", "bias")
     bare = [n for n in chosen.weighted if "bias" not in n.weights and n.op.type.startswith("conv")]
     added = sum(described(node).outputs for node in bare)

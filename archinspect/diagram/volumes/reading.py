@@ -160,7 +160,8 @@ def _is_block(frame: Frame) -> bool:
         return True
     scopes = [element for element in frame.body if isinstance(element, Frame)]
     layers = sum(len(scope.body) for scope in scopes) + len(frame.body) - len(scopes)
-    return bool(frame.block) and layers > 1 and not any(map(_is_block, scopes))
+    inner = sum(map(_is_block, scopes))  # a gate within a block is part of it; blocks in a row make a stage
+    return bool(frame.block) and layers > 1 and (not inner or (inner == 1 and len(frame.body) > 1))
 
 
 def _like(frame: Frame) -> tuple[Any, ...]:

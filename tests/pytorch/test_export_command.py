@@ -97,12 +97,21 @@ def test_what_cannot_be_done_says_so_and_writes_nothing(
 # ONNX
 
 
+def test_onnx_of_a_small_network_computes_the_same() -> None:
+    graph = load_graph("conv2d(4, 3) -> relu -> flatten -> linear(3)", input="2x6x6")
+    module = build(graph)
+    content = export_onnx(graph, weights=module.state_dict())
+    x = torch.randn(3, 2, 6, 6)
+    torch.testing.assert_close(outputs(module, x)[0], onnx_outputs(content, x)[0], rtol=1e-4, atol=1e-5)
+
+
 def onnx_outputs(content: bytes, x: torch.Tensor) -> list[torch.Tensor]:
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model, full_check=True)
     return [torch.from_numpy(found) for found in ReferenceEvaluator(model).run(None, {"x": x.numpy()})]
 
 
+@pytest.mark.slow
 def test_onnx_computes_the_same_for_any_batch(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(EVERYTHING)
     graph = load_graph(tmp_path / "net.yaml")

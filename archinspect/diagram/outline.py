@@ -7,23 +7,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import groupby
 from typing import Any
 
 from ..errors import fail, suggestion
-from ..graph import Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
+from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
 from ..ops.base import Shape
 from . import captions
-from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, repeated, total
+from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, total
+from .fusing import collapsed, fused, thinned
 from .options import Options
-
-_HEADS = {"convolution", "linear", "merge", "normalisation", "attention"}
-_TAILS = {"normalisation", "activation", "regularisation"}
-_MOST_PARTS = 4
+from .repeats import Repeats
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,12 @@ class Folding:
 def outline(graph: Graph, folding: Folding | None = None, only: str | None = None) -> Outline:
     """The elements of the whole network, or of its scope at the path `only`."""
     folding = folding or Folding()
+    if only and folding.depth:
+        folding = replace(folding, depth=folding.depth + only.count(".") + 1)  # levels below the scope
     builder = _Builder(graph, folding)
     name = str(graph.metadata.get("title") or graph.name)
     if only:
-        frame = builder.scope(scope_paths(graph)[only], only.rpartition(".")[0], opened=True)
+        frame = builder.scope(scope_paths(graph)[only], only.rpartition(".")[0])
         first = graph.nodes[frame.nodes[0]] if frame.nodes else graph.nodes[0]
         start, end = first.input_shapes[0] if frame.nodes else first.output_shape, frame.output_shape
         return Outline(name, only, (_io("input", start), frame, _io("output", end)), frame.figures, only)
@@ -98,6 +96,7 @@ class _Builder:
     def __init__(self, graph: Graph, folding: Folding) -> None:
         self.graph = graph
         self.folding = folding
+        self.repeats = Repeats(graph, folding.marks)
 
     def items(self, items: tuple[Item, ...], path: str, shape: Shape) -> tuple[Element, ...]:
         """Elements of a sequence that reads `shape`."""
@@ -107,28 +106,24 @@ class _Builder:
             if element is None:
                 continue
             shape = element.output_shape
-            fused = _fused(elements[-1], element) if elements else None
-            if fused is None:
+            one = fused(elements[-1], element) if elements else None
+            if one is None:
                 elements.append(element)
             else:
-                elements[-1] = fused
+                elements[-1] = one
         if self.folding.repeats:
-            elements = self._folded(elements)
+            elements = self.repeats.fold(elements)
         if self.folding.alike:
-            elements = self._series(elements)
+            elements = self.repeats.shorten(elements)
         return tuple(elements)
 
-    def scope(self, scope: Scope, path: str, shape: Shape | None = None, *, opened: bool = False) -> Frame:
+    def scope(self, scope: Scope, path: str, shape: Shape | None = None) -> Frame:
         """The scope as a frame."""
         path = _join(path, scope.name)
         if shape is None:
             first = next(_nodes_of(scope.items), 0)
             shape = self.graph.nodes[first].input_shapes[0] if first else self.graph.input_shape
-        folding = self.folding
-        if opened:
-            self.folding = replace(folding, expand=(*folding.expand, path))
         body = self.items(scope.items, path, shape)
-        self.folding = folding
         block = scope.block.name if scope.block and scope.block.name != scope.name else ""
         end = body[-1].output_shape if body else shape
         nodes = tuple(_nodes_of(scope.items))
@@ -143,7 +138,7 @@ class _Builder:
                 return None
             if len(frame.body) == 1 and isinstance(frame.body[0], Card):
                 return replace(frame.body[0], name=frame.name)
-            return _thinned(frame) if self.folding.opens(frame.name) else _collapsed(frame)
+            return thinned(frame) if self.folding.opens(frame.name) else collapsed(frame)
         branches = tuple(self._branch(branch, path, shape) for branch in item.branches)
         figures = reduce(Figures.__add__, (total(branch.body) for branch in branches), Figures())
         nodes = tuple(_nodes_of((item,)))
@@ -163,7 +158,7 @@ class _Builder:
         inner = _join(path, branch.name)
         frame = self.scope(branch, path, shape)
         if len(frame.body) > 1 and not self.folding.opens(inner):
-            return Branch(branch.name, (_collapsed(frame),))
+            return Branch(branch.name, (collapsed(frame),))
         return Branch(branch.name, frame.body)
 
     def _layer(self, index: int) -> Card:
@@ -180,165 +175,10 @@ class _Builder:
             node.output_shape,
         )
 
-    def _folded(self, elements: list[Element]) -> list[Element]:
-        """Runs of equal frames (or scopes drawn as cards) as one."""
-        result: list[Element] = []
-        run: list[Card | Frame] = []
-        signature: Any = None
-        for element in [*elements, None]:
-            own = self._signature(element) if _can_repeat(element) else None
-            if run and own != signature:
-                result.append(repeated(run[0], len(run), span_label(run)) if len(run) > 1 else run[0])
-                run = []
-            if own is not None:
-                assert isinstance(element, (Card, Frame))
-                run.append(element)
-                signature = own
-            elif element is not None:
-                result.append(element)
-        return result
-
-    def _signature(self, element: Any) -> tuple[Any, ...]:
-        """Equal for elements that draw alike: the same layers, shapes and ways between them."""
-        nodes = self.graph.nodes
-        first = element.nodes[0]
-        return (
-            type(element),
-            *(
-                (
-                    _drawn(nodes[i]),
-                    self.folding.marks.get(i),
-                    nodes[i].output_shape,
-                    tuple(max(s - first, -1) for s in nodes[i].inputs),
-                )
-                for i in element.nodes
-            ),
-            nodes[first].input_shapes,
-        )
-
-    def _series(self, elements: list[Element]) -> list[Element]:
-        """Of three or more frames in a row that differ in widths only: the first, and a card for the others."""
-        result: list[Element] = []
-        for same, group in groupby(elements, self._likeness):
-            run = list(group)
-            if same is None or len(run) < 3:
-                result += run
-                continue
-            frames = [frame for frame in run if isinstance(frame, Frame)]
-            result += [frames[0], _merged(frames[1:])]
-        return result
-
-    def _likeness(self, element: Element) -> tuple[Any, ...] | None:
-        """Equal for frames whose layers differ in widths only; None for what is never drawn as one of a series."""
-        if not isinstance(element, Frame) or element.repeat > 1 or not element.nodes:
-            return None
-        first = element.nodes[0]
-        layers = [self.graph.nodes[i] for i in element.nodes]
-        return element.block, *(
-            (captions.title(node), tuple(max(source - first, -1) for source in node.inputs))
-            for node in layers
-        )
-
-
-def _drawn(node: Node) -> Any:
-    """What of a layer the picture shows: its op; how often a path is dropped in training is not drawn."""
-    return node.op.type if node.op.type == "drop_path" else node.op
-
-
-def _merged(frames: list[Frame]) -> Card:
-    """Blocks in a row as one card."""
-    first, last = frames[0], frames[-1]
-    ends = [captions.shape_label(shape) for shape in (first.input_shape, last.output_shape)]
-    count = f"{len(frames)} {first.block or 'blocks'}".strip()
-    return Card(
-        first.name,
-        "block",
-        span_label([*frames]),
-        (f"{count}, widths grow", " → ".join(ends)),
-        tuple(i for frame in frames for i in frame.nodes),
-        total((*frames,)),
-        first.input_shape,
-        last.output_shape,
-    )
-
-
-def span_label(run: list[Card | Frame]) -> str:
-    """`block2–4` for block2, block3, block4."""
-    first, last = (element.name.rpartition(".")[2] for element in (run[0], run[-1]))
-    a, b = (re.fullmatch(r"(.*?)(\d+)", name) for name in (first, last))
-    if a and b and a[1] == b[1]:
-        return f"{first}–{b[2]}"
-    return f"{first} – {last}"
-
-
-def _fused(card: Element, tail: Element) -> Element | None:
-    """The card with the tail in it, when the tail is a mere normalisation, activation, dropout or flattening."""
-    if isinstance(card, Fork):
-        join = _fused(card.join, tail)
-        if not isinstance(join, Card):
-            return None
-        figures = Figures() + card.figures + tail.figures
-        return replace(card, join=join, nodes=card.nodes + tail.nodes, figures=figures)
-    if not isinstance(card, Card) or not isinstance(tail, Card):
-        return None
-    lead = card.kind in _HEADS and tail.kind in _TAILS and len(tail.nodes) == 1
-    flat = card.kind == "pooling" and tail.title == "Flatten" and set(card.output_shape[2:]) == {1}
-    dropped = card.kind in ("pooling", "shape") and tail.kind == "regularisation"
-    if not (lead or flat or dropped) or len(card.parts) >= _MOST_PARTS:
-        return None
-    if card.kind == "normalisation" and tail.kind == "normalisation":
-        return None
-    return replace(
-        card,
-        parts=(*card.parts, tail.title),
-        nodes=card.nodes + tail.nodes,
-        figures=card.figures + tail.figures,
-        output_shape=tail.output_shape,
-    )
-
-
-def _thinned(frame: Frame) -> Frame:
-    """A frame around a single frame is one, with both names."""
-    inner = frame.body[0]
-    if len(frame.body) > 1 or not isinstance(inner, Frame) or inner.repeat > 1:
-        return frame
-    return replace(
-        frame,
-        label=f"{frame.label}.{inner.label}",
-        block=inner.block or frame.block,
-        body=inner.body,
-    )
-
-
-def _collapsed(frame: Frame) -> Card:
-    """A scope as one card."""
-    layers = frame.figures.layers
-    count = f"{layers} layer{'s' if layers > 1 else ''}"
-    parts = (frame.block, count) if frame.block else (count,)
-    return Card(
-        frame.name,
-        "block",
-        frame.label,
-        parts,
-        frame.nodes,
-        frame.figures,
-        frame.input_shape,
-        frame.output_shape,
-    )
-
 
 def _io(title: str, shape: Shape, node: int | None = None) -> Card:
     nodes = () if node is None else (node,)
     return Card(title, "io", title, (captions.shape_label(shape),), nodes, Figures(), shape, shape)
-
-
-def _can_repeat(element: Element | None) -> bool:
-    """Whether the element stands for a scope: a frame, or a scope drawn as one card."""
-    return (
-        isinstance(element, (Card, Frame))
-        and bool(element.nodes)
-        and (isinstance(element, Frame) or element.kind == "block")
-    )
 
 
 def _nodes_of(items: Iterable[Any]) -> Iterator[int]:

@@ -106,6 +106,13 @@ def test_only_draws_a_block_alone_and_several_side_by_side(tmp_path: Path) -> No
     assert "MaxPool 3×3, stride 2" not in texts
 
 
+def test_depth_counts_from_the_scope_that_is_drawn_alone(tmp_path: Path) -> None:
+    run_cli("diagram", "resnet50", "--only", "conv3_x", "--depth", "1", "-o", "r.svg", cwd=tmp_path)
+    texts = [text.text for text in ET.parse(tmp_path / "r.svg").iter(f"{SVG}text")]
+    assert {"block1", "block2–4", "×3"} <= set(texts)
+    assert "Conv 1×1" not in texts
+
+
 def test_depth_and_expand(tmp_path: Path) -> None:
     run_cli("diagram", "googlenet", "--depth", "1", "--expand", "inception_3a", "-o", "g.svg", cwd=tmp_path)
     texts = [text.text for text in ET.parse(tmp_path / "g.svg").iter(f"{SVG}text")]

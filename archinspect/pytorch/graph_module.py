@@ -41,11 +41,21 @@ def build(
                 _place(root, node, construct(call))
     module = fx.GraphModule(root, _forward(graph), class_name=class_name(graph))
     if weights is not None:
-        module.to_empty(device=device)
+        _allocate(module, device)
         load_weights(module, graph, weights)
     elif device.type != "meta":
         initialise(module, graph)
     return module
+
+
+def _allocate(module: nn.Module, device: torch.device) -> None:
+    """Give a module of the meta device memory, as `Module.to_empty` does in half a second more."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            empty = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
+            setattr(part, name, nn.Parameter(empty))
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=device))
 
 
 def _place(root: nn.Module, node: Node, layer: nn.Module) -> None:

@@ -154,9 +154,7 @@ class Network:
 
     def to_pandas(self) -> Any:
         """The analysis as a `pandas.DataFrame`, one row per layer, indexed by name."""
-        import pandas
-
-        return pandas.DataFrame([row.to_dict() for row in self.analyse().rows]).set_index("name")
+        return self.analyse().to_pandas()
 
     def __repr__(self) -> str:
         totals = self.analyse().totals

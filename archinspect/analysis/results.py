@@ -180,6 +180,12 @@ class Analysis:
         )
         return Analysis(self.model, self.input, rows, self._graph)
 
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row per layer, indexed by name."""
+        import pandas
+
+        return pandas.DataFrame([row.to_dict() for row in self.rows]).set_index("name")
+
     def to_dict(self) -> dict[str, object]:
         return {
             "model": self.model,

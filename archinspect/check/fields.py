@@ -104,6 +104,8 @@ class Fields:
     ) -> Claim | None:
         """Make a claim of its parts, or record why not."""
         printed = self.printed(stated, place)
+        if printed is not None and printed.unit == "B" and not quantity.endswith("_bytes"):
+            printed = printed.rescaled(10**9)  # a billion, as papers write 0.39B FLOPs; bytes are B elsewhere
         if printed is None or not self._formula(fields.get("formula", ""), place):
             return None
         if fields.get("subject"):

@@ -35,6 +35,10 @@ class Expression:
     text: str
     work: int  # parts to evaluate
 
+    def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
+        """What is compiled does not pickle; its text compiles to the same."""
+        return parse_expression, (self.text,)
+
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add),

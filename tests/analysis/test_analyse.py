@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 import archinspect
@@ -87,3 +89,13 @@ def test_a_network_shows_itself() -> None:
     frame = network.to_pandas()
     assert frame["params"].sum() == 138_357_544
     assert archinspect.from_text(network.dump()).graph == network.graph
+
+
+@pytest.mark.parametrize("model", ["resnet50", "vit_b_16", "conv2d(8, 3) -> relu"])
+def test_networks_and_analyses_pickle(model: str) -> None:
+    """For worker processes: with the weight names of a spec, whose expressions are compiled."""
+    network = archinspect.load(model, input="3x224x224")
+    again = pickle.loads(pickle.dumps(network))
+    assert again == network
+    assert again.analyse() == pickle.loads(pickle.dumps(network.analyse()))
+    assert again.dump() == network.dump()

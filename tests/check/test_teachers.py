@@ -162,6 +162,16 @@ def test_a_fraction_is_not_cut_down_to_the_integer_that_would_be_right(tmp_path:
     [
         ("alexnet", "weight_bytes", "249.5 MB", "rounded", None),
         ("alexnet", "weight_bytes", "475.9 MB", "differs", "475.9 MB is twice 237.954 MB"),
+        # B is a billion wherever it is not bytes.
+        ("efficientnet_b0", "macs", "0.39B", "rounded", None),
+        ("efficientnet_b0", "params", "0.0053B", "rounded", None),
+        (
+            "vgg16",
+            "flops",
+            "15.5B FLOPs",
+            "differs",
+            "these are multiply-accumulates, of which it has 15,470,264,320",
+        ),
         # BatchNorm's 53,120 or a bias apiece would move these by half a printed digit: that proves nothing.
         (
             "resnet50",

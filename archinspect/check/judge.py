@@ -10,6 +10,7 @@ from .equations import terms
 from .evidence import Evidence, Related, Witnesses, holds, slack, with_binary_units
 from .ledger import Claim, Ledgers
 from .networks import Networks
+from .precision import to_the_last_digit
 from .published import judge_cited
 from .roles import SIZES
 from .verdicts import Judgement, Verdict
@@ -28,7 +29,7 @@ class Judge:
 
     def __init__(self, ledgers: Ledgers, networks: Networks | None = None) -> None:
         self.networks = networks or Networks(ledgers.models)
-        self.ledgers, self.binary = with_binary_units(ledgers, self.networks)
+        self.ledgers, self.binary = with_binary_units(to_the_last_digit(ledgers), self.networks)
         self.witnesses = Witnesses(self.ledgers, self.networks)
         self.causes = Causes(self)
         self._done: dict[str, Judgement] = {}

@@ -200,9 +200,9 @@ def _unit(word: str, text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _is_round(digits: str) -> bool:
-    """820,000 is a round figure; 4,097,000 and 1,790 claim all their digits."""
+    """820,000 and 138,400,000 are round figures; 4,097,000 and 1,790 claim all their digits."""
     zeros = _trailing_zeros(digits)
-    return zeros >= 3 and len(digits) - zeros <= 2
+    return zeros >= 3 and len(digits) - zeros <= max(2, zeros - 1)
 
 
 def _trailing_zeros(digits: str) -> int:

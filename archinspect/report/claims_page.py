@@ -165,9 +165,9 @@ def _class(judgement: Judgement) -> str:
 
 def _remark(judgement: Judgement) -> str:
     right = f"{computed(judgement)} is right" if judgement.computed is not None else ""
-    told = ", ".join(filter(None, [judgement.word, right]))
+    told = "; ".join(filter(None, [judgement.word, right]))
     source = f" [{judgement.source}]" if judgement.source else ""
-    return f"{told}. {explanation(judgement)}{source}"
+    return f"{told}: {explanation(judgement)}{source}"
 
 
 def _tip(judgement: Judgement) -> Iterator[str]:

@@ -27,6 +27,9 @@ _FACTORS = (
 )
 
 
+_ROUND = 1000  # figures with so many zeros may be round ones
+
+
 def factor(stated: Printed, right: Fraction) -> str:
     """`twice 204,800`: the printed number is a usual multiple of the right one."""
     for ratio, words in _FACTORS:
@@ -75,6 +78,18 @@ def cut_off(stated: Printed, right: Fraction) -> str:
         unit = f" {stated.unit}" if stated.unit else ""
         shown = _as_printed(stated, nearest / stated.scales[0])
         return f"cut off instead of rounded: {show(right)} is {shown}{unit} to the nearest"
+    return ""
+
+
+def rounded_off(stated: Printed, right: Fraction) -> str:
+    """A round figure where every digit is due: 37,000 for 36,928."""
+    value = stated.value
+    if not stated.claims_all_digits or stated.form != "number" or value.denominator != 1 or not value:
+        return ""
+    digits = str(value.numerator)
+    step = 10 ** (len(digits) - len(digits.rstrip("0")))
+    if step >= _ROUND and value == round(right / step) * step:
+        return f"rounded, and its column gives every digit: {show(right)}"
     return ""
 
 

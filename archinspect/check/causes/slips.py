@@ -68,7 +68,7 @@ class SlipCauses:
         if words:
             return words
         factor = edits.factor(stated, right) if claim.quantity in SIZES else ""
-        return f"{stated.text.strip()} is {factor}" if factor else ""
+        return f"{stated.text.strip()} is {factor}" if factor else edits.rounded_off(stated, right)
 
     def from_graph(self, judgement: Judgement, graph: Graph | None) -> str:
         """The cause of a number without a derivation of its own: the network's layers are what it is held against."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import DOCS, run_cli
+from tests.support import DOCS, SPECS, run_cli
 
 CLAIM_KEYS = {
     "id",
@@ -130,8 +130,6 @@ def test_figures_rounded_in_print_are_called_rounded() -> None:
 
 
 def test_verdicts_are_not_written_in_the_ledger() -> None:
-    from tests.support import SPECS
-
     for path in sorted((SPECS / "lecture").glob("*.yaml")):
         assert "verdict" not in path.read_text(encoding="utf-8")
 
@@ -223,3 +221,10 @@ def test_the_page_of_errata_is_what_the_command_says() -> None:
     done = run_cli("check", "--errata", "--exit-zero")
     assert done.returncode == 0
     assert (DOCS / "lecture-errata.md").read_text(encoding="utf-8") == done.stdout
+
+
+@pytest.mark.parametrize("path", sorted((SPECS / "lecture").glob("*.yaml")), ids=lambda path: str(path.stem))
+def test_each_file_of_the_ledger_can_be_judged_alone(path: Path) -> None:
+    alone = {claim["id"]: claim["verdicts"] for claim in judged("--claims", str(path))["claims"]}
+    assert len(alone) > 10
+    assert alone == {id: lecture()[id]["verdicts"] for id in alone}

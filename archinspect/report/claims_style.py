@@ -43,6 +43,6 @@ td:nth-last-child(-n+2) .tip { left: auto; right: 0; }
 .bars i { position: absolute; top: .35rem; height: 1rem; background: var(--soft); border-radius: 2px; }
 .bars .up { background: var(--up); } .bars .down { background: var(--down); }
 @media print { main { max-width: none; padding: 0; } .tip { display: none !important; }
-  section, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  tr, li, blockquote { break-inside: avoid; } h2, caption { break-after: avoid; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 """.strip()

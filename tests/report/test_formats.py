@@ -79,6 +79,11 @@ def test_latex_is_balanced_escaped_and_sets_formulas_in_math() -> None:
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(LAYERS.columns) - 1}
 
 
+def test_latex_captions_end_each_sentence_once() -> None:
+    table = Table((Column("a", "A"),), (("x",),), title="Net", notes=("First said.", "Then this."))
+    assert r"\caption{Net. First said. Then this.}" in render(table, "latex")
+
+
 def test_latex_breaks_long_tables_across_pages() -> None:
     rows = tuple((f"layer{i}", i) for i in range(60))
     text = render(Table((Column("a", "A"), Column("n", "N", "int")), rows, title="T"), "latex")

@@ -67,7 +67,8 @@ def export(report: Report, style: Style) -> str:
 
 def _table(table: Table) -> str:
     columns = "".join("r" if c.right else "l" for c in table.columns)
-    caption = escape(". ".join(filter(None, [table.title, table.subtitle, *table.notes])))
+    said = [text for text in (table.title, table.subtitle, *table.notes) if text]
+    caption = escape(". ".join([*(text.removesuffix(".") for text in said[:-1]), *said[-1:]]))
     header = _line([rf"\textbf{{{escape(c.title)}}}" for c in table.columns])
     rows = [_line(_cells(table.columns, row)) for row in table.rows]
     if table.total is not None:

@@ -27,6 +27,7 @@ COUNTED = [
     ("xception", "22,910,480", "params", "running statistics"),  # Keras
     ("resnet50", "25,636,712", "params", "with biases"),  # Keras, statistics too
     ("resnet50", "25,636,712", "params", "running statistics"),
+    ("resnet50", "23,587,712", "params", "linear is left out"),  # Keras without its top
     ("densenet121", "6,953,856", "params", "linear is left out"),
     ("vgg16", "14,714,688", "params", "linear is left out"),
     ("vgg16", "134,301,514", "params", "10 classes instead of 1,000"),

@@ -1,6 +1,6 @@
 """Totals counted in another way: a type of layer left out, statistics counted too, other classes, MACs for FLOPs.
 
-A few ways are tried, alone or two at a time, so that a figure that one of them gives exactly was hardly met by chance.
+A few ways are tried, up to three at a time, so that a figure that they give exactly was hardly met by chance.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TELLING = (
 )
 _TELLING_UNITS = 10  # for one of two
 _PAIRS_FROM = (
-    100_000  # an exact figure of six digits is met by one of some hundred pairs once in thousands of times
+    100_000  # an exact figure of six digits is met by some hundred pairs and triples once in thousands of times
 )
 _CLASSES = (2, 10, 20, 100, 101, 102, 120, 200, 365, 1001, 1024, 10_450, 21_841, 21_843)
 _STATISTICS = ("running_mean", "running_var")
@@ -59,9 +59,10 @@ def recounted(graph: Graph, chosen: Selection, claim: Claim) -> tuple[Way, ...]:
             return (way,)
     if not stated.claims_all_digits or stated.value < _PAIRS_FROM:
         return ()
-    for pair in combinations(ways, 2):
-        if pair[0].kind != pair[1].kind and total + sum(way.amount for way in pair) == stated.value:
-            return pair
+    for several in (*combinations(ways, 2), *combinations([w for w in ways if w.kind != "classes"], 3)):
+        apart = len({way.kind for way in several}) == len(several)
+        if apart and total + sum(way.amount for way in several) == stated.value:
+            return several
     return ()
 
 

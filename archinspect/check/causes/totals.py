@@ -19,13 +19,11 @@ from ..select import Selection, has_weights
 from . import edits
 from .structure import described
 
-_TELLING = (
-    100  # how fine a figure must be, in parts of itself, for one way out of ten or so to be proven by it
-)
-_TELLING_UNITS = 10  # for one of two
-_PAIRS_FROM = (
-    100_000  # an exact figure of six digits is met by some hundred pairs and triples once in thousands of times
-)
+# How fine a figure must be, in parts of itself, for one way out of ten or so, or one unit out of two, to be proven by it.
+_TELLING = 100
+_TELLING_UNITS = 10
+# An exact figure from here on is met by one of some hundred pairs and triples once in thousands of times.
+_SEVERAL_FROM = 1_000_000
 _CLASSES = (2, 10, 20, 100, 101, 102, 120, 200, 365, 1001, 1024, 10_450, 21_841, 21_843)
 _STATISTICS = ("running_mean", "running_var")
 
@@ -57,7 +55,7 @@ def recounted(graph: Graph, chosen: Selection, claim: Claim) -> tuple[Way, ...]:
         fine = not stated.about and stated.step * _TELLING_UNITS <= abs(stated.value)
         if _proves(stated, value, _TELLING_UNITS) or (fine and edits.cut_off(stated, value)):
             return (way,)
-    if not stated.claims_all_digits or stated.value < _PAIRS_FROM:
+    if not stated.claims_all_digits or stated.value < _SEVERAL_FROM:
         return ()
     for several in (*combinations(ways, 2), *combinations([w for w in ways if w.kind != "classes"], 3)):
         apart = len({way.kind for way in several}) == len(several)

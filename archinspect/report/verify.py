@@ -59,7 +59,7 @@ def _layers(found: Verification) -> Table:
         "and buffer by name, and MACs as torch's FlopCounterMode sees them.",
         f"{differing} of {len(found.layers)} layers differ."
         if differing
-        else f"All {len(found.layers)} layers agree, for {_batches(found.batches)}.",
+        else f"{_all(len(found.layers))}, for {_batches(found.batches)}.",
     )
     rows = tuple(map(_layer, found.layers))
     return Table(_LAYERS, rows, total, f"{found.model}: closed form and real module", _subtitle(found), notes)
@@ -169,6 +169,10 @@ def _mismatches(found: Verification) -> Table:
     return Table(
         columns, rows, title=f"{found.model} is NOT verified", notes=(f"{len(rows)} figures differ.",)
     )
+
+
+def _all(layers: int) -> str:
+    return "The layer agrees" if layers == 1 else f"All {layers} layers agree"
 
 
 def _batches(sizes: Sequence[int]) -> str:

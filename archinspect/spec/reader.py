@@ -49,7 +49,7 @@ class Reader(StatementReader):
     def read(self) -> Document:
         root = self.root
         if not isinstance(root, Mapping):
-            at = Scalar("", 0, 0, 1, True, False) if root is None else root
+            at = Scalar("", 0, 0, 1, True, False, self.document.source) if root is None else root
             message = (
                 "the file is empty"
                 if root is None

@@ -244,3 +244,14 @@ def test_a_one_line_network_is_a_model_with_places_too() -> None:
     assert " --> MODEL:1:17\n" in done.stderr
     assert " --> MODEL:1:32\n" in done.stderr
     assert "2 errors" in done.stderr
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("# nothing yet\n", encoding="utf-8")
+    with pytest.raises(ArchinspectError) as caught:
+        load_graph(path)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "A107"
+    assert diagnostic.span is not None
+    assert diagnostic.span.file == str(path)

@@ -19,7 +19,7 @@ from ..select import Selection, has_weights
 from . import edits
 from .structure import described
 
-# How fine a figure must be, in parts of itself, for one way out of ten or so, or one unit out of two, to be proven by it.
+# How fine a figure must be, in parts of itself, for one way out of ten or so, or one unit out of two, to prove it.
 _TELLING = 100
 _TELLING_UNITS = 10
 # An exact figure from here on is met by one of some hundred pairs and triples once in thousands of times.

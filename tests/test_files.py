@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from archinspect.errors import ArchinspectError
 from archinspect import files
+from archinspect.errors import ArchinspectError
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:

@@ -27,12 +27,16 @@ COMMANDS: dict[str, Entry] = {
     "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
     "bottleneck": Entry("bottleneck:bottleneck", "Show what a 1×1 bottleneck saves.", NUMBERS),
-    "compare": Entry("compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS),
+    "compare": Entry(
+        "compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS
+    ),
     "sweep": Entry("sweep:sweep", "Evaluate a grid of arguments and input sizes.", NUMBERS),
     "check": Entry("check:check", "Judge every number that the lecture prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
-    "latency": Entry("latency:latency", "Time forward passes, whole and per layer, or predict them.", RESULTS),
+    "latency": Entry(
+        "latency:latency", "Time forward passes, whole and per layer, or predict them.", RESULTS
+    ),
     "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),
     "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),
     "ops": Entry("ops:ops", "List the layer types, or document one of them.", REFERENCE),

@@ -99,6 +99,9 @@ def conditions(chain: Chain) -> Iterator[Expression]:
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
     """The pieces between arrows that stand outside brackets and quotes."""
+    if "->" not in text and "→" not in text:
+        yield 0, text
+        return
     depth = start = index = 0
     quote = ""
     while index < len(text):

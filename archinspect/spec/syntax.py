@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 from ..errors import Diagnostic, Span
 
 MAX_TEXT = 4000
+#: what Python's tokenizer warns of: odd escapes, numbers that run into words; catching warnings costs more than parsing
+_DOUBTFUL = re.compile(r"\\|[0-9][^\W0-9]")
 
 
 class ExpressionError(Exception):
@@ -36,6 +39,8 @@ def parse_python(text: str) -> ast.expr:
         help = "write a layer as name(arguments), for example conv2d(64, 3, padding=1)"
         raise ExpressionError("A201", "expected a layer, found nothing", 0, 1, help)
     try:
+        if not _DOUBTFUL.search(body):
+            return ast.parse(body, mode="eval").body
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # ours is the error that follows
             return ast.parse(body, mode="eval").body
@@ -70,6 +75,9 @@ def _help(message: str) -> str:
 
 def place(node: ast.AST, text: str) -> tuple[int, int]:
     """Column and length of a parsed node in characters (ast counts UTF-8 bytes)."""
+    if isinstance(node, ast.expr) and node.end_lineno == 1 and text.isascii() and not text[:1].isspace():
+        start = node.col_offset  # as nearly all are
+        return start, max(1, (node.end_col_offset or 0) - start)
     indent = 0 if text[:1].strip() else len(text) - len(text.lstrip())
     if getattr(node, "lineno", 1) != 1 or getattr(node, "end_lineno", 1) != 1:
         return indent, max(1, len(text[indent:].partition("\n")[0]))

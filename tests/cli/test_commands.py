@@ -100,7 +100,7 @@ def test_short_help_and_version() -> None:
         (["params", "vgg16", "--set", "num_classes"], "A401", "NAME=VALUE"),
         (["params", "vgg16", "--set", "num_classes=many"], "A401", "1000"),
         (["params", "vgg16", "--input", "3x0x7"], "A402", ""),
-        (["params", "vgg16", "--input", "224"], "A301", "4-D"),
+        (["params", "vgg16", "--input", "224"], "A301", "write the size as CxHxW"),
         (["params", "conv2d(8, 3)"], "A402", "--input"),
         (["params", "vgg16", "--input", "3x16x16"], "A302", "padding"),
         (["ops", "conv3d"], "A202", "did you mean 'conv2d'?"),

@@ -18,7 +18,7 @@ from .errors import Span
 from .ops.base import Cost, Op, Shape, Shapes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Node:
     """One layer in its place: dotted path, op, inputs (indices of nodes), output shape (batch first)."""
 
@@ -28,6 +28,25 @@ class Node:
     input_shapes: Shapes
     output_shape: Shape
     span: Span | None = field(default=None, compare=False, repr=False)
+
+    def __init__(
+        self,
+        name: str,
+        op: Op,
+        inputs: tuple[int, ...],
+        input_shapes: Shapes,
+        output_shape: Shape,
+        span: Span | None = None,
+    ) -> None:
+        # At once what a frozen dataclass's own does field by field through object.__setattr__: networks have many nodes.
+        self.__dict__.update(
+            name=name,
+            op=op,
+            inputs=inputs,
+            input_shapes=input_shapes,
+            output_shape=output_shape,
+            span=span,
+        )
 
     @cached_property
     def weights(self) -> dict[str, Shape]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from ..graph import Graph, Node
 from .memory import activation_bytes
 from .results import Analysis, Fields, Row
+
+if TYPE_CHECKING:
+    from ..ops.base import Shapes
 
 
 def analyse(graph: Graph) -> Analysis:
@@ -15,27 +19,34 @@ def analyse(graph: Graph) -> Analysis:
     Takes microseconds a layer and allocates no weight.  `docs/counting.md` has the rules.
     """
     fields = Fields(graph)
-    rows = tuple([_row(index, node, fields) for index, node in enumerate(graph.nodes) if index])
-    return Analysis(graph.name, graph.input_shape, rows, graph)
+    known: dict[
+        tuple[int, Shapes], dict[str, Any]
+    ] = {}  # a repeated block's layers share their op and their figures
+    rows = []
+    for index, node in enumerate(graph.nodes):
+        if index:
+            key = id(node.op), node.input_shapes
+            figures = known.get(key)
+            if figures is None:
+                figures = known[key] = _figures(node)
+            rows.append(Row(name=node.name, _end=index, _parts=(node,), _fields=fields, **figures))
+    return Analysis(graph.name, graph.input_shape, tuple(rows), graph)
 
 
-def _row(index: int, node: Node, fields: Fields) -> Row:
+def _figures(node: Node) -> dict[str, Any]:
+    """What follows from the op and its inputs alone."""
     # The op is asked, not the node, whose cached answers cost a lock each.
     op, inputs, output = node.op, node.input_shapes, node.output_shape
     weights, buffers, cost = op.weights(inputs), op.buffers(inputs), op.cost(inputs, output)
     params = sum([prod(shape) for shape in weights.values()]) if weights else 0
-    return Row(
-        name=node.name,
-        op=op.type,
-        output_shape=output,
-        params=params,
-        trainable=params,
-        buffers=sum([prod(shape) for shape in buffers.values()]) if buffers else 0,
-        macs=None if cost is None else cost.macs,
-        flops=None if cost is None else cost.flops,
-        activation_bytes=activation_bytes(node),
-        complete=cost is not None,
-        _end=index,
-        _parts=(node,),
-        _fields=fields,
-    )
+    return {
+        "op": op.type,
+        "output_shape": output,
+        "params": params,
+        "trainable": params,
+        "buffers": sum([prod(shape) for shape in buffers.values()]) if buffers else 0,
+        "macs": None if cost is None else cost.macs,
+        "flops": None if cost is None else cost.flops,
+        "activation_bytes": activation_bytes(node),
+        "complete": cost is not None,
+    }

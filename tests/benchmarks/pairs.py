@@ -91,7 +91,11 @@ class Timed:
 
 
 def forget() -> None:
-    """Empty archinspect's caches of functions, so that a second load reads and parses like the first."""
+    """Empty archinspect's caches of what files said, so that a second load reads and parses like the first.
+
+    A cached function without parameters holds a constant of the program (the signatures of all ops), and keeps it.
+    """
     for thing in gc.get_objects():
-        if type(thing) is functools._lru_cache_wrapper and thing.__module__.startswith("archinspect"):
+        ours = type(thing) is functools._lru_cache_wrapper and thing.__module__.startswith("archinspect")
+        if ours and thing.__wrapped__.__code__.co_argcount:
             thing.cache_clear()

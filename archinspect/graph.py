@@ -38,7 +38,7 @@ class Node:
         output_shape: Shape,
         span: Span | None = None,
     ) -> None:
-        # At once what a frozen dataclass's own does field by field through object.__setattr__: networks have many nodes.
+        # At once what a frozen dataclass sets field by field through object.__setattr__: networks have many nodes.
         self.__dict__.update(
             name=name,
             op=op,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 EXIT_FAILED = 1  # a check, verification or budget failed
 EXIT_USAGE = 2  # bad input or usage
+EXIT_INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT, as shells say it
 
 #: code -> (name, one line on what it means).  `docs/errors.md` shows each with an example that a test runs.
 CODES: dict[str, tuple[str, str]] = {

@@ -13,7 +13,7 @@ import typer.core
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from ..errors import EXIT_USAGE, ArchinspectError, fail, suggestion
+from ..errors import EXIT_INTERRUPTED, EXIT_USAGE, ArchinspectError, fail, suggestion
 from .registry import COMMANDS
 
 # Where rich is installed, typer escapes the help for it (`\[required]`) even when told not to use it.
@@ -89,7 +89,7 @@ def run(args: Sequence[str]) -> int:
 
         return _report(as_error(error))
     except click.Abort:
-        return 130
+        return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EXIT_FAILED, fail
+from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from ..latency.ceilings import precision
 from ..latency.devices import device, device_here
 from ..latency.plan import plan
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ..graph import Graph
     from ..latency.devices import Device
     from ..latency.predict import Prediction
-
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 def measure_it(

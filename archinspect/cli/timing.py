@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import fail
+from ..errors import EXIT_INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from ..graph import Graph
     from ..report import Report
 
 _MOST_FORMS = 12
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 def refuse_what_cannot_be_timed(device: str | None, time: float) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from ...analysis.sweep import DEFAULT, front, grid, objectives
 from ...analysis.sweep import sweep as evaluate
+from ...errors import EXIT_INTERRUPTED
 from ...report.sweep import sweep as table
 from ..options import Format, Model, Output
 from ..pictures import emit_with_charts
@@ -18,8 +19,6 @@ from ..pictures import emit_with_charts
 if TYPE_CHECKING:
     from ...analysis.sweep import Objective, Sweep
     from ...plot import Chart
-
-EXIT_INTERRUPTED = 130
 
 
 def sweep(

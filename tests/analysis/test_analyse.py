@@ -99,3 +99,20 @@ def test_networks_and_analyses_pickle(model: str) -> None:
     assert again == network
     assert again.analyse() == pickle.loads(pickle.dumps(network.analyse()))
     assert again.dump() == network.dump()
+
+
+def test_a_scope_with_a_side_output_inside_ends_where_the_main_path_leaves_it() -> None:
+    text = """
+name: inside
+input: 3x8x8
+layers:
+  - body:
+      - first: conv2d(4, 1)
+      - side_output:
+          aux: conv2d(2, 1)
+      - last: conv2d(5, 3)
+  - head: conv2d(6, 1)
+"""
+    body, head = archinspect.from_text(text).analyse(1).rows
+    assert (body.name, body.output_shape, body.receptive_field) == ("body", (1, 5, 6, 6), 3)
+    assert head.output_shape == (1, 6, 6, 6)

@@ -73,10 +73,10 @@ def test_refusal_names_the_column(text: str, message: str, column: int) -> None:
 
 @pytest.mark.parametrize("text", ["(" * 5000, "9" * 9999, "−" * 5000 + "1", "9^64^64^64", "1+" * 20_000])
 def test_hostile_text_is_refused_at_once(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # what a busy neighbour takes is not ours
     with pytest.raises(FormulaError):
         evaluate(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @given(st.text(max_size=60) | st.text("0123456789,()+−×/⌊⌋⌈⌉² ^", max_size=60))

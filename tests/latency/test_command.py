@@ -85,7 +85,9 @@ def test_a_measurement_saved_and_held_against(tmp_path: Path) -> None:
     gate = run_cli("latency", "--against", str(saved), "--max-regression", "5%", "--format", "json")
     against = json.loads(gate.stdout)["against"]
     if any(change["interval"] is None or change["noise"] is None for change in against["changes"]):
-        pytest.skip("the machine is too busy for an interval; tests/latency/test_change.py has the rule alone")
+        pytest.skip(
+            "the machine is too busy for an interval; tests/latency/test_change.py has the rule alone"
+        )
     assert gate.returncode == 1, gate.stderr
     assert [change["batch"] for change in against["changes"]] == [1, 2]
     assert all(change["ratio"] > 100 for change in against["changes"])

@@ -16,6 +16,8 @@ from .instrument import Segment, watched
 
 #: more denormal numbers than this among a layer's outputs slow it down noticeably
 _DENORMALS = 0.001
+#: so many values of an output stand for all when denormal numbers are looked for
+_PROBE = 1 << 16
 
 
 def look_at_values(module: fx.GraphModule, input: torch.Tensor, rows: Sequence[Segment]) -> list[Flag]:
@@ -26,11 +28,9 @@ def look_at_values(module: fx.GraphModule, input: torch.Tensor, rows: Sequence[S
     def look(name: str, value: torch.Tensor) -> None:
         if not value.is_floating_point():
             return
-        if not bool(torch.isfinite(value).all()):
+        if not infinite and not _finite(value):
             infinite.append(name)
-        tiny = torch.finfo(value.dtype).tiny
-        magnitude = value.abs()
-        if float(((magnitude > 0) & (magnitude < tiny)).float().mean()) > _DENORMALS:
+        if _denormal_share(value) > _DENORMALS:
             denormal.append(name)
 
     watched(module, rows, look)(input)
@@ -40,6 +40,21 @@ def look_at_values(module: fx.GraphModule, input: torch.Tensor, rows: Sequence[S
     if denormal:
         flags.append(Flag("denormals", f"denormal values in {len(denormal)} layers, first in {denormal[0]}"))
     return flags
+
+
+def _finite(value: torch.Tensor) -> bool:
+    """One pass decides nearly always: a sum is finite only when all of its terms are.  It may overflow by itself."""
+    return bool(torch.isfinite(value.sum(dtype=torch.float32))) or bool(torch.isfinite(value).all())
+
+
+def _denormal_share(value: torch.Tensor) -> float:
+    """The share of denormal numbers, by evenly spaced samples of a large output."""
+    if value.dim() == 4 and value.is_contiguous(memory_format=torch.channels_last):
+        value = value.permute(0, 2, 3, 1)  # as it lies in memory, so that no copy is made
+    step = max(1, value.numel() // _PROBE) | 1  # odd: the lengths of rows are mostly even
+    magnitude = value.reshape(-1)[::step].abs()
+    tiny = torch.finfo(value.dtype).tiny
+    return float(((magnitude > 0) & (magnitude < tiny)).float().mean())
 
 
 class LiveMemory(TorchDispatchMode):
@@ -84,16 +99,23 @@ class LiveMemory(TorchDispatchMode):
 
 
 def peak_memory(module: torch.nn.Module, input: torch.Tensor) -> tuple[int, int | None]:
-    """(most bytes allocated in one forward with weights and input, bytes that the allocator holds for it)."""
+    """(most bytes of weights, input and what one forward allocates; bytes that the GPU's allocator holds in all).
+
+    What else lies on the device, other networks or a buffer that flushes caches, is not in the first.
+    """
     device = input.device
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        module(input)
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
     state = [*module.parameters(), *module.buffers(), input]
     held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in state}
-    with LiveMemory(sum(held.values())) as memory:
+    own = sum(held.values())
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.empty_cache()  # so that what earlier configurations left is not counted as reserved
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        module(input)
+        torch.cuda.synchronize(device)
+        most = torch.cuda.max_memory_allocated(device) - before
+        return own + most, torch.cuda.max_memory_reserved(device)
+    with LiveMemory(own) as memory:
         module(input)
     return memory.peak, None

@@ -84,6 +84,12 @@ def compare_with(
     return _status(found) or (EXIT_FAILED if worse else 0)
 
 
+def read_together(request: Request) -> Request:
+    """Rows of several networks are read one below the other: folded one level down, unless a depth was asked for."""
+    several = len(request.models) > 1 and request.depth is None
+    return replace(request, depth=1) if several else request
+
+
 def predict_only(
     request: Request, targets: Sequence[str], devices: str | None, format: str | None, output: str | None
 ) -> int:
@@ -108,8 +114,9 @@ def _run(request: Request) -> tuple[Measurement | Comparison, list[Graph]]:
         from ..latency.measure import compare, measure
 
         common: dict[str, Any] = {"device": request.device, "progress": progress, **request.arguments()}
+        common["layers"] = request.layers
         if len(graphs) == 1:
-            return measure(graphs[0], layers=request.layers, **common), graphs
+            return measure(graphs[0], **common), graphs
         return compare(graphs, **common), graphs
 
 

@@ -13,6 +13,7 @@ REMEDIES = {
     "drifting": "run again; if it stays, the device warms up or its clocks change: let it settle, or fix its clocks",
     "not-steady": "give it more time (--time), or look for what else changes while it runs",
     "imprecise": "give it more time (--time), or a quieter machine",
+    "low-roofs": "floors and efficiencies are only as good as the roofs: run again on a quieter machine",
     "threads": "set --threads to the number of free physical cores",
     "one-off": "the first run compiles, tunes and loads; it is not in the figures, but a user meets it once",
     "nan": "the output is not finite: check the weights, or use a precision with a wider range",

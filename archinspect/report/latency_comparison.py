@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .latency import RUNS, flags, run_cells, where
+from .latency import RUNS, flags, layers, roofs, run_cells, where
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
@@ -23,15 +23,19 @@ _PAIRS = (
 
 
 def comparison(found: Comparison) -> Report:
-    """The runs of all networks, then each contest's pairs."""
+    """The runs of all networks, then each contest's pairs, then the rows of each network."""
     first = found.measurements[0]
     rows = tuple((each.model, *run_cells(run)) for each in found.measurements for run in each.runs)
     notes = ["Networks are timed in turn, forth and back, so that what disturbs one disturbs all."]
     notes += flags([run for each in found.measurements for run in each.runs])
     if found.interrupted:
         notes.append("Stopped by Ctrl-C: this is what is known so far.")
-    table = Table((_NAME, *RUNS), rows, title="Forward passes", subtitle=where(first), notes=tuple(notes))
-    return Report((table, *(_contest(each) for each in found.contests if each.pairs)), found.to_dict)
+    tables = [Table((_NAME, *RUNS), rows, title="Forward passes", subtitle=where(first), notes=tuple(notes))]
+    tables += [_contest(each) for each in found.contests if each.pairs]
+    tables += [layers(each, run) for each in found.measurements for run in each.runs if run.layers]
+    if first.ceilings is not None:
+        tables.append(roofs(first.ceilings, first.sheet))
+    return Report(tuple(tables), found.to_dict)
 
 
 def _contest(each: Contest) -> Table:

@@ -19,6 +19,7 @@ from torch import fx, nn
 import archinspect
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.conditions import counters, disturbances
+from archinspect.latency.looks import Look
 from archinspect.latency.measure import bench, compare, measure
 from archinspect.latency.measure.instrument import segments
 from archinspect.latency.measure.prepare import network
@@ -55,7 +56,7 @@ LAYER_KEYS = {"name", "ms", "share", "macs", "bytes", "floor_ms", "efficiency", 
 @pytest.fixture(autouse=True)
 def roofs_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real roofs, but not anew for each of these tests."""
-    monkeypatch.setattr(bench, "measure_ceilings", lambda runtime, precisions: roofs())
+    monkeypatch.setattr(bench, "look", lambda runtime, precisions: Look(roofs()))
 
 
 @cache
@@ -271,7 +272,36 @@ def test_networks_are_compared_in_turn_and_a_network_does_not_differ_from_itself
     assert len(pairs) == 3
     assert pairs["network", "network#3"].ratio > 1.5
     assert 0.7 < pairs["network", "network#2"].ratio < 1.4
-    assert all(each.runs[0].n == 2 * contest.rounds for each in found.measurements)
+    for each in found.measurements:
+        (run,) = each.runs
+        assert run.n == 2 * contest.rounds
+        assert [row.name for row in run.layers][:-1] == [node.name for node in SMALL.layers]
+        assert run.closure is not None
+        assert run.inflation is not None
+        assert sum(row.ms for row in run.layers) == pytest.approx(run.closure * (run.whole_ms or 0))
+    planted = found.measurements[2].runs[0], found.measurements[0].runs[0]
+    assert planted[0].layers[0].ms > 2 * planted[1].layers[0].ms  # the wider convolution is the slower row
+
+
+def test_networks_are_compared_without_rows_where_none_are_wanted() -> None:
+    found = compare([SMALL, SMALL], device="cpu", options=ONE, mode=["latency", "throughput"], time_s=0.5)
+    assert [bool(run.layers) for run in found.measurements[1].runs] == [True, False]
+    found = compare([SMALL, SMALL], device="cpu", options=ONE, layers=False, time_s=0.5)
+    assert not found.measurements[0].runs[0].layers
+
+
+def test_ctrl_c_among_the_rows_of_several_networks_keeps_their_figures() -> None:
+    def stop(what: str, phase: str, samples: int, known: float | None, share: float) -> None:
+        if phase == "layers" and what.startswith("network#2"):
+            raise KeyboardInterrupt
+
+    found = compare([SMALL, SMALL, SMALL], device="cpu", options=ONE, time_s=1.0, progress=stop)
+    assert found.interrupted
+    first, second, third = (each.runs[0] for each in found.measurements)
+    assert (first.status, second.status) == ("ok", "interrupted")
+    assert first.layers
+    assert all(run.median_ms is not None for run in (first, second, third))
+    assert len(found.contests[0].pairs) == 3
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -117,13 +116,11 @@ def latency(
     if against is not None:
         if targets:
             raise fail("A403", "--predict does not go with --against", help="leave one out")
-        return timed.compare_with(against, request, limit, save, format, output)
+        return timed.compare_with(against, timed.read_together(request), limit, save, format, output)
     if not request.models:
         raise fail("A403", "no network to time", help="archinspect latency alexnet")
     if targets and device is None and "here" not in targets:
         if save is not None:
             raise fail("A403", "a prediction is no run to save", help="--device NAME measures one")
         return timed.predict_only(request, targets, devices, format, output)
-    if len(request.models) > 1:
-        request = replace(request, layers=False)
-    return timed.measure_it(request, targets, devices, save, format, output)
+    return timed.measure_it(timed.read_together(request), targets, devices, save, format, output)

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from ..ceilings import Ceilings
 from ..devices import recognise
+from ..judge import judged
+from ..looks import Look, beaten_roof, best_of, roofs_doubt
 from ..plan import Plan
+from ..results import Run
 from . import environment
 from .prepare import arithmetic
-from .roofs import best_of, measure_ceilings
+from .roofs import look
 from .runtime import TorchRuntime, find_device, runtime_for, threads
 from .session import Progress, Session
+
+if TYPE_CHECKING:
+    from ...graph import Graph
 
 
 @dataclass
 class Bench:
-    """`ceilings` are the best of what was seen before the runs and after."""
+    """`looks` are at the roofs, before the runs and after."""
 
     session: Session
     environment: dict[str, Any]
-    ceilings: Ceilings
+    looks: list[Look]
     interrupted: bool = field(default=False)
 
     @property
@@ -31,10 +37,26 @@ class Bench:
         return self.session.runtime
 
     @property
+    def ceilings(self) -> Ceilings:
+        """The best of what was seen."""
+        return best_of(self.looks)
+
+    @property
     def sheet(self) -> Ceilings | None:
         """What the device's datasheet says, where the table has it."""
         entry = recognise(self.runtime.name())
         return None if entry is None else entry.ceilings
+
+    def judged(self, runs: Sequence[Run], graph: Graph) -> tuple[Run, ...]:
+        """Runs with floors, verdicts, and what speaks against the roofs that these come from."""
+        found = []
+        for run in runs:
+            run = judged(run, graph, self.ceilings)
+            if run.median_ms is not None:
+                doubts = roofs_doubt(self.looks) or beaten_roof(run, graph, self.ceilings)
+                run = replace(run, flags=(*run.flags, *doubts))
+            found.append(run)
+        return tuple(found)
 
 
 @contextmanager
@@ -56,10 +78,10 @@ def bench(device: str | None, plan: Plan, progress: Progress | None) -> Iterator
             progress(runtime.name(), "roofs", 0, None, 0.0)
         session = Session(place, runtime, plan.options, used, plan.time_s, progress)
         found = environment.environment(place, used)
-        made = Bench(session, found, measure_ceilings(runtime, precisions))
+        made = Bench(session, found, [look(runtime, precisions)])
         yield made
         if not made.interrupted:
             try:
-                made.ceilings = best_of(made.ceilings, measure_ceilings(runtime, precisions))
+                made.looks.append(look(runtime, precisions))
             except KeyboardInterrupt:
                 made.interrupted = True

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import fx
 
 from ..contest import Round, contest
-from ..doubts import doubts_about
+from ..doubts import doubts_about, rows_doubt
 from ..flags import Flag
-from ..judge import judged
+from ..layers import scope_at
 from ..pairs import judge
 from ..plan import Configuration, Options, Plan, plan
 from ..results import Comparison, Contest, Measurement, Run
-from ..sampling import Samples, warm_up
+from ..sampling import Samples, Warmth, warm_up
 from ..stats import median
 from ..stopping import Precision as Target
 from ..timers import Timer
 from . import inspection
 from .bench import Bench, bench
-from .instrument import clone
-from .prepare import arithmetic, is_out_of_memory, network
-from .session import OutOfMemoryError, Progress, with_samples
+from .instrument import clone, segments, together
+from .prepare import Prepared, arithmetic, is_out_of_memory, network
+from .session import OutOfMemoryError, Progress, with_rows, with_samples
 from .watch import Watch
 
 if TYPE_CHECKING:
     from ...graph import Graph
 
-_TIME_SHARE = 0.5
+#: of the time of one configuration: the rounds of all networks, and the rows of each network
+_TIME_SHARE, _ROWS_SHARE = 0.5, 0.2
 
 
 def compare(
@@ -41,15 +42,17 @@ def compare(
     dtype: str | Sequence[str] = "fp32",
     mode: str | Sequence[str] = "latency",
     options: Options | None = None,
+    layers: bool = True,
     time_s: float = 20.0,
     progress: Progress | None = None,
 ) -> Comparison:
     """Time networks against each other in every combination of batch, precision and mode, and say what is real.
 
     Each round times every network forth and back (A B C C B A): drifts cancel, and each network's two timings of a
-    round are the A/A noise.  Networks of one name are told apart by a number.  Raises as `measure` does.
+    round are the A/A noise.  After the rounds of the first mode each network's layers are timed (`layers`), for at most
+    a fifth of `time_s` each.  Networks of one name are told apart by a number.  Raises as `measure` does.
     """
-    wanted = plan(batch, dtype, mode, options, layers=False, time_s=time_s)
+    wanted = plan(batch, dtype, mode, options, layers=layers, time_s=time_s)
     named = _named(graphs)
     runs: dict[str, list[Run]] = {name: [] for name in named}
     contests: list[Contest] = []
@@ -63,7 +66,7 @@ def compare(
             name,
             made.runtime.name(),
             made.environment,
-            tuple(judged(run, named[name], made.ceilings) for run in own),
+            made.judged(own, named[name]),
             made.ceilings,
             made.sheet,
             interrupted=made.interrupted,
@@ -107,44 +110,91 @@ def _all(
             return
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A network ready for its rounds."""
+
+    prepared: Prepared
+    timer: Timer
+    warmth: Warmth
+
+
 def _one(
     made: Bench, named: Mapping[str, Graph], modules: Mapping[str, fx.GraphModule], wanted: Configuration
 ) -> tuple[dict[str, Run], Contest]:
     session = made.session
-    runs, timers, warmths = {}, dict[str, Timer](), {}
+    runs: dict[str, Run] = {}
+    candidates: dict[str, _Candidate] = {}
     target = Target(cap_s=_TIME_SHARE * session.time_s)
     label = wanted.precision.label(has_tf32=session.runtime.has_tf32)
-    what = f"{len(named)} networks · batch {wanted.batch} · {label} · {wanted.mode}"
+    what = f"batch {wanted.batch} · {label} · {wanted.mode}"
     with Watch(session.device, session.threads, session.options) as watch:
         for name, graph in named.items():
             run = replace(session.blank(graph, wanted.batch, wanted.precision, wanted.mode), model=name)
             try:
                 prepared = session.prepared(graph, modules[name], run, wanted.precision)
                 timer = session.timer(prepared, wanted.mode)
-                warmths[name] = warm_up(
-                    timer, session.runtime.clock, target, session.teller(f"{name} · {what}")
-                )
+                warmth = warm_up(timer, session.runtime.clock, target, session.teller(f"{name} · {what}"))
                 peak, reserved = inspection.peak_memory(prepared.module, prepared.input)
                 run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
-                timers[name] = timer
+                candidates[name] = _Candidate(prepared, timer, warmth)
             except (OutOfMemoryError, RuntimeError) as error:
-                if not (isinstance(error, OutOfMemoryError) or is_out_of_memory(error)):
-                    raise
-                session.release()
-                reason = str(error).partition("\n")[0]
-                run = replace(run, status="out-of-memory", flags=(Flag("out-of-memory", reason),))
+                flag = _lack(made, error)
+                run = replace(run, status=flag.code, flags=(flag,))
             runs[name] = run
         rounds = Round({}, {}, "precise")
-        if timers:
-            rounds = contest(timers, session.runtime.clock, target, session.teller(what))
-    for name in timers:
-        if rounds.both(name):
-            samples = Samples(rounds.both(name), warmths[name], rounds.stopped)
-            runs[name] = with_samples(runs[name], samples)
-            doubts = doubts_about(samples, target, median(samples.values))
-            runs[name] = replace(runs[name], flags=(*watch.flags, *doubts))
-        else:
-            runs[name] = replace(runs[name], status="interrupted")
+        if candidates:
+            timers = {name: each.timer for name, each in candidates.items()}
+            rounds = contest(
+                timers, session.runtime.clock, target, session.teller(f"{len(named)} networks · {what}")
+            )
     made.interrupted |= rounds.stopped == "interrupted"
+    for name, each in candidates.items():
+        if not rounds.both(name):
+            flag = Flag("interrupted", "no round was over")
+            runs[name] = replace(runs[name], status="interrupted", flags=(flag,))
+            continue
+        samples = Samples(rounds.both(name), each.warmth, rounds.stopped)
+        runs[name] = with_samples(runs[name], samples)
+        doubts = doubts_about(samples, target, median(samples.values))
+        runs[name] = replace(runs[name], flags=(*watch.flags, *doubts))
+        if not made.interrupted:
+            runs[name] = _inspected(made, named[name], runs[name], each.prepared, wanted, what)
     pairs = judge(rounds.forth, rounds.back) if rounds.count else ()
     return runs, Contest(wanted.batch, label, wanted.mode, pairs, rounds.count)
+
+
+def _lack(made: Bench, error: OutOfMemoryError | RuntimeError, when: str = "") -> Flag:
+    """What is said of a network that does not fit.  Raises what is no lack of memory."""
+    if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+        raise error
+    made.session.release()
+    return Flag("out-of-memory", when + str(error).partition("\n")[0])
+
+
+def _inspected(
+    made: Bench, graph: Graph, run: Run, prepared: Prepared, wanted: Configuration, what: str
+) -> Run:
+    """The run with what its values and, where wanted, its rows say, after the rounds that gave its figure."""
+    session = made.session
+    parts = together(segments(prepared.module, graph), lambda name: scope_at(name, session.options.depth))
+    try:
+        run = replace(
+            run, flags=(*run.flags, *inspection.look_at_values(prepared.module, prepared.input, parts))
+        )
+        if not wanted.layers or session.options.compile:
+            return run
+        target = Target(cap_s=_ROWS_SHARE * session.time_s)
+        rows = session.rows(prepared, parts, target, f"{run.model} · {what}")
+    except RuntimeError as error:
+        flag = _lack(made, error, "while its layers were timed: ")  # the figure stands
+        return replace(run, flags=(*run.flags, flag))
+    except KeyboardInterrupt:
+        rows = None
+    if rows is None or rows.stopped == "interrupted":
+        made.interrupted = True
+        flag = Flag("interrupted", "before any layer" if rows is None else "while its layers were timed")
+        run = replace(run, status="interrupted", flags=(*run.flags, flag))
+    if rows is None:
+        return run
+    return replace(with_rows(run, rows, parts), flags=(*run.flags, *rows_doubt(rows)))

@@ -7,7 +7,10 @@ from collections.abc import Callable
 import torch
 
 from ..ceilings import Ceilings, Precision
+from ..conditions import counters, disturbances
+from ..looks import Look
 from ..timers import pipelined
+from . import environment
 from .prepare import arithmetic
 from .runtime import TorchRuntime
 
@@ -17,15 +20,12 @@ _SIZES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192), "mps": (1024, 2048)}
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def best_of(first: Ceilings, second: Ceilings) -> Ceilings:
-    """The higher roofs of two looks: what else ran during one of them lowered it."""
-    return Ceilings(
-        first.name,
-        {kind: max(value, second.peak[kind]) for kind, value in first.peak.items()},
-        max(first.bandwidth, second.bandwidth),
-        min(first.launch_s, second.launch_s),
-        first.origin,
-    )
+def look(runtime: TorchRuntime, precisions: list[Precision]) -> Look:
+    """The roofs now, and whether anything else ran meanwhile that lowers them (a GPU's do not wait for the host)."""
+    before = counters()
+    seen = measure_ceilings(runtime, precisions)
+    found = [] if runtime.asynchronous else disturbances(before, counters(), environment.cores())
+    return Look(seen, "; ".join(flag.message for flag in found))
 
 
 def measure_ceilings(runtime: TorchRuntime, precisions: list[Precision]) -> Ceilings:

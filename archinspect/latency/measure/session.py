@@ -120,7 +120,7 @@ class Session:
             if both:
                 warmth = warm_up(timer, self.runtime.clock, target, self.teller(what))
                 if not warmth.interrupted:
-                    rows = self._rows(
+                    rows = self.rows(
                         prepared, parts, replace(target, cap_s=target.cap_s - warmth.seconds), what
                     )
                 samples = _as_samples(warmth, rows)
@@ -141,16 +141,16 @@ class Session:
         peak, reserved = inspection.peak_memory(prepared.module, prepared.input)
         run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
         if layers and not both:
-            rows = self._rows(prepared, parts, target, what)
+            rows = self.rows(prepared, parts, target, what)
             if rows is None:
                 flags.append(Flag("interrupted", "before any layer"))
                 return replace(run, status="interrupted", flags=tuple(flags))
         if rows is not None:
             flags += rows_doubt(rows)
-            run = _with_rows(run, rows, parts)
+            run = with_rows(run, rows, parts)
         return replace(run, flags=tuple(flags))
 
-    def _rows(self, prepared: Prepared, parts: Sequence[Segment], target: Target, what: str) -> Rows | None:
+    def rows(self, prepared: Prepared, parts: Sequence[Segment], target: Target, what: str) -> Rows | None:
         """Time per row; on a GPU of captured graphs, so that the host's work is in no row."""
         ledger = Ledger(self.runtime, prepared.module, parts)
         flush = self._flush()
@@ -231,7 +231,7 @@ def _as_samples(warmth: Warmth, rows: Rows | None) -> Samples:
     return Samples(rows.wholes, warmth, rows.stopped)
 
 
-def _with_rows(run: Run, rows: Rows, parts: Sequence[Segment]) -> Run:
+def with_rows(run: Run, rows: Rows, parts: Sequence[Segment]) -> Run:
     names = [*((part.name, part.layers) for part in parts), (CALL, ())]
     timed = ((name, layers, s) for (name, layers), s in zip(names, rows.seconds, strict=True))
     return replace(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from torch import fx
 
 from ..ceilings import Precision
-from ..judge import judged
 from ..plan import Options, Plan, plan
 from ..results import Measurement, Run
 from .bench import Bench, bench
@@ -46,7 +45,7 @@ def measure(
         graph.name,
         made.runtime.name(),
         made.environment,
-        tuple(judged(run, graph, made.ceilings) for run in runs),
+        made.judged(runs, graph),
         made.ceilings,
         made.sheet,
         interrupted=made.interrupted,

@@ -1,8 +1,8 @@
-"""What else went on on a GPU: from what nvidia-smi says before and after.  Pure."""
+"""What else went on on a GPU: from what nvidia-smi says.  Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .flags import Flag
 
@@ -14,18 +14,43 @@ _REASONS = {
     0x40: "hardware thermal slowdown",
     0x80: "power brake",
 }
-_IDLE_UTILISATION = 5  # percent, before we begin
+_IDLE_UTILISATION = 5  # percent
 
 
-def gpu_flags(before: Mapping[str, str], after: Mapping[str, str], others: Sequence[str]) -> list[Flag]:
-    """Flags from `environment.gpu_state` before and after, and the other processes on the GPU."""
-    found = []
-    if others:
-        found.append(f"{len(others)} other processes compute on the GPU ({'; '.join(others)})")
-    utilisation = before.get("gpu_utilization.gpu", "")
-    if utilisation.isdigit() and int(utilisation) > _IDLE_UTILISATION:
-        found.append(f"the GPU was {utilisation} % busy before the start")
-    flags = [Flag("contaminated", "; ".join(found))] if found else []
+def at_work(state: Mapping[str, str]) -> bool:
+    """Whether the GPU was computing in the second before."""
+    utilisation = state.get("gpu_utilization.gpu", "")
+    return utilisation.isdigit() and int(utilisation) > _IDLE_UTILISATION
+
+
+def busy_before(state: Mapping[str, str]) -> list[Flag]:
+    """Whether the GPU was at work before we began (`environment.settled_gpu_state`)."""
+    if not at_work(state):
+        return []
+    return [Flag("contaminated", f"the GPU was {state['gpu_utilization.gpu']} % busy before the start")]
+
+
+def others(lines: Sequence[str], own: int, visible: Callable[[int], bool]) -> list[str]:
+    """The processes of `pid, name` lines without our own.
+
+    In a container nvidia-smi tells pids of the host, under which we do not know ourselves: then one of the processes
+    that we cannot see is us.
+    """
+    found = [line.strip() for line in lines if line.partition(",")[0].strip().isdigit()]
+    pids = [int(line.partition(",")[0]) for line in found]
+    if own in pids:
+        return [line for line, pid in zip(found, pids, strict=True) if pid != own]
+    hidden = [line for line, pid in zip(found, pids, strict=True) if not visible(pid)]
+    return [line for line in found if not hidden or line != hidden[0]]
+
+
+def gpu_flags(after: Mapping[str, str], others: Sequence[str]) -> list[Flag]:
+    """Flags from `environment.gpu_state` after a run, and the other processes on the GPU before and after."""
+    found = list(dict.fromkeys(others))
+    flags = []
+    if found:
+        message = f"{len(found)} other processes compute on the GPU ({'; '.join(found)})"
+        flags.append(Flag("contaminated", message))
     reasons = _reasons(after)
     if reasons:
         clock, most = after.get("gpu_clocks.sm", "?"), after.get("gpu_clocks.max.sm", "?")

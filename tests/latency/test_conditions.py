@@ -11,7 +11,7 @@ import pytest
 
 from archinspect.latency.conditions import Counters, counters, disturbances
 from archinspect.latency.flags import NOTES, REMEDIES, Flag
-from archinspect.latency.gpu_conditions import gpu_flags
+from archinspect.latency.gpu_conditions import busy_before, gpu_flags, others
 
 QUIET = Counters(wall=10.0, own=5.0, busy=100.0, stolen=1.0, waiting=0.5, quota=0.0)
 
@@ -85,20 +85,41 @@ def test_one_spinning_process_per_core_is_seen() -> None:
 
 def test_gpu_conditions() -> None:
     idle = {"gpu_utilization.gpu": "0", "gpu_clocks_throttle_reasons.active": "0x0000000000000001"}
-    assert gpu_flags(idle, idle, []) == []
+    assert gpu_flags(idle, []) == []
+    assert busy_before(idle) == []
     hot = idle | {
         "gpu_clocks_throttle_reasons.active": "0x0000000000000044",
         "gpu_clocks.sm": "1200",
         "gpu_clocks.max.sm": "1980",
     }
-    (flag,) = gpu_flags(idle, hot, [])
+    (flag,) = gpu_flags(hot, [])
     assert flag.code == "slowed-clock"
     assert flag.message == "power cap, hardware thermal slowdown: 1200 of 1980 MHz"
-    (flag,) = gpu_flags(idle | {"gpu_utilization.gpu": "63"}, idle, ["4242, python"])
+    (flag,) = gpu_flags(idle, ["4242, python", "4242, python"])  # before and after
     assert flag.code == "contaminated"
-    assert "4242" in flag.message
+    assert flag.message == "1 other processes compute on the GPU (4242, python)"
+    (flag,) = busy_before(idle | {"gpu_utilization.gpu": "63"})
+    assert flag.code == "contaminated"
     assert "63 % busy" in flag.message
-    assert gpu_flags({}, {"gpu_clocks_throttle_reasons.active": "[Not Supported]"}, []) == []
+    assert gpu_flags({"gpu_clocks_throttle_reasons.active": "[Not Supported]"}, []) == []
+    assert busy_before({"gpu_utilization.gpu": "[N/A]"}) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], []),
+        (["17, python"], []),
+        (["17, python", "18, python"], ["18, python"]),
+        (["99000, [Not Found]"], []),  # the host's pid of ourselves
+        (["99000, [Not Found]", "99001, [Not Found]"], ["99001, [Not Found]"]),
+        (["18, python", "99000, [Not Found]"], ["18, python"]),
+        (["17, python", "99000, [Not Found]"], ["99000, [Not Found]"]),
+        (["No devices were found"], []),
+    ],
+)
+def test_we_are_not_among_the_others_on_a_gpu(lines: list[str], expected: list[str]) -> None:
+    assert others(lines, 17, lambda pid: pid < 100) == expected
 
 
 def test_every_flag_has_a_remedy_and_notes_cast_no_doubt() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ceilings import Ceilings
 from ..devices import recognise
+from ..gpu_conditions import busy_before
 from ..judge import judged
 from ..looks import Look, beaten_roof, best_of, roofs_doubt
 from ..plan import Plan
@@ -54,7 +55,7 @@ class Bench:
             run = judged(run, graph, self.ceilings)
             if run.median_ms is not None:
                 doubts = roofs_doubt(self.looks) or beaten_roof(run, graph, self.ceilings)
-                run = replace(run, flags=(*run.flags, *doubts))
+                run = replace(run, flags=(*run.flags, *busy_before(self.environment), *doubts))
             found.append(run)
         return tuple(found)
 
@@ -68,7 +69,7 @@ def bench(device: str | None, plan: Plan, progress: Progress | None) -> Iterator
     place = find_device(device)
     runtime = runtime_for(place)
     precisions = list(plan.precisions)
-    with threads(plan.options.threads) as used:
+    with threads(plan.options.threads) as used, runtime.chosen():
         for each in precisions:
             with arithmetic(each, place):
                 pass  # refuse before anything takes time

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from typing import Any
 
 import torch
 
 from ..conditions import read
+from ..gpu_conditions import at_work, others
 
 _GPU_FIELDS = (
     "driver_version",
@@ -21,6 +23,10 @@ _GPU_FIELDS = (
     "utilization.gpu",
     "clocks_throttle_reasons.active",
 )
+#: the name that later drivers have for a field, should they drop the earlier one
+_RENAMED = {"clocks_throttle_reasons.active": "clocks_event_reasons.active"}
+#: nvidia-smi's utilisation is of about a second: so long it may still be our own work
+_SETTLE_S = 1.5
 
 
 def environment(device: torch.device, threads: int) -> dict[str, Any]:
@@ -44,7 +50,8 @@ def environment(device: torch.device, threads: int) -> dict[str, Any]:
             "compute_capability": f"{properties.major}.{properties.minor}",
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),
-            **gpu_state(device.index or 0),
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            **settled_gpu_state(device),
         }
     return found
 
@@ -64,18 +71,36 @@ def cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def gpu_state(index: int) -> dict[str, str]:
+def gpu_state(device: torch.device) -> dict[str, str]:
     """What nvidia-smi says of one GPU; nothing where it is absent."""
-    lines = _smi(["--query-gpu=" + ",".join(_GPU_FIELDS), f"--id={index}"])
-    if not lines:
-        return {}
-    return {"gpu_" + k: v.strip() for k, v in zip(_GPU_FIELDS, lines[0].split(","), strict=False)}
+    for fields in (_GPU_FIELDS, [_RENAMED.get(field, field) for field in _GPU_FIELDS]):
+        lines = _smi(["--query-gpu=" + ",".join(fields), f"--id={_smi_id(device)}"])
+        if lines:
+            return {"gpu_" + k: v.strip() for k, v in zip(_GPU_FIELDS, lines[0].split(","), strict=False)}
+    return {}
 
 
-def gpu_processes(index: int) -> list[str]:
-    """Other processes that compute on the GPU: `pid name`."""
-    lines = _smi(["--query-compute-apps=pid,process_name", f"--id={index}"])
-    return [line for line in lines if line.split(",")[0].strip() != str(os.getpid())]
+def settled_gpu_state(device: torch.device) -> dict[str, str]:
+    """The state before we begin: where the GPU is at work, a second look once our own earlier work must be over."""
+    torch.cuda.synchronize(device)
+    state = gpu_state(device)
+    end = time.monotonic() + _SETTLE_S
+    while at_work(state) and time.monotonic() < end:
+        time.sleep(_SETTLE_S / 4)
+        state = gpu_state(device)
+    return state
+
+
+def gpu_processes(device: torch.device) -> list[str]:
+    """Other processes that compute on the GPU: `pid, name`."""
+    lines = _smi(["--query-compute-apps=pid,process_name", f"--id={_smi_id(device)}"])
+    return others(lines, os.getpid(), lambda pid: os.path.exists(f"/proc/{pid}"))
+
+
+def _smi_id(device: torch.device) -> str:
+    """What nvidia-smi knows the GPU by; CUDA's numbers depend on CUDA_VISIBLE_DEVICES, and its do not."""
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return str(device.index or 0) if uuid is None else f"GPU-{uuid}"
 
 
 def _smi(arguments: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -70,6 +70,10 @@ class TorchRuntime:
         """Whether fp32 may silently mean TF32 here."""
         return self.device.type == "cuda" and torch.cuda.get_device_capability(self.device) >= (8, 0)
 
+    def chosen(self) -> AbstractContextManager[object]:
+        """Inside, what names no device (events, streams, captured graphs) is of this one."""
+        return nullcontext()
+
     def clock(self) -> float:
         return time.perf_counter()
 
@@ -125,6 +129,9 @@ class CudaRuntime(TorchRuntime):
 
     asynchronous: bool = True
 
+    def chosen(self) -> AbstractContextManager[object]:
+        return torch.cuda.device(self.device)
+
     def synchronize(self) -> None:
         torch.cuda.synchronize(self.device)
 
@@ -133,7 +140,9 @@ class CudaRuntime(TorchRuntime):
 
     @property
     def captures_marks(self) -> bool:
-        return _version() >= (2, 8)  # external events came with it
+        return (
+            _version() >= (2, 8) and torch.version.hip is None
+        )  # external events came with it, on CUDA alone
 
     def boundary(self) -> Event:
         if not self.captures_marks:
@@ -151,8 +160,13 @@ class CudaRuntime(TorchRuntime):
             for _ in range(3):
                 forward()
         torch.cuda.current_stream(self.device).wait_stream(stream)
-        with torch.cuda.graph(graph):
-            forward()
+        try:
+            with torch.cuda.graph(graph):
+                forward()
+        except RuntimeError as error:  # leaving a capture that broke fails again, and hides why it broke
+            if isinstance(error.__context__, torch.cuda.OutOfMemoryError):
+                raise error.__context__ from None
+            raise
         return graph.replay  # the bound method keeps the graph alive
 
     def name(self) -> str:

@@ -21,7 +21,7 @@ class Watch:
         self.flags: list[Flag] = []
 
     def __enter__(self) -> Watch:
-        self._gpu_before, self._others = self._gpu(), self._gpu_processes()
+        self._others = self._gpu_processes()
         self._before = counters()
         return self
 
@@ -32,7 +32,7 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self.flags += disturbances(self._before, counters(), environment.cores())
-        self.flags += gpu_flags(self._gpu_before, self._gpu(), self._others)
+        self.flags += gpu_flags(self._gpu(), [*self._others, *self._gpu_processes()])
         self.flags += self._threads()
 
     def _threads(self) -> list[Flag]:
@@ -46,7 +46,7 @@ class Watch:
         return []
 
     def _gpu(self) -> dict[str, str]:
-        return environment.gpu_state(self.device.index or 0) if self.device.type == "cuda" else {}
+        return environment.gpu_state(self.device) if self.device.type == "cuda" else {}
 
     def _gpu_processes(self) -> list[str]:
-        return environment.gpu_processes(self.device.index or 0) if self.device.type == "cuda" else []
+        return environment.gpu_processes(self.device) if self.device.type == "cuda" else []

@@ -49,6 +49,7 @@ CODES: dict[str, tuple[str, str]] = {
     "A404": ("missing-package", "the command needs a Python package that is not installed"),
     "A405": ("cannot-write", "the output file cannot be written"),
     "A406": ("missing-device", "the device to measure on is not in this machine"),
+    "A407": ("cannot-compile", "torch.compile cannot compile the network on this machine"),
     "A501": ("unreadable-weights", "a file of weights cannot be read as tensors by name"),
     "A502": ("other-weights", "the weights are not those of this network"),
     "A503": (

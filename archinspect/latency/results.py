@@ -8,7 +8,7 @@ from typing import Any
 
 from .ceilings import Ceilings
 from .flags import Flag
-from .layers import LayerTiming
+from .layers import Fused, LayerTiming
 from .pairs import Pair
 from .stats import percentile
 
@@ -113,7 +113,11 @@ class Run:
             interval_ms=None if interval is None else (interval[0], interval[1]),
             samples_ms=tuple(data["samples_ms"]),
             layers=tuple(
-                LayerTiming(layers=tuple(row["layers"]), **{key: row[key] for key in layer_keys})
+                LayerTiming(
+                    layers=tuple(row["layers"]),
+                    fused=tuple(map(Fused.from_dict, row.get("fused", ()))),  # older runs have none
+                    **{key: row[key] for key in layer_keys},
+                )
                 for row in data["layers"]
             ),
             flags=tuple(Flag(flag["code"], flag["message"]) for flag in data["flags"]),

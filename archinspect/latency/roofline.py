@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 COMPUTE, MEMORY, LAUNCH = "compute-bound", "memory-bound", "launch-bound"
 BELOW, BEATS, IDLE = "below both roofs", "beats the roof", "no work"
+#: of a compiled kernel that only brings weights or inputs into another layout: the network does not ask for it
+OVERHEAD = "overhead"
 #: a layer that takes at most twice its floor is bound by that roof; a launch that is half of its time, by launching
 NEAR = 0.5
 #: measured ceilings and times are not better than this
@@ -93,9 +95,13 @@ def floor(work: Work, ceilings: Ceilings, precision: Precision) -> Floor:
 
 def floor_of_all(layers: Iterable[Work], ceilings: Ceilings, precision: Precision) -> Floor:
     """The least time of layers that run one after the other."""
+    return floor_in_turn(floor(work, ceilings, precision) for work in layers)
+
+
+def floor_in_turn(floors: Iterable[Floor]) -> Floor:
+    """The least time of what runs one after the other."""
     spent = {COMPUTE: 0.0, MEMORY: 0.0}
-    for work in layers:
-        least = floor(work, ceilings, precision)
+    for least in floors:
         spent[least.bound] += least.seconds
     return Floor(sum(spent.values()), max(spent, key=spent.__getitem__))
 

@@ -12,7 +12,6 @@ from torch import fx
 from ..contest import Round, contest
 from ..doubts import doubts_about, rows_doubt
 from ..flags import Flag
-from ..layers import scope_at
 from ..pairs import judge
 from ..plan import Configuration, Options, Plan, plan
 from ..results import Comparison, Contest, Measurement, Run
@@ -22,9 +21,11 @@ from ..stopping import Precision as Target
 from ..timers import Timer
 from . import inspection
 from .bench import Bench, bench
-from .instrument import clone, segments, together
+from .capacity import OutOfMemoryError
+from .instrument import Instrument, clone
 from .prepare import Prepared, arithmetic, is_out_of_memory, network
-from .session import OutOfMemoryError, Progress, with_rows, with_samples
+from .rows import with_rows
+from .session import Progress, with_samples
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _one(
                 prepared = session.prepared(graph, modules[name], run, wanted.precision)
                 timer = session.timer(prepared, wanted.mode)
                 warmth = warm_up(timer, session.runtime.clock, target, session.teller(f"{name} · {what}"))
-                peak, reserved = inspection.peak_memory(prepared.module, prepared.input)
+                peak, reserved = prepared.peak_memory()
                 run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
                 candidates[name] = _Candidate(prepared, timer, warmth)
             except (OutOfMemoryError, RuntimeError) as error:
@@ -154,7 +155,7 @@ def _one(
             flag = Flag("interrupted", "no round was over")
             runs[name] = replace(runs[name], status="interrupted", flags=(flag,))
             continue
-        samples = Samples(rounds.both(name), each.warmth, rounds.stopped)
+        samples = each.prepared.with_first(Samples(rounds.both(name), each.warmth, rounds.stopped))
         runs[name] = with_samples(runs[name], samples)
         doubts = doubts_about(samples, target, median(samples.values))
         runs[name] = replace(runs[name], flags=(*watch.flags, *doubts))
@@ -177,15 +178,18 @@ def _inspected(
 ) -> Run:
     """The run with what its values and, where wanted, its rows say, after the rounds that gave its figure."""
     session = made.session
-    parts = together(segments(prepared.module, graph), lambda name: scope_at(name, session.options.depth))
+    parts = session.parts(prepared, graph)
+    instrument: Instrument | None = None
     try:
         run = replace(
             run, flags=(*run.flags, *inspection.look_at_values(prepared.module, prepared.input, parts))
         )
-        if not wanted.layers or session.options.compile:
+        instrument, notes = session.instrument(prepared, graph, parts) if wanted.layers else (None, [])
+        run = replace(run, flags=(*run.flags, *notes))
+        if instrument is None:
             return run
         target = Target(cap_s=_ROWS_SHARE * session.time_s)
-        rows = session.rows(prepared, parts, target, f"{run.model} · {what}")
+        rows = session.rows(instrument, target, f"{run.model} · {what}")
     except RuntimeError as error:
         flag = _lack(made, error, "while its layers were timed: ")  # the figure stands
         return replace(run, flags=(*run.flags, flag))
@@ -195,6 +199,6 @@ def _inspected(
         made.interrupted = True
         flag = Flag("interrupted", "before any layer" if rows is None else "while its layers were timed")
         run = replace(run, status="interrupted", flags=(*run.flags, flag))
-    if rows is None:
+    if rows is None or instrument is None:
         return run
-    return replace(with_rows(run, rows, parts), flags=(*run.flags, *rows_doubt(rows)))
+    return replace(with_rows(run, rows, instrument), flags=(*run.flags, *rows_doubt(rows)))

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..flags import Flag
+from ..runtime import Forward
 from .instrument import Segment, watched
 
 #: more denormal numbers than this among a layer's outputs slow it down noticeably
@@ -98,10 +99,13 @@ class LiveMemory(TorchDispatchMode):
             self.alive -= size
 
 
-def peak_memory(module: torch.nn.Module, input: torch.Tensor) -> tuple[int, int | None]:
+def peak_memory(
+    module: torch.nn.Module, input: torch.Tensor, forward: Forward | None = None
+) -> tuple[int, int | None]:
     """(most bytes of weights, input and what one forward allocates; bytes that the GPU's allocator holds in all).
 
-    What else lies on the device, other networks or a buffer that flushes caches, is not in the first.
+    What else lies on the device, other networks or a buffer that flushes caches, is not in the first.  `forward` is
+    what runs on a GPU, by default the module.
     """
     device = input.device
     state = [*module.parameters(), *module.buffers(), input]
@@ -112,7 +116,7 @@ def peak_memory(module: torch.nn.Module, input: torch.Tensor) -> tuple[int, int 
         torch.cuda.empty_cache()  # so that what earlier configurations left is not counted as reserved
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        module(input)
+        module(input) if forward is None else forward()
         torch.cuda.synchronize(device)
         most = torch.cuda.max_memory_allocated(device) - before
         return own + most, torch.cuda.max_memory_reserved(device)

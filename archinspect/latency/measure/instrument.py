@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx
 
+from ..layers import Row
 from ..runtime import Event, Forward
 from .runtime import TorchRuntime
 
@@ -114,17 +115,17 @@ class Ledger:
     On a CPU a pass is timed on the host.  On a GPU the marks are events, in a captured graph where that can be had.
     """
 
-    def __init__(self, runtime: TorchRuntime, module: fx.GraphModule, rows: Sequence[Segment]) -> None:
+    def __init__(self, runtime: TorchRuntime, rows: int) -> None:
         self._runtime = runtime
-        self._marks: list[Event] = [runtime.boundary() for _ in range(len(rows) + 1)]
+        self._marks: list[Event] = [runtime.boundary() for _ in range(rows + 1)]
         self._first, self._last = runtime.event(), runtime.event()
-        self.module = instrumented(module, rows, self._note)
 
-    def _note(self, index: int) -> None:
+    def note(self, index: int) -> None:
+        """Mark 0 stands before the first row, mark i after the i-th."""
         self._marks[index].record()
 
     def timed(self, forward: Forward) -> list[float]:
-        """Run a forward (of `module`, or its replay) and read the marks."""
+        """Run a forward with marks (or its replay) and read them."""
         self._first.record()
         forward()
         self._last.record()
@@ -133,6 +134,30 @@ class Ledger:
         rows = [a.seconds_until(b) for a, b in pairwise(marks)]
         outside = self._first.seconds_until(marks[0]) + marks[-1].seconds_until(self._last)
         return [*rows, outside]
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A forward with marks and the same without.  `rows` are what lies between the marks.
+
+    `switch(True)` is called, untimed, before each forward with marks, `switch(False)` before each without.
+    """
+
+    rows: tuple[Row, ...]
+    ledger: Ledger
+    plain: Forward
+    marked: Forward
+    switch: Callable[[bool], None]
+
+
+def layers_marked(
+    runtime: TorchRuntime, module: fx.GraphModule, image: torch.Tensor, parts: Sequence[Segment]
+) -> Instrument:
+    """Marks between the layers of a module."""
+    ledger = Ledger(runtime, len(parts))
+    marked = instrumented(module, parts, ledger.note)
+    rows = tuple(Row(part.name, part.layers) for part in parts)
+    return Instrument(rows, ledger, lambda: module(image), lambda: marked(image), lambda _on: None)
 
 
 def clone(module: fx.GraphModule) -> fx.GraphModule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +13,9 @@ from torch import fx, nn
 from ...errors import fail
 from ..ceilings import Precision
 from ..plan import Options
+from ..sampling import Samples
+from . import inspection
+from .compiled import Compiled, compiled
 
 if TYPE_CHECKING:
     from ...graph import Graph
@@ -23,14 +26,33 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The module on its device, its input, and the function that is timed (compiled where asked)."""
+    """The module on its device, its input, and the function that is timed: the module's own, or what was compiled."""
 
     module: fx.GraphModule
     input: torch.Tensor
-    function: Callable[[torch.Tensor], object]
+    compiled: Compiled | None = None
+
+    @property
+    def function(self) -> Callable[[torch.Tensor], object]:
+        return self.module if self.compiled is None else self.compiled.function
 
     def forward(self) -> object:
         return self.function(self.input)
+
+    def with_first(self, samples: Samples) -> Samples:
+        """The samples, their first forward the one that compiled, where one did."""
+        if self.compiled is None:
+            return samples
+        values = (self.compiled.first_s, *samples.warmth.values)
+        return replace(samples, warmth=replace(samples.warmth, values=values))
+
+    def peak_memory(self) -> tuple[int | None, int | None]:
+        """(most bytes of one forward, bytes that the allocator holds); None where nobody keeps an account."""
+        if self.compiled is None:
+            return inspection.peak_memory(self.module, self.input)
+        if self.input.device.type != "cuda":
+            return None, None  # compiled code allocates past what counts on a CPU
+        return inspection.peak_memory(self.module, self.input, self.forward)
 
 
 def network(graph: Graph) -> fx.GraphModule:
@@ -66,7 +88,10 @@ def prepare(
     device: torch.device,
     options: Options,
 ) -> Prepared:
-    """Move the module and make its input.  The module is changed in place."""
+    """Move the module, make its input, and compile where that is asked for.  The module is changed in place.
+
+    Raises ArchinspectError (A403, A407).
+    """
     dtype = _DTYPES.get(precision.name, torch.float32)
     generator = torch.Generator().manual_seed(_SEED)
     image = torch.randn(input_shape, generator=generator).to(device, dtype)
@@ -76,11 +101,7 @@ def prepare(
             raise fail("A403", "--memory-format channels_last needs images, N×C×H×W")
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         image = image.contiguous(memory_format=torch.channels_last)
-    function: Callable[[torch.Tensor], object] = module
-    if options.compile:
-        torch._dynamo.reset()  # what another configuration compiled must not count against the limit of recompiles
-        function = torch.compile(module)
-    return Prepared(module, image, function)
+    return Prepared(module, image, compiled(module, image) if options.compile else None)
 
 
 @contextmanager

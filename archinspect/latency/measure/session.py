@@ -10,10 +10,9 @@ import torch
 from torch import fx
 
 from ..ceilings import Precision
-from ..conditions import read
 from ..doubts import doubts_about, launch_doubt, rows_doubt
 from ..flags import Flag
-from ..layers import CALL, layer_timings, scope_at
+from ..layers import scope_at
 from ..memory import peak_memory as predicted_memory
 from ..pairs import own_noise
 from ..plan import Options
@@ -22,11 +21,15 @@ from ..runtime import Forward
 from ..sampling import Samples, Warmth, collect, warm_up
 from ..stats import median, median_interval
 from ..stopping import Precision as Target
-from ..telescope import Rows, telescope
+from ..telescope import Rows
 from ..timers import TIMERS, Timer, enqueue_seconds, synchronised
 from . import inspection
-from .instrument import Ledger, Segment, segments, together
+from .capacity import OutOfMemoryError, refuse_what_cannot_fit
+from .compiled import kernels_marked
+from .instrument import Instrument, Segment, layers_marked, segments, together
 from .prepare import Prepared, is_out_of_memory, prepare
+from .provenance import NotUnderstoodError
+from .rows import time_rows, with_rows
 from .runtime import TorchRuntime
 from .watch import Watch
 
@@ -80,10 +83,12 @@ class Session:
         )
 
     def prepared(self, graph: Graph, module: fx.GraphModule, blank: Run, precision: Precision) -> Prepared:
-        """Module and input on the device.  Raises OutOfMemoryError when they cannot fit."""
+        """Module and input on the device, compiled where asked.  Raises OutOfMemoryError when they cannot fit."""
         assert blank.predicted_memory_bytes is not None
-        self._refuse_what_cannot_fit(blank.predicted_memory_bytes)
+        refuse_what_cannot_fit(blank.predicted_memory_bytes, self.device)
         shape = (blank.batch, *graph.input_shape[1:])
+        if self.options.compile and self.progress is not None:
+            self.progress(f"{blank.model} · batch {blank.batch} · {blank.label}", "compiling", 0, None, 0.0)
         return prepare(module, shape, precision, self.device, self.options)
 
     def timer(self, prepared: Prepared, mode: str) -> Timer:
@@ -109,27 +114,26 @@ class Session:
 
     def _measured(self, graph: Graph, blank: Run, prepared: Prepared, layers: bool) -> Run:
         what = f"{graph.name} · batch {blank.batch} · {blank.label} · {blank.mode}"
-        layers = layers and not self.options.compile
-        parts = together(segments(prepared.module, graph), lambda name: scope_at(name, self.options.depth))
+        parts = self.parts(prepared, graph)
+        instrument, notes = self.instrument(prepared, graph, parts) if layers else (None, [])
         # on a CPU the whole that the rows are held against is the very thing that is asked for
-        both = layers and blank.mode == "latency" and not self.runtime.asynchronous
-        target = Target(cap_s=_TIME_SHARE * self.time_s * (1 if both or not layers else 0.5))
+        both = instrument if blank.mode == "latency" and not self.runtime.asynchronous else None
+        target = Target(cap_s=_TIME_SHARE * self.time_s * (1 if both or instrument is None else 0.5))
         timer = self.timer(prepared, blank.mode)
         rows: Rows | None = None
         with Watch(self.device, self.threads, self.options) as watch:
-            if both:
+            if both is not None:
                 warmth = warm_up(timer, self.runtime.clock, target, self.teller(what))
                 if not warmth.interrupted:
-                    rows = self.rows(
-                        prepared, parts, replace(target, cap_s=target.cap_s - warmth.seconds), what
-                    )
+                    rows = self.rows(both, replace(target, cap_s=target.cap_s - warmth.seconds), what)
                 samples = _as_samples(warmth, rows)
             else:
                 samples = collect(timer, self.runtime.clock, target, self.teller(what))
         if not samples.values:
             return _interrupted(blank, "no samples were taken")
         middle = median(samples.values)
-        flags = [*watch.flags, *doubts_about(samples, target, middle)]
+        samples = prepared.with_first(samples)
+        flags = [*watch.flags, *doubts_about(samples, target, middle), *notes]
         run = with_samples(blank, samples)
         if samples.stopped == "interrupted" and rows is None:
             return replace(run, status="interrupted", flags=tuple(flags))
@@ -138,52 +142,42 @@ class Session:
             flags += launch_doubt(enqueue, middle)
             run = replace(run, enqueue_ms=1000 * enqueue)
         flags += inspection.look_at_values(prepared.module, prepared.input, parts)
-        peak, reserved = inspection.peak_memory(prepared.module, prepared.input)
+        peak, reserved = prepared.peak_memory()
         run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
-        if layers and not both:
-            rows = self.rows(prepared, parts, target, what)
+        if instrument is not None and both is None:
+            rows = self.rows(instrument, target, what)
             if rows is None:
                 flags.append(Flag("interrupted", "before any layer"))
                 return replace(run, status="interrupted", flags=tuple(flags))
-        if rows is not None:
+        if rows is not None and instrument is not None:
             flags += rows_doubt(rows)
-            run = with_rows(run, rows, parts)
+            run = with_rows(run, rows, instrument)
         return replace(run, flags=tuple(flags))
 
-    def rows(self, prepared: Prepared, parts: Sequence[Segment], target: Target, what: str) -> Rows | None:
+    def parts(self, prepared: Prepared, graph: Graph) -> tuple[Segment, ...]:
+        """The layers, folded where asked, as steps of the module's code."""
+        return together(segments(prepared.module, graph), lambda name: scope_at(name, self.options.depth))
+
+    def instrument(
+        self, prepared: Prepared, graph: Graph, parts: Sequence[Segment]
+    ) -> tuple[Instrument | None, list[Flag]]:
+        """Marks between the parts, or between the kernels of a compiled module; None and why, where there are none."""
+        if prepared.compiled is None:
+            return layers_marked(self.runtime, prepared.module, prepared.input, parts), []
+        steps = segments(prepared.module, graph)
+        try:
+            found = kernels_marked(
+                self.runtime, prepared.compiled, prepared.input, steps, graph, self.options.depth
+            )
+        except NotUnderstoodError as error:
+            return None, [Flag("no-rows", f"the compiled code is not understood: {error}")]
+        return found, []
+
+    def rows(self, instrument: Instrument, target: Target, what: str) -> Rows | None:
         """Time per row; on a GPU of captured graphs, so that the host's work is in no row."""
-        ledger = Ledger(self.runtime, prepared.module, parts)
-        flush = self._flush()
-
-        def plain() -> object:
-            return prepared.module(prepared.input)
-
-        def marked() -> object:
-            return ledger.module(prepared.input)
-
-        before: list[Forward] = [flush] if flush is not None else []
-        if self.runtime.captures_marks:
-            plain, marked = self.runtime.capture(plain), self.runtime.capture(marked)
-            before.insert(0, plain)  # a device at work does not wait for the launch of what is timed
-        start, end = self.runtime.event(), self.runtime.event()
-
-        def whole() -> float:
-            for step in before:
-                step()
-            start.record()
-            plain()
-            end.record()
-            self.runtime.synchronize()
-            return start.seconds_until(end)
-
-        def rows() -> list[float]:
-            for step in before:
-                step()
-            return ledger.timed(marked)
-
         teller = self.teller(what)
         tell = None if teller is None else lambda n, known, share: teller("layers", n, known, share)
-        return telescope(whole, rows, self.runtime.clock, target, tell)
+        return time_rows(instrument, self.runtime, target, self._flush(), tell)
 
     def _flush(self) -> Forward | None:
         """What empties the caches, where that is asked for: writing more than they hold."""
@@ -191,23 +185,6 @@ class Session:
             return None
         scratch = torch.empty(256 * _MB, dtype=torch.uint8, device=self.device)
         return scratch.zero_
-
-    def _refuse_what_cannot_fit(self, predicted: int) -> None:
-        if self.device.type == "cuda":
-            available = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_reserved(self.device)
-        else:
-            lines = dict(
-                line.split(":", 1) for line in (read("/proc/meminfo") or "").splitlines() if ":" in line
-            )
-            available = int(lines.get("MemAvailable", "0 kB").split()[0]) * 1024
-        if available and predicted > available:
-            raise OutOfMemoryError(
-                f"needs at least {predicted / 2**30:.1f} GiB, {available / 2**30:.1f} GiB are available"
-            )
-
-
-class OutOfMemoryError(Exception):
-    """A configuration that cannot fit, known before it is tried."""
 
 
 def with_samples(blank: Run, samples: Samples) -> Run:
@@ -229,18 +206,6 @@ def _as_samples(warmth: Warmth, rows: Rows | None) -> Samples:
     if rows is None:
         return Samples((), warmth, "interrupted")
     return Samples(rows.wholes, warmth, rows.stopped)
-
-
-def with_rows(run: Run, rows: Rows, parts: Sequence[Segment]) -> Run:
-    names = [*((part.name, part.layers) for part in parts), (CALL, ())]
-    timed = ((name, layers, s) for (name, layers), s in zip(names, rows.seconds, strict=True))
-    return replace(
-        run,
-        layers=layer_timings(timed),
-        whole_ms=1000 * rows.whole_s,
-        closure=rows.closure,
-        inflation=rows.inflation,
-    )
 
 
 def _without(blank: Run, reason: str) -> Run:

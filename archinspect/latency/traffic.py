@@ -1,0 +1,130 @@
+"""What fused kernels must move and multiply at least, from the network alone: which layers feed which.  Pure.
+
+Fusing saves traffic: what one layer of a kernel hands to the next never reaches memory.  A kernel moves the values that
+its layers read from outside, their weights, and the values of its layers that others read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..ops.base import numel
+from .ceilings import Ceilings, Precision
+from .fusion import homes
+from .layers import Fused
+from .roofline import COMPUTE, MEMORY, Floor, Work, works
+
+if TYPE_CHECKING:
+    from ..graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class FusedWork:
+    """The work of one group of kernels for one batch.  `macs` None: some cannot be counted."""
+
+    convolution_macs: int
+    product_macs: int
+    counted: bool
+    input_bytes: int
+    weight_bytes: int
+    output_bytes: int
+
+    @property
+    def macs(self) -> int | None:
+        return self.convolution_macs + self.product_macs if self.counted else None
+
+    @property
+    def bytes(self) -> int:
+        return self.input_bytes + self.weight_bytes + self.output_bytes
+
+    def floor(self, ceilings: Ceilings, precision: Precision) -> Floor:
+        """The least time: all multiplications at their peaks, or all bytes at the bandwidth, whichever is slower."""
+        compute, memory = 0.0, self.bytes / ceilings.bandwidth
+        if self.convolution_macs:
+            compute += 2 * self.convolution_macs / ceilings.flops(precision, convolution=True)
+        if self.product_macs:
+            compute += 2 * self.product_macs / ceilings.flops(precision, convolution=False)
+        return Floor(compute, COMPUTE) if compute >= memory > 0 else Floor(memory, MEMORY)
+
+
+def fused_works(
+    groups: Sequence[Fused], graph: Graph, batch: int, element_bytes: int
+) -> tuple[FusedWork, ...]:
+    """The work of each group, of all groups of a network.
+
+    Multiply-accumulates and weights of a layer are counted in the group where it is at home, a value's way to memory in
+    its home, too, and its way back in each group that reads it without having computed it.
+    """
+    return _Traffic(groups, graph, batch, element_bytes).works()
+
+
+class _Traffic:
+    def __init__(self, groups: Sequence[Fused], graph: Graph, batch: int, element_bytes: int) -> None:
+        self.graph = graph
+        index = {node.name: number for number, node in enumerate(graph.nodes)}
+        self.groups = [frozenset(index[name] for name in group.layers) for group in groups]
+        self.present = frozenset[int]().union(*self.groups)
+        self.home = {index[name]: number for name, number in homes(groups).items()}
+        self.work = dict(enumerate(works(graph, batch, element_bytes), start=1))
+        self._scale = (batch, graph.input_shape[0], element_bytes)
+
+    def works(self) -> tuple[FusedWork, ...]:
+        return tuple(self._work(number, layers) for number, layers in enumerate(self.groups))
+
+    def _work(self, number: int, layers: frozenset[int]) -> FusedWork:
+        own: list[Work] = [self.work[i] for i in layers if self.home[i] == number]
+        read = frozenset[int]().union(*(self.sources[i] for i in layers)) - layers
+        written = [i for i in layers if self.home[i] == number and self._leaves(i)]
+        return FusedWork(
+            convolution_macs=sum(each.macs or 0 for each in own if each.convolution),
+            product_macs=sum(each.macs or 0 for each in own if not each.convolution),
+            counted=all(each.macs is not None for each in own),
+            input_bytes=sum(map(self._bytes, read)),
+            weight_bytes=sum(each.weight_bytes for each in own),
+            output_bytes=sum(map(self._bytes, written)),
+        )
+
+    def _leaves(self, layer: int) -> bool:
+        """Whether the network returns it, or some group reads it that does not compute it itself."""
+        if any(layer in self.values[output] for output in self.graph.outputs):
+            return True
+        return any(
+            layer not in group and any(layer in self.sources[reader] for reader in group)
+            for group in self.groups
+        )
+
+    @cached_property
+    def values(self) -> list[frozenset[int]]:
+        """For each node the nodes whose values hold its value: itself, or what stands for a layer without a kernel.
+
+        Such a layer is a view, nothing at all in evaluation, a join whose branches are written in their place, or does
+        the same as another layer, which is done once.
+        """
+        values: list[frozenset[int]] = []
+        same: dict[tuple[object, tuple[frozenset[int], ...]], int] = {}
+        for number, node in enumerate(self.graph.nodes):
+            inputs = tuple(values[i] for i in node.inputs)
+            if number == 0 or number in self.present:
+                values.append(frozenset([number]))
+                same.setdefault((node.op, inputs), number)
+            elif not node.weights and (node.op, inputs) in same:
+                values.append(frozenset([same[node.op, inputs]]))
+            else:
+                values.append(_union(inputs))
+        return values
+
+    @cached_property
+    def sources(self) -> list[frozenset[int]]:
+        """For each node the nodes whose values it reads."""
+        return [_union(self.values[i] for i in node.inputs) for node in self.graph.nodes]
+
+    def _bytes(self, node: int) -> int:
+        batch, spec_batch, element_bytes = self._scale
+        return numel(self.graph.nodes[node].output_shape) * batch // spec_batch * element_bytes
+
+
+def _union(sets: Iterable[frozenset[int]]) -> frozenset[int]:
+    return frozenset[int]().union(*sets)

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from .errors import fail
+
+#: names of a process's own streams, which may lead to a regular file
+_STREAMS = re.compile(r"/dev/(stdout|stderr|fd/\d+)\Z|/proc/self/fd/\d+\Z")
 
 
 def write(content: str | bytes, path: str | os.PathLike[str]) -> None:
     """Write text (as UTF-8) or bytes to `path` atomically: a reader sees the old file or the new, never a half.
 
-    The content goes to a neighbour file that then takes the name.  A symbolic link is followed; a special file
+    The content goes to a neighbour file that then takes the name.  A symbolic link is followed; a stream
     (`/dev/stdout`, a pipe) is written directly.  Raises ArchinspectError (A405) when that fails.
     """
     data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
     target = Path(path)
     try:
-        if target.is_symlink():
-            target = target.resolve()
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a directory raises, a device takes it
+        if is_stream(target):
+            with target.open(
+                "ab"
+            ) as stream:  # appended: /dev/stdout may lead to a file that others write too
+                stream.write(data)
         else:
-            _replace(data, target)
+            _replace(data, target.resolve() if target.is_symlink() else target)
     except (OSError, ValueError, RuntimeError) as error:
         raise fail("A405", f"cannot write '{path}'", notes=[_reason(error)], help=_help(target)) from None
+
+
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether what is written there flows on and no name ends it: a device, a pipe, `/dev/stdout`."""
+    target = Path(path)
+    with contextlib.suppress(OSError, ValueError):
+        return target.exists() and (_STREAMS.match(os.fspath(target)) is not None or not _is_of_files(target))
+    return False
+
+
+def _is_of_files(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def _replace(data: bytes, target: Path) -> None:

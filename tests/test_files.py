@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,22 @@ def test_a_failure_leaves_the_old_file_and_no_debris(tmp_path: Path, monkeypatch
         files.write("new", file)
     assert file.read_text() == "old"
     assert os.listdir(tmp_path) == ["t.md"]
+
+
+def test_a_stream_is_written_as_it_comes(tmp_path: Path) -> None:
+    script = "from archinspect.files import write; write('second\\n', '/dev/stdout')"
+    log = tmp_path / "log"
+    log.write_text("first\n")
+    with log.open("a") as stream:
+        subprocess.run([sys.executable, "-c", script], stdout=stream, check=True)
+    assert log.read_text() == "first\nsecond\n"
+    piped = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    assert piped.stdout == b"second\n"
+
+
+def test_what_is_a_stream(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    found = {name: files.is_stream(tmp_path / name) for name in ("pipe", "file", "absent", "a\0b", ".")}
+    assert found == {"pipe": True, "file": False, "absent": False, "a\0b": False, ".": False}
+    assert files.is_stream("/dev/null")

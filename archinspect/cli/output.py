@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import fail
@@ -13,13 +14,25 @@ from ..report.style import FILE, style_of
 
 def emit(report: Report | Table, format: str | None = None, output: str | None = None) -> None:
     """Print a report, or write it to `output`; the format is the one asked for, or the file's, or a table."""
+    format = chosen_format(format, output)
     if output in (None, "-"):
-        format = format or "table"
         put(render(report, format, style_of(_stdout())), machine=format != "table")
         return
     assert output is not None
-    format = format or format_of(output)
     _write(render(report, format, FILE), output)
+
+
+def chosen_format(
+    format: str | None, output: str | None, default: str = "table", of: Callable[[str], str] = format_of
+) -> str:
+    """The format asked for, or the one that the file's ending says; a stream has no ending and gets the default."""
+    if format is not None:
+        return format
+    if output is None or output == "-":
+        return default
+    from ..files import is_stream
+
+    return default if is_stream(output) else of(output)
 
 
 def emit_text(text: str | bytes, output: str | None = None) -> None:

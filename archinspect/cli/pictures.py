@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import fail
-from ..report import Report, format_of
-from .output import emit, emit_text
+from ..report import Report
+from .output import chosen_format, emit, emit_text
 
 if TYPE_CHECKING:
     from ..plot import Chart
@@ -30,7 +30,7 @@ def emit_with_charts(
         if not drawn:
             raise fail("A403", "there is nothing to draw")
         emit_text(picture(drawn, output, report.title), output)
-    elif output not in (None, "-") and output is not None and (format or format_of(output)) == "html":
+    elif output not in (None, "-") and chosen_format(format, output) == "html":
         from ..report.charts import page
 
         emit_text(page(report, charts()), output)

@@ -12,9 +12,8 @@ from ...check.verdicts import MEANING
 from ...errors import EXIT_FAILED
 from ...report.claims import claims as claims_report
 from ...report.claims import flat, reconciliation
-from ...report.formats import format_of
 from ..options import Format, Output
-from ..output import emit, emit_text
+from ..output import chosen_format, emit, emit_text
 
 
 def check(
@@ -53,7 +52,7 @@ def check(
     """
     words = [word.strip() for word in (only or "").split(",") if word.strip()]
     found = judge_claims(names or (), claims=claims or (), only=words, waterfalls=True)
-    wanted = format or (format_of(output) if output not in (None, "-") and output is not None else "table")
+    wanted = chosen_format(format, output)
     if errata:
         from ...report.claims_errata import errata as errata_page
 

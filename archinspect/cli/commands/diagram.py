@@ -18,7 +18,7 @@ from ...errors import ArchinspectError
 from ...files import write
 from ...spec import load_graph
 from ..options import Input, Model, Set, arguments
-from ..output import emit_text, put
+from ..output import chosen_format, emit_text, put
 
 Depth = Annotated[
     int | None,
@@ -104,7 +104,7 @@ def diagram(
         }
     )  # fmt: skip
     picture = Picture(graph, options)
-    format = format or (format_of(output) if output not in (None, "-") else "svg")
+    format = chosen_format(format, output, "svg", format_of)
     content = _rendered(picture, format, width, dpi, output)
     if output is not None:
         emit_text(content, output)

@@ -44,7 +44,7 @@ def export(
     of weights is written beside it, which the program reads.
     """
     graph = load_graph(model, arguments=arguments(set), input=input)
-    ending = Path(output).suffix if output else ""
+    ending = Path(output).suffix.lower() if output else ""
     if ending == ".onnx":
         from ...pytorch.onnx import export_onnx
 

@@ -179,6 +179,43 @@ def test_a_file_that_holds_no_weights(content: bytes, ending: str, tmp_path: Pat
     assert problem(small(), file).code == "A501"
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"<!doctype html>\n<title>404", "it begins with '<!doctype html>'"),
+        (b"PK\x03\x04rubbish", "it is an archive that is damaged or cut short"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "it is a pointer of Git LFS"),
+        (b"\x80\x02}q\x00.", "it is damaged or of another kind"),
+    ],
+)
+def test_why_a_file_holds_no_weights_is_said_in_our_words(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "w.pth"
+    file.write_bytes(content)
+    (note,) = problem(small(), file).notes
+    assert note.startswith(reason)
+
+
+def test_a_pickled_module_is_named_as_what_it_holds(tmp_path: Path) -> None:
+    torch.save(build(small()), tmp_path / "w.pth")
+    found = problem(small(), tmp_path / "w.pth")
+    assert "reduce_graph_module" in found.notes[0]
+    assert "state_dict" in found.help
+
+
+@pytest.mark.parametrize("kind", ["meta", "sparse", "complex"])
+def test_tensors_that_are_no_weights(kind: str, state: dict[str, Tensor], tmp_path: Path) -> None:
+    weight = state["fc.weight"]
+    odd = {"meta": weight.to("meta"), "sparse": weight.to_sparse(), "complex": weight.to(torch.complex64)}[
+        kind
+    ]
+    found = problem(small(), {**state, "fc.weight": odd})
+    assert found.code == "A501"
+    assert "'fc.weight' is a tensor that is" in found.message
+
+
 @pytest.mark.parametrize("content", [[1, 2], {}, {"a": 1}, {1: torch.zeros(2)}, torch.zeros(3)])
 def test_a_file_that_holds_something_else(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pth")

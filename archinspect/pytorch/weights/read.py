@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,38 +46,68 @@ def as_state(found: Any, where: str) -> dict[str, Tensor]:
             f"the weights '{where}' hold a {type(found).__name__}, not a state_dict",
             help="save model.state_dict()",
         )
-    odd = next(
-        (name for name, value in found.items() if not (isinstance(name, str) and isinstance(value, Tensor))),
-        None,
-    )
-    if odd is not None or not found:
-        what = f"'{odd}' is a {type(found[odd]).__name__}" if odd is not None else "it is empty"
+    odd = next((what for what in (_oddity(*item) for item in found.items()) if what), "")
+    if odd or not found:
+        what = odd or "it is empty"
         raise fail("A501", f"the weights '{where}' are no state_dict: {what}", help="save model.state_dict()")
     if all(name.startswith("module.") for name in found):
         return {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return dict(found)
 
 
+def _oddity(name: Any, value: Any) -> str:
+    """What keeps an entry from being a weight; nothing for a plain tensor with a name."""
+    if not isinstance(name, str) or not isinstance(value, Tensor):
+        return f"'{name}' is of type {type(value).__name__}"
+    for kind, is_so in (
+        ("without data", value.is_meta),
+        ("complex", value.is_complex()),
+        ("quantised", value.is_quantized),
+        ("sparse", value.layout != torch.strided),
+    ):
+        if is_so:
+            return f"'{name}' is a tensor that is {kind}"
+    return ""
+
+
 def _torch(file: Path) -> Any:
+    help = "weights are what torch.save(model.state_dict(), FILE) writes"
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error), help) from None
     except pickle.UnpicklingError as error:
-        raise _unreadable(
-            file, error, "save model.state_dict(): a pickled module is code, and is not run"
-        ) from None
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        TypeError,
-    ) as error:
-        raise _unreadable(
-            file, error, "weights are what torch.save(model.state_dict(), FILE) writes"
-        ) from None
+        code = _GLOBAL.search(str(error))
+        if code is not None:
+            help = "save model.state_dict(): a pickled module is code, and is not run"
+            raise _unreadable(file, f"it holds {code[1]}, which is no tensor", help) from None
+        raise _unreadable(file, _diagnosis(file), help) from None
+    except (RuntimeError, ValueError, EOFError, LookupError, AttributeError, TypeError):
+        # What torch says of other files is about its own reader, down to a bare KeyError.
+        raise _unreadable(file, _diagnosis(file), help) from None
+
+
+_GLOBAL = re.compile(r"GLOBAL (\S+)")
+_BEGINNING = 24  # characters of a text that are shown
+
+
+def _diagnosis(file: Path) -> str:
+    """Why a file cannot be what torch.save writes (an archive, or a pickle in its older form)."""
+    with file.open("rb") as opened:
+        start = opened.read(200)
+    if not start:
+        return "it is empty"
+    if start.startswith(b"PK"):
+        whole = zipfile.is_zipfile(file)
+        return (
+            "it is an archive of other things" if whole else "it is an archive that is damaged or cut short"
+        )
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS: the weights themselves were not fetched"
+    text = start.splitlines()[0].decode("utf-8", "replace")
+    if text.isprintable() and "\ufffd" not in text:
+        return f"it begins with '{text[:_BEGINNING]}'"
+    return "it is damaged or of another kind"
 
 
 def _safetensors(file: Path) -> Any:
@@ -89,9 +121,9 @@ def _safetensors(file: Path) -> Any:
     try:
         return load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
-        raise _unreadable(file, error, "is it a safetensors file?") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _unreadable(file, reason[:200], "is it a safetensors file?") from None
 
 
-def _unreadable(file: Path, error: Exception, help: str) -> ArchinspectError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return fail("A501", f"cannot read the weights '{file}'", notes=[reason[:200]], help=help)
+def _unreadable(file: Path, reason: str, help: str) -> ArchinspectError:
+    return fail("A501", f"cannot read the weights '{file}'", notes=[reason], help=help)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from ..errors import fail
+from ..errors import ArchinspectError, fail
 from ..graph import Graph
 from ..ops import numel
 from .graph_module import build
@@ -21,13 +22,14 @@ from .weights import Weights
 
 #: a protobuf file cannot be larger
 _LARGEST = 2**31 - 1
+_SHOWN = 3  # layers named in an error
 
 
 def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
     """The network in evaluation as the bytes of an ONNX file, with any batch size; input "x", outputs by layer.
 
     The weights are those of `build`.  Raises ArchinspectError: A404 without the onnx extra, A403 for a network that one
-    ONNX file cannot hold, A501 to A503 for weights that do not fit.
+    ONNX file cannot hold or torch cannot translate, A501 to A503 for weights that do not fit.
     """
     for package in ("onnx", "onnxscript"):
         if find_spec(package) is None:
@@ -50,6 +52,8 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
         logging.disable(logging.WARNING)
         try:
             return _export(module, x, names)
+        except torch.onnx.errors.OnnxExporterError as error:
+            raise _untranslated(graph, error) from None
         finally:
             logging.disable(before)
 
@@ -69,6 +73,22 @@ def _export(module: fx.GraphModule, x: torch.Tensor, names: list[str]) -> bytes:
     _forget_the_exporter(model)
     content: bytes = model.SerializeToString()
     return content
+
+
+_OPERATOR = re.compile(r"aten[.:]+(\w+)")
+
+
+def _untranslated(graph: Graph, error: Exception) -> ArchinspectError:
+    """The error of a network that torch's exporter cannot translate, with the layers where they are known."""
+    found = _OPERATOR.search(str(error))
+    operator = found[1] if found else ""
+    layers = [f"{node.name}: {node.op}" for node in graph.layers if node.op.type == operator]
+    return fail(
+        "A403",
+        f"torch's ONNX exporter cannot translate '{graph.name}'",
+        notes=[*([f"it has no rule for {operator}"] if operator else []), *layers[:_SHOWN]],
+        help="export PyTorch source: -o net.py",
+    )
 
 
 def _forget_the_exporter(message: Any) -> None:

@@ -149,3 +149,19 @@ def test_a_network_beyond_protobuf_is_refused_before_anything_is_built() -> None
 @pytest.mark.parametrize("name", ["mobilenet_v3_large", "vit_b_16"])
 def test_whole_networks_become_valid_onnx(name: str) -> None:
     onnx.checker.check_model(onnx.load_from_string(export_onnx(load_graph(name))), full_check=True)
+
+
+def test_what_the_onnx_exporter_cannot_translate_is_named(tmp_path: Path) -> None:
+    done = run_cli(
+        "export",
+        "conv2d(4, 1) -> adaptive_max_pool2d((3, 2))",
+        "--input",
+        "3x8x8",
+        "-o",
+        str(tmp_path / "n.ONNX"),
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "error[A403]" in done.stderr
+    assert "adaptive_max_pool2d: adaptive_max_pool2d((3, 2))" in done.stderr
+    assert not list(tmp_path.iterdir())

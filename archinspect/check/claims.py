@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import fail, suggestion
+from ..errors import fail, nearest, suggestion
+from ..spec import shipped
 from .judge import Judge
 from .ledger import Claim, Ledgers
 from .reading import lecture, published, read_ledgers
@@ -94,6 +95,12 @@ def check(
 def _subjects(judge: Judge, every: Iterable[Judgement], name: str) -> str:
     """What could have been meant by a name that no claim is about."""
     models = sorted({j.claim.model for j in every} - {""})
+    if name in shipped():  # a name well spelt, which nothing is printed about
+        other = nearest(name, models) or models[0]
+        return (
+            f"printed are {', '.join(models)}; --claims FILE judges a table of yours, and archinspect compare "
+            f"{name} {other} shows how networks differ"
+        )
     sections = sorted({j.claim.section for j in every})
     paths = [path for model in models for path in all_paths(judge.networks.graph(model))]
     listed = f"networks: {', '.join(models)}; sections: {', '.join(sections)}; or a layer, such as conv1"

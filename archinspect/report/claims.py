@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..check.printed import show
@@ -58,10 +59,17 @@ def flat(checked: Checked) -> Report:
 def reconciliation(checked: Checked) -> Report:
     """Only the waterfalls."""
     made = waterfalls(checked.waterfalls)
-    if not made:
-        notes = ("There is nothing to reconcile: every printed total is the network's.",)
-        made = (Table((Column("step", "Step"),), (), title="Reconciliation", notes=notes),)
-    return Report(made, lambda: {"waterfalls": [_waterfall_record(table) for table in made]})
+    shown = made or (_agreeing(checked),)
+    return Report(shown, lambda: {"waterfalls": [_waterfall_record(table) for table in made]})
+
+
+def _agreeing(checked: Checked) -> Table:
+    """What stands in print where there is nothing to reconcile."""
+    counted = [j for j in checked.judgements if j.claim.quantity == "params" and not j.wrong]
+    notes = ("There is nothing to reconcile: no printed number of parameters leads to another total.",)
+    if not counted:
+        return replace(_counts(checked), title="Reconciliation", notes=notes)
+    return Table(_COLUMNS[:-1], tuple(_row(j)[:-1] for j in counted), title="Reconciliation", notes=notes)
 
 
 def by_section(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:

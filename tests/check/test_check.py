@@ -216,6 +216,21 @@ def test_alexnet_is_reconciled_with_its_two_gpu_form() -> None:
         assert figure in text
 
 
+def test_where_nothing_is_wrong_the_printed_numbers_are_shown() -> None:
+    assert json.loads(run_cli("check", "vgg16", "--reconcile", "--format", "json").stdout) == {
+        "waterfalls": []
+    }
+    lines = run_cli("check", "vgg16", "--reconcile").stdout.splitlines()
+    assert any(line.split() == ["Total", "params", "138,357,544", "138,357,544", "exact"] for line in lines)
+
+
+def test_a_network_that_nothing_is_printed_about() -> None:
+    done = run_cli("check", "resnet18", "--reconcile")
+    assert done.returncode == 2
+    assert "--claims FILE" in done.stderr
+    assert "archinspect compare resnet18" in done.stderr
+
+
 def test_the_page_of_errata_is_what_the_command_says() -> None:
     """`archinspect check --errata -o docs/lecture-errata.md --exit-zero` writes it."""
     done = run_cli("check", "--errata", "--exit-zero")

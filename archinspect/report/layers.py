@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..graph import Graph
 
 _NAME = Column("name", "Layer", "name")
-_TYPE = Column("op", "Type")
+_TYPE = Column("op", "Type", optional=-1)
 _SHAPE = Column("output_shape", "Output shape", "shape")
 _PARAMS = Column("params", "Params", "int")
 _MACS = Column("macs", "MACs", "int")

@@ -61,7 +61,8 @@ Cells = tuple[Cell, ...]
 class Column(NamedTuple):
     """A column: machine name (CSV header), heading, kind, and whether a narrow terminal may leave it out.
 
-    `optional` 0 is always shown; of the others the largest goes first.
+    `optional` 0 is always shown; of those above the largest goes first.  Those below 0 go last, when texts that are
+    shortened still do not fit.
     """
 
     key: str

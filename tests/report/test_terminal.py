@@ -87,6 +87,16 @@ def test_an_equation_breaks_before_its_value() -> None:
     assert "    1 + 2 + 3 + 4 + 5 + 6 + 7 + 8\n      = (1, 2, 3, 4)\n" in text
 
 
+def test_a_last_resort_goes_only_when_shortened_texts_do_not_fit() -> None:
+    columns = (Column("n", "Layer", "name"), Column("t", "Type", optional=-1), Column("x", "MACs", "int"))
+    table = Table(columns, (("conv1_1", "adaptive_avg_pool2d", 10**20),))
+    assert "adap…ol2d" in render(table, "table", Style(47))
+    narrow = render(table, "table", Style(40))
+    assert "adap" not in narrow
+    assert "Left out to fit 40 columns: Type" in narrow
+    assert max(map(len, narrow.splitlines()[:3])) <= 40
+
+
 def test_columns_left_out_are_named() -> None:
     text = "\n".join(lines(60))
     assert "Receptive field" not in text.split("Left out")[0]

@@ -2,7 +2,7 @@
 
 What does not fit folds, in this order: explanations wrap inside their column or, like derivations, go to lines of
 their own below their row; long names leave their scope to a line above; optional columns are left out (and a line
-says so); texts are shortened in the middle.  Numbers are never cut.
+says so); texts are shortened in the middle; columns that are a last resort are left out.  Numbers are never cut.
 """
 
 from __future__ import annotations
@@ -130,13 +130,28 @@ def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) ->
     layout = _Layout({i: w for i, w in natural.items() if i not in below}, below)
     layout = _lift_names(layout, columns, width, rows)
     while layout.total > width:
-        optional = [i for i in layout.widths if columns[i].optional]
+        optional = [i for i in layout.widths if columns[i].optional > 0]
         if not optional:
             break
         victim = max(optional, key=lambda i: columns[i].optional)
-        kept = {i: natural[i] for i in layout.widths if i != victim}
-        dropped = tuple(sorted([*layout.dropped, victim]))
-        layout = _lift_names(_Layout(kept, below, dropped), columns, width, rows)
+        layout = _lift_names(_without(layout, victim, natural), columns, width, rows)
+    shortened = _shorten_texts(layout, columns, width, rows)
+    while shortened.total > width:
+        spare = [i for i in layout.widths if columns[i].optional < 0]
+        if not spare:
+            break
+        layout = _lift_names(_without(layout, spare[-1], natural), columns, width, rows)
+        shortened = _shorten_texts(layout, columns, width, rows)
+    return shortened
+
+
+def _without(layout: _Layout, column: int, natural: dict[int, int]) -> _Layout:
+    """The layout as it was before it was narrowed, less one column."""
+    kept = {i: natural[i] for i in layout.widths if i != column}
+    return _Layout(kept, layout.below, tuple(sorted([*layout.dropped, column])))
+
+
+def _shorten_texts(layout: _Layout, columns: Sequence[Column], width: int, rows: list[list[str]]) -> _Layout:
     names = [i for i in layout.widths if columns[i].kind == "name"]
     layout = _shorten(layout, names, width, _SHORTEST_NAME, rows)
     texts = [i for i in layout.widths if columns[i].kind in ("name", "text")]

@@ -67,22 +67,21 @@ def _folded(names: Iterable[str], depth: int | None) -> tuple[str, ...]:
 
 
 def _name(layers: tuple[str, ...], prepares: tuple[str, ...]) -> str:
-    if not layers:
-        return f"prepares {_several(prepares)}"
-    if not prepares:
-        return _several(layers)
+    """`a.block: conv.bn + relu, prepares conv2`: the scope that all share, and each without it."""
+    if len(layers) == 1 and not prepares:
+        return layers[0]
     within = _scope([*layers, *prepares])
-    return f"{_several(layers)}, prepares {_several(tuple(name[len(within) :] for name in prepares))}"
+    words = [_several([name[len(within) :] for name in layers])] if layers else []
+    if prepares:
+        words.append(f"prepares {_several([name[len(within) :] for name in prepares])}")
+    return f"{within[:-1]}: {', '.join(words)}" if within else ", ".join(words)
 
 
-def _several(names: tuple[str, ...]) -> str:
-    """`a.conv + bn + relu`, or `a.bn1 … relu` for many: all but the first without the scope that they share."""
-    within = _scope(names)
-    first, *others = names
-    others = [name[len(within) :] for name in others]
+def _several(names: Sequence[str]) -> str:
+    """`conv + bn + relu`, or `conv … relu (5)` for many."""
     if len(names) > _MOST_NAMES:
-        return f"{first} … {others[-1]} ({len(names)})"
-    return " + ".join([first, *others])
+        return f"{names[0]} … {names[-1]} ({len(names)})"
+    return " + ".join(names)
 
 
 def _scope(names: Iterable[str]) -> str:

@@ -163,7 +163,7 @@ def _lift_names(layout: _Layout, columns: Sequence[Column], width: int, rows: li
     if columns[0].kind != "name" or layout.total <= width:
         return layout
     heading, *names = (row[0] for row in rows)
-    for lifted in range(1, 1 + max((name.count(".") for name in names), default=0)):
+    for lifted in range(1, 1 + max((len(_parts(name)) - 1 for name in names), default=0)):
         widest = max(len(heading), *(len(_lift(name, lifted)[1]) for name in names))
         layout = layout._replace(widths=layout.widths | {0: widest}, lifted=lifted)
         if layout.total <= width:
@@ -173,9 +173,19 @@ def _lift_names(layout: _Layout, columns: Sequence[Column], width: int, rows: li
 
 def _lift(name: str, parts: int) -> tuple[str, str]:
     """`("inception_3a", "  branch2.conv")` for one part of `inception_3a.branch2.conv`."""
-    split = name.split(".")
+    split = _parts(name)
     cut = min(parts, len(split) - 1)
+    if ": " in name and cut < len(split) - 1:
+        split[-2:] = [f"{split[-2]}: {split[-1]}"]
     return ".".join(split[:cut]), " " * (_INDENT if cut else 0) + ".".join(split[cut:])
+
+
+def _parts(name: str) -> list[str]:
+    """A dotted name's parts; `a.b: c.d + e` names several below a.b, and what follows the colon is one part."""
+    scope, colon, several = name.partition(": ")
+    if colon:
+        return [*scope.split("."), several]
+    return [name] if " " in name else name.split(".")
 
 
 def _shorten(layout: _Layout, which: list[int], width: int, least: int, rows: list[list[str]]) -> _Layout:

@@ -63,13 +63,13 @@ def _bands(graph: Graph, fork: Fork) -> tuple[Band, ...]:
 
 
 def _branch_kind(graph: Graph, branch: Branch) -> str:
-    """What marks a branch: "pool" where it pools, else how large its kernels are: "1", up to "3", up to "5", "7"."""
+    """What marks a branch: "pool" where it only pools and projects, else how large its kernels are: "1" ... "7"."""
     ops: list[Any] = [graph.nodes[i].op for card in _cards(branch.body) for i in card.nodes]
     if not ops:
         return "identity"
-    if any(op.category == "pooling" for op in ops):
-        return "pool"
     longest = max((max(op.kernel_size) for op in ops if op.category == "convolution"), default=0)
+    if longest <= 1 and any(op.category == "pooling" for op in ops):
+        return "pool"
     return next((str(most) for most in (1, 3, 5) if 0 < longest <= most), "7" if longest else "other")
 
 

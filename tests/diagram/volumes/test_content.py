@@ -75,6 +75,19 @@ def test_inception_modules_are_branches_and_bands() -> None:
     assert ("inception_4a–e", "5 × inception, 512–832", "MaxPool 3×3, /2") in captions(drawn)
 
 
+def test_a_branch_that_pools_and_convolves_is_no_pooling_branch() -> None:
+    text = (
+        "name: n\ninput: 3x32x32\nlayers:\n"
+        "  - join:\n"
+        "      - concat:\n"
+        "          skip: identity\n"
+        "          below: max_pool2d(2) -> conv2d(8, 3, padding=1) -> upsample(scale_factor=2)\n"
+        "          pool: max_pool2d(3, stride=1, padding=1) -> conv2d(4, 1)\n"
+    )
+    (join,) = (s for s in picture(lay_out(read_text(text, "n.yaml"))).solids if s.bands)
+    assert [(b.kind, b.channels) for b in join.bands] == [("identity", 3), ("3", 8), ("pool", 4)]
+
+
 def test_residual_stages_have_a_way_around_each_block() -> None:
     drawn = picture("resnet50")
     blocks = [s for s in drawn.solids if s.kind == "residual"]

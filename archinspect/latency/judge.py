@@ -26,7 +26,13 @@ def judged(run: Run, graph: Graph, ceilings: Ceilings) -> Run:
     if groups:
         fused = dict(zip(groups, fused_works(groups, graph, run.batch, kind.bytes), strict=True))
         rows = tuple(_fused_row(row, fused, ceilings, kind) for row in run.layers)
-        return replace(run, floor_ms=sum(row.floor_ms for row in rows), layers=rows)
+        computed = {name for group in groups for name in group.layers}
+        return replace(
+            run,
+            floor_ms=sum(row.floor_ms for row in rows),
+            layers=rows,
+            absorbed=tuple(node.name for node in graph.layers if node.name not in computed),
+        )
     if run.options.get("compile"):
         return run
     work = {each.name: each for each in works(graph, run.batch, kind.bytes)}

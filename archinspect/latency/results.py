@@ -18,7 +18,8 @@ class Run:
     """One configuration.  `status`: ok, interrupted, out-of-memory (then there are no figures).
 
     `whole_ms` is the uninstrumented whole that the rows are held against.  On a CPU in mode latency it is `median_ms`
-    itself; on a GPU it is the replay of a captured graph, and so are the rows.
+    itself; on a GPU it is the replay of a captured graph, and so are the rows.  `absorbed`: layers that no compiled
+    kernel computes, and that are in no row.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Run:
     predicted_memory_bytes: int | None = None
     floor_ms: float | None = None
     layers: tuple[LayerTiming, ...] = ()
+    absorbed: tuple[str, ...] = ()
     whole_ms: float | None = None
     closure: float | None = None
     inflation: float | None = None
@@ -96,6 +98,7 @@ class Run:
             "predicted_memory_bytes": self.predicted_memory_bytes,
             "floor_ms": self.floor_ms,
             "layers": [layer.to_dict() for layer in self.layers],
+            "absorbed": list(self.absorbed),
             "whole_ms": self.whole_ms,
             "closure": self.closure,
             "inflation": self.inflation,
@@ -107,7 +110,17 @@ class Run:
         """The run that `to_dict` wrote."""
         layer_keys = ("name", "ms", "share", "macs", "bytes", "floor_ms", "bound")
         interval = data["interval_ms"]
-        derived = {"interval_ms", "p90_ms", "p99_ms", "n", "images_per_s", "samples_ms", "layers", "flags"}
+        derived = {
+            "interval_ms",
+            "p90_ms",
+            "p99_ms",
+            "n",
+            "images_per_s",
+            "samples_ms",
+            "layers",
+            "absorbed",
+            "flags",
+        }
         return cls(
             model=model,
             interval_ms=None if interval is None else (interval[0], interval[1]),
@@ -120,6 +133,7 @@ class Run:
                 )
                 for row in data["layers"]
             ),
+            absorbed=tuple(data.get("absorbed", ())),
             flags=tuple(Flag(flag["code"], flag["message"]) for flag in data["flags"]),
             **{key: value for key, value in data.items() if key not in derived},
         )

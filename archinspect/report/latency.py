@@ -151,9 +151,11 @@ def layers(found: Measurement, run: Run) -> Table:
     notes = [
         f"Closure: the rows add up to {run.closure:.1%} of the uninstrumented whole ({_ms(run.whole_ms)}); "
         f"inflation by the instrument: {run.inflation - 1:+.1%}.",
-        "Floor: 2·MACs at the measured peak, or input + weights + output at the measured bandwidth, whichever is "
-        "slower. Efficiency: floor / time.",
+        f"Floor: 2·MACs at the measured peak, or {_moved(run)} at the measured bandwidth, whichever is slower. "
+        "Efficiency: floor / time.",
     ]
+    if any(row.fused for row in run.layers):
+        notes += _compiled(run)
     if found.environment.get("gpu"):
         notes.insert(
             1, "Rows and their whole are device times of a captured CUDA graph, without the host's work."
@@ -170,14 +172,35 @@ def layers(found: Measurement, run: Run) -> Table:
     )
 
 
+def _moved(run: Run) -> str:
+    if any(row.fused for row in run.layers):
+        return "what a row's kernels read from other rows, their weights and what other rows read of them"
+    return "input + weights + output"
+
+
+def _compiled(run: Run) -> list[str]:
+    """What the rows of compiled code are."""
+    notes = ["Rows are the kernels that torch.compile made, by the layers that they compute."]
+    if any(each.prepares for row in run.layers for each in row.fused):
+        notes.append("prepares: brings weights or an input into another layout, or adds up a part.")
+    if run.absorbed:
+        names = ", ".join(run.absorbed[:_MOST_ABSORBED])
+        more = len(run.absorbed) - _MOST_ABSORBED
+        notes.append(
+            f"No kernel computes {names}{f' and {more} more' if more > 0 else ''}: nothing is left of "
+            f"{'them' if len(run.absorbed) > 1 else 'it'} in the compiled code."
+        )
+    return notes
+
+
+_MOST_ABSORBED = 5
 _TONES = {"compute-bound": "good", "memory-bound": "good", "beats the roof": "good"}
 
 
 def _layer(row: LayerTiming) -> Cells:
     tone = _TONES.get(row.bound)
-    name = row.name if len(row.layers) < 2 or row.name in row.layers else f"{row.name}"
     return (
-        name,
+        row.name,
         row.ms / 1000,
         100 * row.share,
         "" if row.gflops_per_s is None else row.gflops_per_s,

@@ -78,8 +78,9 @@ class Network:
     def verify(self, batches: tuple[int, ...] = (1, 4)) -> Verification:
         """Our figures against the real module and other tools."""
         from .check.verify import verify
+        from .report.shown import shown_verification
 
-        return verify(self.graph, batches)
+        return shown_verification(verify(self.graph, batches))
 
     def draw(self, **options: Any) -> Picture:
         """A picture: a notebook shows it, `.save(FILE)` writes it; options as in `archinspect.diagram.draw`."""
@@ -127,8 +128,9 @@ class Network:
     def compare(self, other: Network) -> Comparison:
         """What another network has more or less than this one, layer by layer."""
         from .analysis.compare import compare
+        from .report.shown import shown_comparison
 
-        return compare(self.graph, other.graph)
+        return shown_comparison(compare(self.graph, other.graph))
 
     def bottleneck(self) -> list[Substitution]:
         """The network in other forms: without its 1×1 reductions, and by every rewrite that finds something in it."""

@@ -1,0 +1,38 @@
+"""Results as a notebook shows them."""
+
+from __future__ import annotations
+
+import archinspect
+from archinspect.check.verification import Mismatch, Verification
+from archinspect.report.shown import shown_verification
+
+
+def small() -> archinspect.Network:
+    return archinspect.load("conv2d(4, 3) -> relu -> flatten -> linear(2)", input="3x8x8")
+
+
+def test_a_verification_says_its_verdict_and_shows_its_tables() -> None:
+    found = small().verify(batches=(1, 2))
+    assert isinstance(found, Verification)
+    assert repr(found) == "<Verification of network: agrees; 4 layers, 5 tools, batches 1, 2>"
+    html = found._repr_html_()
+    for text in ("closed form and real module", "torchinfo", "why two tools disagree"):
+        assert text in html
+
+
+def test_a_verification_that_failed_says_so() -> None:
+    found = small().verify(batches=(1,))
+    wrong = Mismatch("conv2d", "macs", 1, 2, 1)
+    differing = Verification(**{**vars(found), "mismatches": (wrong,)})
+    assert "1 figure differs" in repr(shown_verification(differing))
+
+
+def test_a_comparison_says_the_difference_and_shows_its_tables() -> None:
+    found = small().compare(archinspect.load("conv2d(4, 3) -> relu -> flatten -> linear(3)", input="3x8x8"))
+    assert repr(found) == "<Comparison of network and network: 1 difference, +145 parameters, +144 MACs>"
+    assert "+145" in found._repr_html_()
+
+
+def test_the_package_lists_what_is_public() -> None:
+    listed = [name for name in dir(archinspect) if not name.startswith("__")]
+    assert listed == ["ArchinspectError", "Network", "from_text", "load", "shipped"]

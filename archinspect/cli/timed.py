@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -110,11 +111,12 @@ def _run(request: Request) -> tuple[Measurement | Comparison, list[Graph]]:
     graphs = _graphs(request)
     from .progress import progress_bar
 
+    begin = time.perf_counter()
     with progress_bar() as progress:
         from ..latency.measure import compare, measure
 
         common: dict[str, Any] = {"device": request.device, "progress": progress, **request.arguments()}
-        common["layers"] = request.layers
+        common |= {"layers": request.layers, "spent_s": time.perf_counter() - begin}
         if len(graphs) == 1:
             return measure(graphs[0], **common), graphs
         return compare(graphs, **common), graphs

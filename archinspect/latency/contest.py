@@ -35,7 +35,7 @@ def contest(
     precision: Precision,
     progress: Progress | None = None,
 ) -> Round:
-    """Time A B C … C B A until the median of each is known, or the cap.  Ctrl-C ends it after the last whole round."""
+    """Time A B C … C B A until the median of each is known, or a cap.  Ctrl-C ends it after the last whole round."""
     names = list(timers)
     forth: dict[str, list[float]] = {name: [] for name in names}
     back: dict[str, list[float]] = {name: [] for name in names}
@@ -50,6 +50,9 @@ def contest(
                 forth[name].append(there[name])
                 back[name].append(again[name])
             rounds, elapsed = len(forth[names[0]]), clock() - begin
+            if precision.too_late(clock(), elapsed / rounds):
+                stopped = "cap"
+                break
             if rounds >= checked * 1.1 or elapsed >= precision.cap_s:
                 checked = rounds
                 both = [[*forth[name], *back[name]] for name in names]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..units import seconds
 from .flags import Flag
 from .sampling import Samples
 from .stopping import Precision, drift, precision_of
@@ -20,9 +23,9 @@ def doubts_about(samples: Samples, precision: Precision, median: float) -> list[
     if samples.stopped == "interrupted":
         flags.append(Flag("interrupted", f"{len(samples.values)} samples were taken"))
     elif not samples.warmth.steady:
-        flags.append(
-            Flag("not-steady", f"warming up had not ended after {len(samples.warmth.values)} forwards")
-        )
+        run = len(samples.warmth.values)
+        message = f"warming up had not ended after {run} forwards" if run else "there was no time to warm up"
+        flags.append(Flag("not-steady", message))
     known = precision_of(samples.values)
     if samples.stopped == "cap" and (known is None or known[0] > precision.relative):
         figure = "no interval" if known is None else f"±{known[0]:.1%}"
@@ -39,6 +42,16 @@ def doubts_about(samples: Samples, precision: Precision, median: float) -> list[
     if first is not None and first > _FIRST * median:
         flags.append(Flag("one-off", f"the first forward took {1000 * first:.1f} ms"))
     return flags
+
+
+def left_out(what: Sequence[str], forward_s: float, time_s: float) -> list[Flag]:
+    """What there was no time for."""
+    if not what:
+        return []
+    message = (
+        f"a forward takes {seconds(forward_s)}: no time was left within {time_s:g} s for {', '.join(what)}"
+    )
+    return [Flag("out-of-time", message)]
 
 
 def launch_doubt(enqueue_s: float, median: float) -> list[Flag]:

@@ -14,6 +14,7 @@ REMEDIES = {
     "not-steady": "give it more time (--time), or look for what else changes while it runs",
     "imprecise": "give it more time (--time), or a quieter machine",
     "low-roofs": "floors and efficiencies are only as good as the roofs: run again on a quieter machine",
+    "out-of-time": "give it more time (--time), or a smaller batch",
     "threads": "set --threads to the number of free physical cores",
     "one-off": "the first run compiles, tunes and loads; it is not in the figures, but a user meets it once",
     "nan": "the output is not finite: check the weights, or use a precision with a wider range",
@@ -26,7 +27,7 @@ REMEDIES = {
     "out-of-memory": "use a smaller batch, or a narrower --dtype",
 }
 #: flags that are information, not doubt
-NOTES = frozenset({"one-off", "inflated", "launch-bound"})
+NOTES = frozenset({"out-of-time", "one-off", "inflated", "launch-bound"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,14 @@ _FASTER, _SHARE = 1.05, 0.05
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The roofs as seen once; `disturbed` says what else ran meanwhile, "" when nothing did or nothing is counted."""
+    """The roofs as seen once; `disturbed` says what else ran meanwhile, "" when nothing did or nothing is counted.
+
+    `seconds` is how long it took to look.
+    """
 
     ceilings: Ceilings
     disturbed: str = ""
+    seconds: float = 0.0
 
 
 def best_of(looks: Sequence[Look]) -> Ceilings:

@@ -13,6 +13,8 @@ Progress = Callable[[str, int, float | None, float], None]
 
 _SLICE_S = 0.05  # samples are taken in slices of about this long, so that a cap or Ctrl-C is answered soon
 _WARMUP_SHARE = 0.3  # of the time cap, at most
+#: a first forward of so long is no longer than the others by what happens only once, but by its work
+_LONG_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,10 @@ class Samples:
 def warm_up(
     timer: Timer, clock: Callable[[], float], precision: Precision, progress: Progress | None = None
 ) -> Warmth:
-    """Run until steady, for at least `precision.warm_s` and at most a share of `precision.cap_s`."""
+    """Run until steady, for at least `precision.warm_s` and at most a share of `precision.cap_s`.
+
+    However slow, one forward is run, and a second where that is not too late.
+    """
     values: list[float] = []
     limit = precision.cap_s * _WARMUP_SHARE
     begin = clock()
@@ -54,8 +59,11 @@ def warm_up(
         begin = clock()  # compiling and tuning have a time of their own
         while True:
             is_steady = steady(values[1:])
-            spent = clock() - begin
-            if spent >= (min(precision.warm_s, limit) if is_steady else limit):
+            now = clock()
+            spent = now - begin
+            known = len(values) > 1 or values[-1] > _LONG_S
+            late = precision.too_late(now, values[-1] if known else 0.0)
+            if late or spent >= (min(precision.warm_s, limit) if is_steady else limit):
                 return Warmth(tuple(values), is_steady, spent)
             _tell(progress, "warm-up", values, spent / precision.cap_s)
             values += timer(_slice(values[-1]))
@@ -84,9 +92,16 @@ def collect(
                 verdict = remaining.verdict(values, spent)
                 if verdict is not None:
                     return Samples(tuple(values), warmth, verdict)
+            if precision.too_late(clock(), values[-1] if values else warmth.values[-1]):
+                return Samples(tuple(values), warmth, "cap") if values else last_of(warmth)
             values += timer(min(_slice(warmth.values[-1]), precision.cap - len(values)))
     except KeyboardInterrupt:
         return Samples(tuple(values), warmth, "interrupted")
+
+
+def last_of(warmth: Warmth) -> Samples:
+    """The last forward of warming up as the only sample, where there is no time for another."""
+    return Samples(warmth.values[-1:], replace(warmth, values=warmth.values[:-1]), "cap")
 
 
 def _slice(seconds: float) -> int:

@@ -30,7 +30,8 @@ class Precision:
     """What ends a measurement: the median known to ±`relative` and both halves agreeing within `halves`; or a cap.
 
     `least` samples and `least_s` seconds are always taken, `cap` samples and `cap_s` seconds never passed.  `warm_s`
-    seconds of warming up come before: clocks take tenths of a second to rise.
+    seconds of warming up come before: clocks take tenths of a second to rise.  `until`, on the clock that measures, is
+    the moment by which all has to be over: nothing more is begun that would end later.
     """
 
     relative: float = 0.005
@@ -40,6 +41,11 @@ class Precision:
     warm_s: float = 0.5
     cap: int = 4000
     cap_s: float = 10.0
+    until: float = math.inf
+
+    def too_late(self, now: float, takes_s: float) -> bool:
+        """Whether what is begun now and takes so long would end too late."""
+        return now + takes_s > self.until
 
     def reached(self, samples: Sequence[float]) -> bool:
         """Whether the samples meet the precision, caps aside."""

@@ -66,9 +66,10 @@ def telescope(
     precision: Precision,
     tell: Tell | None = None,
 ) -> Rows | None:
-    """Rounds of whole, marked, marked, whole until both medians are known and the rows add up, or the cap.
+    """Rounds of whole, marked, marked, whole until both medians are known and the rows add up, or a cap.
 
-    Ctrl-C ends it; None when it came before the first round was over.
+    The first two passes are left out, unless there is no time for a round.  Ctrl-C ends it; None when it came before
+    the first round was over.
     """
     wholes: list[float] = []
     passes: list[Sequence[float]] = []
@@ -76,13 +77,21 @@ def telescope(
     checked = 0
     stopped = "interrupted"
     try:
-        whole(), marked()  # neither is charged with what only a first run does
+        first, first_marked = whole(), marked()  # neither is charged with what only a first run does
+        round_s = 2 * (clock() - begin)
+        if precision.too_late(clock(), round_s):
+            return _rows([first], [first_marked], "cap")
         while True:
+            began = clock()
             one = whole()
             rounds = [marked(), marked()]
             wholes += [one, whole()]
             passes += rounds
-            elapsed = clock() - begin
+            now = clock()
+            elapsed, round_s = now - begin, now - began
+            if precision.too_late(now, round_s):
+                stopped = "cap"
+                break
             if len(wholes) >= checked * 1.1 or elapsed >= precision.cap_s:
                 checked = len(wholes)
                 if tell is not None:

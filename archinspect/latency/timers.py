@@ -46,8 +46,12 @@ def pipelined(forward: Forward, runtime: Runtime) -> Timer:
     def take(count: int) -> list[float]:
         nonlocal length
         if not length:
-            length = max(1, math.ceil(_GROUP_S / _once(forward, runtime)))
-        forward()  # so that the first group finds the device at work
+            once = _once(forward, runtime)
+            length = max(1, math.ceil(_GROUP_S / once))
+            if count == length == 1 and not runtime.asynchronous:
+                return [once]  # where nothing is queued, one forward after the other is what that was
+        if runtime.asynchronous:
+            forward()  # so that the first group finds the device at work
         marks = [runtime.event()]
         marks[0].record()
         for _ in range(count):

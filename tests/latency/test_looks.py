@@ -88,9 +88,12 @@ def test_a_matrix_product_faster_than_the_roof_shows_that_the_roof_is_too_low(
 
 @dataclass
 class Stretched(TorchRuntime):
-    """A CPU whose device time runs `factor` as fast as ours: an injected source of events."""
+    """A CPU whose time runs `factor` times as fast as ours: an injected clock and source of events."""
 
     factor: float = field(default=1.0)
+
+    def clock(self) -> float:
+        return self.factor * super().clock()
 
     def event(self) -> Event:
         return _StretchedEvent(self.factor)
@@ -111,7 +114,7 @@ class _StretchedEvent(HostEvent):
 def test_a_device_that_slowed_down_between_two_looks_is_noticed() -> None:
     runtime = Stretched(torch.device("cpu"))
     first = replace(look(runtime, [PRECISIONS["fp32"]]), disturbed="")
-    runtime.factor = 4.0
+    runtime.factor = 100.0  # more than any disturbance of this machine
     second = replace(look(runtime, [PRECISIONS["fp32"]]), disturbed="")
     (flag,) = roofs_doubt([first, second])
     assert "TFLOP/s" in flag.message

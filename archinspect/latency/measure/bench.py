@@ -31,6 +31,7 @@ class Bench:
     session: Session
     environment: dict[str, Any]
     looks: list[Look]
+    begun: float | None  # on the runtime's clock; None once a configuration has borne it
     interrupted: bool = field(default=False)
 
     @property
@@ -48,6 +49,12 @@ class Bench:
         entry = recognise(self.runtime.name())
         return None if entry is None else entry.ceilings
 
+    def begin(self, count: int = 1) -> None:
+        """A configuration begins, of `count` networks; the first has to bear what came before."""
+        spent = 0.0 if self.begun is None else self.runtime.clock() - self.begun
+        self.begun = None
+        self.session.budget.begin(count=count, spent_s=spent, after_s=self.looks[0].seconds)
+
     def judged(self, runs: Sequence[Run], graph: Graph) -> tuple[Run, ...]:
         """Runs with floors, verdicts, and what speaks against the roofs that these come from."""
         found = []
@@ -61,13 +68,15 @@ class Bench:
 
 
 @contextmanager
-def bench(device: str | None, plan: Plan, progress: Progress | None) -> Iterator[Bench]:
+def bench(device: str | None, plan: Plan, progress: Progress | None, spent_s: float = 0.0) -> Iterator[Bench]:
     """Set up, and look at the roofs before and after what happens inside.
 
+    `spent_s` seconds have gone before, and count as the first configuration's.
     Raises ArchinspectError (A403, A406) for what this machine does not have.
     """
     place = find_device(device)
     runtime = runtime_for(place)
+    begun = runtime.clock() - spent_s
     precisions = list(plan.precisions)
     with threads(plan.options.threads) as used, runtime.chosen():
         for each in precisions:
@@ -79,7 +88,7 @@ def bench(device: str | None, plan: Plan, progress: Progress | None) -> Iterator
             progress(runtime.name(), "roofs", 0, None, 0.0)
         session = Session(place, runtime, plan.options, used, plan.time_s, progress)
         found = environment.environment(place, used)
-        made = Bench(session, found, [look(runtime, precisions)])
+        made = Bench(session, found, [look(runtime, precisions)], begun)
         yield made
         if not made.interrupted:
             try:

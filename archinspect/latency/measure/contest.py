@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from ..contest import Round, contest
-from ..doubts import doubts_about, rows_doubt
+from ..doubts import doubts_about, left_out, rows_doubt
 from ..flags import Flag
 from ..pairs import judge
 from ..plan import Configuration, Options, Plan, plan
@@ -25,7 +25,7 @@ from .capacity import OutOfMemoryError
 from .instrument import Instrument, clone
 from .prepare import Prepared, arithmetic, is_out_of_memory, network
 from .rows import with_rows
-from .session import Progress, with_samples
+from .session import LEAST, LOOKS, Progress, with_samples
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def compare(
     layers: bool = True,
     time_s: float = 20.0,
     progress: Progress | None = None,
+    spent_s: float = 0.0,
 ) -> Comparison:
     """Time networks against each other in every combination of batch, precision and mode, and say what is real.
 
@@ -57,7 +58,7 @@ def compare(
     named = _named(graphs)
     runs: dict[str, list[Run]] = {name: [] for name in named}
     contests: list[Contest] = []
-    with bench(device, wanted, progress) as made:
+    with bench(device, wanted, progress, spent_s) as made:
         try:
             _all(made, named, wanted, runs, contests)
         except KeyboardInterrupt:
@@ -99,6 +100,7 @@ def _all(
     narrowed: dict[str, fx.GraphModule] = {}
     kind = None
     for configuration in wanted.configurations():
+        made.begin(len(named))
         if configuration.precision != kind:
             kind = configuration.precision
             narrowed = {name: clone(original) for name, original in originals.items()}
@@ -126,7 +128,9 @@ def _one(
     session = made.session
     runs: dict[str, Run] = {}
     candidates: dict[str, _Candidate] = {}
-    target = Target(cap_s=_TIME_SHARE * session.time_s)
+    # rounds leave the half of the time that is left to the rows
+    half = (session.budget.until - session.runtime.clock()) / 2
+    target = Target(cap_s=_TIME_SHARE * session.time_s, until=session.budget.reserving(half))
     label = wanted.precision.label(has_tf32=session.runtime.has_tf32)
     what = f"batch {wanted.batch} · {label} · {wanted.mode}"
     with Watch(session.device, session.threads, session.options) as watch:
@@ -136,15 +140,16 @@ def _one(
                 prepared = session.prepared(graph, modules[name], run, wanted.precision)
                 timer = session.timer(prepared, wanted.mode)
                 warmth = warm_up(timer, session.runtime.clock, target, session.teller(f"{name} · {what}"))
-                peak, reserved = prepared.peak_memory()
-                run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
                 candidates[name] = _Candidate(prepared, timer, warmth)
+                made.interrupted |= warmth.interrupted
             except (OutOfMemoryError, RuntimeError) as error:
                 flag = _lack(made, error)
                 run = replace(run, status=flag.code, flags=(flag,))
             runs[name] = run
-        rounds = Round({}, {}, "precise")
-        if candidates:
+            if made.interrupted:
+                break
+        rounds = Round({}, {}, "interrupted" if made.interrupted else "precise")
+        if candidates and not made.interrupted:
             timers = {name: each.timer for name, each in candidates.items()}
             rounds = contest(
                 timers, session.runtime.clock, target, session.teller(f"{len(named)} networks · {what}")
@@ -180,15 +185,24 @@ def _inspected(
     session = made.session
     parts = session.parts(prepared, graph)
     instrument: Instrument | None = None
+    budget, forward_s = session.budget, (run.median_ms or 0.0) / 1000
+    late = []
     try:
-        run = replace(
-            run, flags=(*run.flags, *inspection.look_at_values(prepared.module, prepared.input, parts))
-        )
+        if budget.affords(LOOKS * forward_s):
+            values = inspection.look_at_values(prepared.module, prepared.input, parts)
+            peak, reserved = prepared.peak_memory()
+            run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
+            run = replace(run, flags=(*run.flags, *values))
+        else:
+            late += ["values", "memory"]
         instrument, notes = session.instrument(prepared, graph, parts) if wanted.layers else (None, [])
-        run = replace(run, flags=(*run.flags, *notes))
+        if instrument is not None and not budget.affords(LEAST * forward_s):
+            late.append("rows")
+            instrument = None
+        run = replace(run, flags=(*run.flags, *notes, *left_out(late, forward_s, budget.limit_s)))
         if instrument is None:
             return run
-        target = Target(cap_s=_ROWS_SHARE * session.time_s)
+        target = Target(cap_s=_ROWS_SHARE * session.time_s, until=budget.until)
         rows = session.rows(instrument, target, f"{run.model} · {what}")
     except RuntimeError as error:
         flag = _lack(made, error, "while its layers were timed: ")  # the figure stands

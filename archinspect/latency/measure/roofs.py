@@ -22,10 +22,10 @@ _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 def look(runtime: TorchRuntime, precisions: list[Precision]) -> Look:
     """The roofs now, and whether anything else ran meanwhile that lowers them (a GPU's do not wait for the host)."""
-    before = counters()
+    before, begin = counters(), runtime.clock()
     seen = measure_ceilings(runtime, precisions)
     found = [] if runtime.asynchronous else disturbances(before, counters(), environment.cores())
-    return Look(seen, "; ".join(flag.message for flag in found))
+    return Look(seen, "; ".join(flag.message for flag in found), runtime.clock() - begin)
 
 
 def measure_ceilings(runtime: TorchRuntime, precisions: list[Precision]) -> Ceilings:

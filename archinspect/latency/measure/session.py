@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import fx
 
+from ..budget import Budget
 from ..ceilings import Precision
-from ..doubts import doubts_about, launch_doubt, rows_doubt
+from ..doubts import doubts_about, launch_doubt, left_out, rows_doubt
 from ..flags import Flag
 from ..layers import scope_at
 from ..memory import peak_memory as predicted_memory
@@ -18,7 +19,7 @@ from ..pairs import own_noise
 from ..plan import Options
 from ..results import Run
 from ..runtime import Forward
-from ..sampling import Samples, Warmth, collect, warm_up
+from ..sampling import Samples, Warmth, collect, last_of, warm_up
 from ..stats import median, median_interval
 from ..stopping import Precision as Target
 from ..telescope import Rows
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, str, int, float | None, float], None]
 
 _TIME_SHARE = 0.4  # of the time of one configuration; the rest is for preparing it and for the roofs
+LEAST = 2  # forwards that rows take at least: a whole, and one with marks
+LOOKS = 3  # forwards that looking at values and memory is worth
 _MB = 1 << 20
 
 
@@ -53,6 +56,10 @@ class Session:
     threads: int
     time_s: float = 20.0
     progress: Progress | None = None
+    budget: Budget = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.runtime.clock, self.time_s)
 
     def run(
         self, graph: Graph, module: fx.GraphModule, batch: int, precision: Precision, mode: str, layers: bool
@@ -89,7 +96,10 @@ class Session:
         shape = (blank.batch, *graph.input_shape[1:])
         if self.options.compile and self.progress is not None:
             self.progress(f"{blank.model} · batch {blank.batch} · {blank.label}", "compiling", 0, None, 0.0)
-        return prepare(module, shape, precision, self.device, self.options)
+        made = prepare(module, shape, precision, self.device, self.options)
+        if made.compiled is not None:
+            self.budget.until += made.compiled.first_s  # compiling has a time of its own
+        return made
 
     def timer(self, prepared: Prepared, mode: str) -> Timer:
         """How this mode times the forward."""
@@ -118,15 +128,21 @@ class Session:
         instrument, notes = self.instrument(prepared, graph, parts) if layers else (None, [])
         # on a CPU the whole that the rows are held against is the very thing that is asked for
         both = instrument if blank.mode == "latency" and not self.runtime.asynchronous else None
-        target = Target(cap_s=_TIME_SHARE * self.time_s * (1 if both or instrument is None else 0.5))
+        share = _TIME_SHARE * (1 if both or instrument is None else 0.5)
+        target = Target(cap_s=share * self.time_s, until=self.budget.until)
         timer = self.timer(prepared, blank.mode)
         rows: Rows | None = None
+        late: list[str] = []
         with Watch(self.device, self.threads, self.options) as watch:
             if both is not None:
                 warmth = warm_up(timer, self.runtime.clock, target, self.teller(what))
-                if not warmth.interrupted:
-                    rows = self.rows(both, replace(target, cap_s=target.cap_s - warmth.seconds), what)
-                samples = _as_samples(warmth, rows)
+                samples = Samples((), warmth, "interrupted")
+                if not warmth.interrupted and not self.budget.affords(LEAST * warmth.values[-1]):
+                    late.append("rows")
+                    samples = last_of(warmth)
+                elif not warmth.interrupted:
+                    rows = self.rows(both, self._for_rows(target, warmth), what)
+                    samples = samples if rows is None else Samples(rows.wholes, warmth, rows.stopped)
             else:
                 samples = collect(timer, self.runtime.clock, target, self.teller(what))
         if not samples.values:
@@ -141,18 +157,30 @@ class Session:
             enqueue = enqueue_seconds(prepared.forward, self.runtime)
             flags += launch_doubt(enqueue, middle)
             run = replace(run, enqueue_ms=1000 * enqueue)
-        flags += inspection.look_at_values(prepared.module, prepared.input, parts)
-        peak, reserved = prepared.peak_memory()
-        run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
-        if instrument is not None and both is None:
+        if self.budget.affords(LOOKS * middle):
+            flags += inspection.look_at_values(prepared.module, prepared.input, parts)
+            peak, reserved = prepared.peak_memory()
+            run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
+        else:
+            late += ["values", "memory"]
+        if instrument is not None and both is None and not self.budget.affords(LEAST * middle):
+            late.append("rows")
+        elif instrument is not None and both is None:
             rows = self.rows(instrument, target, what)
             if rows is None:
                 flags.append(Flag("interrupted", "before any layer"))
                 return replace(run, status="interrupted", flags=tuple(flags))
+        flags += left_out(late, middle, self.budget.limit_s)
         if rows is not None and instrument is not None:
             flags += rows_doubt(rows)
             run = with_rows(run, rows, instrument)
         return replace(run, flags=tuple(flags))
+
+    def _for_rows(self, target: Target, warmth: Warmth) -> Target:
+        """What is left for the rows; the looks afterwards keep their time where that leaves a round."""
+        slow = warmth.values[-1]
+        looks = LOOKS * slow if self.budget.affords((LOOKS + 3 * LEAST) * slow) else 0.0
+        return replace(target, cap_s=target.cap_s - warmth.seconds, until=self.budget.reserving(looks))
 
     def parts(self, prepared: Prepared, graph: Graph) -> tuple[Segment, ...]:
         """The layers, folded where asked, as steps of the module's code."""
@@ -200,12 +228,6 @@ def with_samples(blank: Run, samples: Samples) -> Run:
         noise=own_noise(samples.values),
         first_ms=None if first is None else 1000 * first,
     )
-
-
-def _as_samples(warmth: Warmth, rows: Rows | None) -> Samples:
-    if rows is None:
-        return Samples((), warmth, "interrupted")
-    return Samples(rows.wholes, warmth, rows.stopped)
 
 
 def _without(blank: Run, reason: str) -> Run:

@@ -31,15 +31,18 @@ def measure(
     time_s: float = 20.0,
     progress: Progress | None = None,
     module: fx.GraphModule | None = None,
+    spent_s: float = 0.0,
 ) -> Measurement:
     """Time a network's forward pass in every combination of batch, precision and mode.
 
-    `layers` adds time per layer to the runs of the first mode.  `time_s` is about the time of one configuration.
-    `module` is what is timed, by default a new one with seeded weights; its code must be that of `pytorch.build`.
-    Ctrl-C ends it with what is known so far.  Raises ArchinspectError (A403, A406) for what this machine does not have.
+    `layers` adds time per layer to the runs of the first mode.  `time_s` is about the time of one configuration; with
+    loading and roofs it takes at most that, or 20 s if that is longer, unless one forward is too slow.  `spent_s` went
+    before the call.  `module` is what is timed, by default a new one with seeded weights; its code must be that of
+    `pytorch.build`.  Ctrl-C ends it with what is known so far.  Raises ArchinspectError (A403, A406) for what this
+    machine does not have.
     """
     wanted = plan(batch, dtype, mode, options, layers=layers, time_s=time_s)
-    with bench(device, wanted, progress) as made:
+    with bench(device, wanted, progress, spent_s) as made:
         runs = _runs(made, graph, wanted, module)
     return Measurement(
         graph.name,
@@ -58,6 +61,7 @@ def _runs(made: Bench, graph: Graph, wanted: Plan, module: fx.GraphModule | None
     try:
         original = module if module is not None else network(graph)
         for kind, batch, mode, layers in wanted.configurations():
+            made.begin()
             if narrowed is None or narrowed[0] != kind:
                 narrowed = (
                     kind,

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..errors import OpError
 from .attributes import integer, number, one_of
-from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, numel, register, show_shape
+from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, numel, register
+from .dimensions import no_such_dimension
 from .pointwise import Pointwise
 
 _MAPS: Shapes = ((1, 64, 112, 112),)
@@ -190,7 +191,7 @@ class Softmax(Op):
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs
         if not -len(x) <= self.dim < len(x):
-            raise OpError("A305", f"dimension {self.dim} does not exist in {show_shape(x)}", attribute="dim")
+            raise no_such_dimension(f"dimension {self.dim}", x, "dim")
         return x
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:

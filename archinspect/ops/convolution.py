@@ -63,6 +63,7 @@ class Conv2d(Op):
                 "A207",
                 "padding='same' needs stride 1",
                 notes=[f"stride = {self.stride}"],
+                help=f"give it in numbers: padding={self._padding(0)[0], self._padding(1)[0]}",
                 attribute="padding",
             )
         divide_groups(self.groups, x[1], "in_channels")
@@ -140,6 +141,7 @@ class ConvTranspose2d(Op):
                     "A207",
                     f"output_padding {extra} is not smaller than stride or dilation",
                     notes=[f"{extra} ≥ max({stride}, {dilation})"],
+                    help=f"use at most {max(stride, dilation) - 1}",
                     attribute="output_padding",
                 )
 

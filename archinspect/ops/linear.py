@@ -36,7 +36,11 @@ class Linear(Op):
                 help="put flatten before it",
             )
         if len(x) not in (2, 3):
-            raise OpError("A301", f"linear needs (N, features) or (N, L, features), and gets {show_shape(x)}")
+            raise OpError(
+                "A301",
+                f"linear needs (N, features) or (N, L, features), and gets {show_shape(x)}",
+                help="put flatten before it",
+            )
         return *x[:-1], self.out_features
 
     def sees_everything(self, inputs: Shapes) -> bool:

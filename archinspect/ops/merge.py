@@ -57,7 +57,9 @@ class Concat(Op):
                     "A304",
                     f"concat needs branches of equal {name}",
                     notes=[f"{name}: {_unequal(sizes)}"],
-                    help="give the branches the same stride and padding" if axis > 1 else "",
+                    help="give the branches the same stride and padding"
+                    if len(first) == 4 and axis > 1
+                    else "only the channels, dimension 1, may differ",
                 )
         return first[0], sum(shape[1] for shape in inputs), *first[2:]
 
@@ -89,10 +91,15 @@ class _Elementwise(Op):
                     "A304",
                     f"{self.type} needs branches of equal {name}",
                     notes=[f"{name}: {_unequal(sizes)}"],
-                    help=_ADVICE.get(name, "") if self.type == "add" else "",
+                    help=self._advice(name),
                 )
             result += wide
         return tuple(result)
+
+    def _advice(self, dimension: str) -> str:
+        if self.type == "add" and dimension in _ADVICE:
+            return _ADVICE[dimension]
+        return "sizes must be equal, or 1, which is repeated"
 
     def _steps(self, inputs: Shapes) -> list[Shape]:
         """The shape after each of the operations of two tensors."""

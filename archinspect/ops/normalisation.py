@@ -77,6 +77,7 @@ class LayerNorm(Op):
                 "A305",
                 f"normalized_shape {_show_sizes(sizes)} is not how the input {show_shape(x)} ends",
                 notes=[f"{show_shape(x[-len(sizes) :])} ≠ {show_shape(sizes)}"],
+                help=f"give the last sizes of the input, such as {_show_sizes(x[-min(len(sizes), len(x) - 1) :])}",
                 attribute="normalized_shape",
             )
         return x

@@ -22,6 +22,7 @@ from .base import (
 )
 from .convolution import divide_groups
 from .derivation import shape_of
+from .dimensions import no_such_dimension
 
 
 class Moving(Op):
@@ -52,11 +53,15 @@ class Flatten(Moving):
         for name in ("start_dim", "end_dim"):
             value: int = getattr(self, name)
             if not -len(x) <= value < len(x):
-                raise OpError("A305", f"{name} {value} does not exist in {show_shape(x)}", attribute=name)
+                raise no_such_dimension(f"{name} {value}", x, name)
             bounds.append(value % len(x))
         if bounds[0] > bounds[1]:
             raise OpError(
-                "A305", f"start_dim {self.start_dim} comes after end_dim {self.end_dim}", attribute="end_dim"
+                "A305",
+                f"start_dim {self.start_dim} comes after end_dim {self.end_dim}",
+                notes=[f"in {show_shape(x)} these are {bounds[0]} and {bounds[1]}"],
+                help="exchange the two",
+                attribute="end_dim",
             )
         return bounds[0], bounds[1]
 
@@ -186,6 +191,7 @@ class SliceChannels(Moving):
                 "A305",
                 f"channels {self.start} to {self.stop} are not part of the {x[1]} of {show_shape(x)}",
                 notes=[f"0 ≤ start < stop ≤ {x[1]} does not hold for {self.start}, {self.stop}"],
+                help="`stop` is the first channel that is left out; in_channels is their number",
                 attribute="stop",
             )
         return x[0], self.stop - self.start, *x[2:]
@@ -246,6 +252,7 @@ class Permute(Moving):
             raise OpError(
                 "A301",
                 f"permute of {len(self.dims)} dimensions gets {len(x)}-D {show_shape(x)}",
+                help=f"name {len(x)} dimensions: 0 … {len(x) - 1} in their new order",
                 attribute="dims",
             )
         return tuple(x[d] for d in self.dims)

@@ -106,6 +106,7 @@ class SelectToken(Moving):
                 "A305",
                 f"token {self.index} does not exist among {x[1]}",
                 notes=[f"−{x[1]} ≤ {self.index} < {x[1]} does not hold"],
+                help="the first is 0, the last −1",
                 attribute="index",
             )
         return x[0], x[2]

@@ -36,10 +36,18 @@ class Upsample(Op):
         if (self.size is None) == (self.scale_factor is None):
             given = "neither" if self.size is None else "both"
             raise OpError(
-                "A207", f"upsample needs size or scale_factor, and has {given}", attribute="scale_factor"
+                "A207",
+                f"upsample needs size or scale_factor, and has {given}",
+                help="e.g. upsample(scale_factor=2)",
+                attribute="scale_factor",
             )
         if self.align_corners is not None and self.mode == "nearest":
-            raise OpError("A207", "align_corners belongs to mode='bilinear'", attribute="align_corners")
+            raise OpError(
+                "A207",
+                "align_corners belongs to mode='bilinear'",
+                help="leave it out, or add mode='bilinear'",
+                attribute="align_corners",
+            )
 
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs
@@ -52,6 +60,7 @@ class Upsample(Op):
                 notes=[
                     f"⌊{x[2]}×{self.scale_factor:g}⌋ = {rows}, ⌊{x[3]}×{self.scale_factor:g}⌋ = {columns}"
                 ],
+                help=f"use a scale_factor of at least 1/{min(x[2:])}",
                 attribute="scale_factor",
             )
         return x[0], x[1], rows, columns
@@ -115,6 +124,7 @@ class PixelShuffle(Op):
                 "A303",
                 f"{x[1]} channels are not divisible by {factor}²",
                 notes=[f"{x[1]} = {x[1] // factor**2}×{factor**2} + {x[1] % factor**2}"],
+                help=f"give it a multiple of {factor**2} channels",
                 attribute="upscale_factor",
             )
         return x[0], x[1] // factor**2, x[2] * factor, x[3] * factor

@@ -20,6 +20,9 @@ from .roofline import COMPUTE, MEMORY, Floor, Work, works
 if TYPE_CHECKING:
     from ..graph import Graph
 
+#: nodes, and how many elements of the value of each
+Parts = dict[int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class FusedWork:
@@ -76,15 +79,15 @@ class _Traffic:
 
     def _work(self, number: int, layers: frozenset[int]) -> FusedWork:
         own: list[Work] = [self.work[i] for i in layers if self.home[i] == number]
-        read = frozenset[int]().union(*(self.sources[i] for i in layers)) - layers
+        read = _most(self.sources[i] for i in layers)
         written = [i for i in layers if self.home[i] == number and self._leaves(i)]
         return FusedWork(
             convolution_macs=sum(each.macs or 0 for each in own if each.convolution),
             product_macs=sum(each.macs or 0 for each in own if not each.convolution),
             counted=all(each.macs is not None for each in own),
-            input_bytes=sum(map(self._bytes, read)),
+            input_bytes=sum(self._bytes(count) for source, count in read.items() if source not in layers),
             weight_bytes=sum(each.weight_bytes for each in own),
-            output_bytes=sum(map(self._bytes, written)),
+            output_bytes=sum(self._bytes(self._elements(i)) for i in written),
         )
 
     def _leaves(self, layer: int) -> bool:
@@ -97,34 +100,45 @@ class _Traffic:
         )
 
     @cached_property
-    def values(self) -> list[frozenset[int]]:
+    def values(self) -> list[Parts]:
         """For each node the nodes whose values hold its value: itself, or what stands for a layer without a kernel.
 
         Such a layer is a view, nothing at all in evaluation, a join whose branches are written in their place, or does
         the same as another layer, which is done once.
         """
-        values: list[frozenset[int]] = []
-        same: dict[tuple[object, tuple[frozenset[int], ...]], int] = {}
+        values: list[Parts] = []
+        same: dict[tuple[object, tuple[tuple[int, ...], ...]], int] = {}
         for number, node in enumerate(self.graph.nodes):
-            inputs = tuple(values[i] for i in node.inputs)
+            inputs = [values[i] for i in node.inputs]
+            key = (node.op, tuple(map(tuple, inputs)))
+            own = {number: self._elements(number)}
             if number == 0 or number in self.present:
-                values.append(frozenset([number]))
-                same.setdefault((node.op, inputs), number)
-            elif not node.weights and (node.op, inputs) in same:
-                values.append(frozenset([same[node.op, inputs]]))
+                values.append(own)
+                same.setdefault(key, number)
+            elif not node.weights and key in same:
+                values.append({same[key]: self._elements(number)})
             else:
-                values.append(_union(inputs))
+                size = self._elements(number)  # a view may show a part only
+                values.append({source: min(count, size) for source, count in _most(inputs).items()})
         return values
 
     @cached_property
-    def sources(self) -> list[frozenset[int]]:
+    def sources(self) -> list[Parts]:
         """For each node the nodes whose values it reads."""
-        return [_union(self.values[i] for i in node.inputs) for node in self.graph.nodes]
+        return [_most(self.values[i] for i in node.inputs) for node in self.graph.nodes]
 
-    def _bytes(self, node: int) -> int:
+    def _elements(self, node: int) -> int:
+        return numel(self.graph.nodes[node].output_shape)
+
+    def _bytes(self, elements: int) -> int:
         batch, spec_batch, element_bytes = self._scale
-        return numel(self.graph.nodes[node].output_shape) * batch // spec_batch * element_bytes
+        return elements * batch // spec_batch * element_bytes
 
 
-def _union(sets: Iterable[frozenset[int]]) -> frozenset[int]:
-    return frozenset[int]().union(*sets)
+def _most(reads: Iterable[Parts]) -> Parts:
+    """All that is read; of a value that several read in part, the largest part."""
+    most: Parts = {}
+    for parts in reads:
+        for source, count in parts.items():
+            most[source] = max(count, most.get(source, 0))
+    return most

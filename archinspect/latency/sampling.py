@@ -75,7 +75,17 @@ def collect(
     timer: Timer, clock: Callable[[], float], precision: Precision, progress: Progress | None = None
 ) -> Samples:
     """Warm up and sample; at most `precision.cap_s` seconds in all.  Ctrl-C ends it and keeps what is there."""
-    warmth = warm_up(timer, clock, precision, progress)
+    return sample(timer, clock, precision, warm_up(timer, clock, precision, progress), progress)
+
+
+def sample(
+    timer: Timer,
+    clock: Callable[[], float],
+    precision: Precision,
+    warmth: Warmth,
+    progress: Progress | None = None,
+) -> Samples:
+    """Sample what has been warmed up, as `collect` does.  Where it is too late for that, the last forward stands."""
     values: list[float] = []
     if warmth.interrupted:
         return Samples((), warmth, "interrupted")
@@ -93,14 +103,14 @@ def collect(
                 if verdict is not None:
                     return Samples(tuple(values), warmth, verdict)
             if precision.too_late(clock(), values[-1] if values else warmth.values[-1]):
-                return Samples(tuple(values), warmth, "cap") if values else last_of(warmth)
+                return Samples(tuple(values), warmth, "cap") if values else _last_of(warmth)
             values += timer(min(_slice(warmth.values[-1]), precision.cap - len(values)))
     except KeyboardInterrupt:
         return Samples(tuple(values), warmth, "interrupted")
 
 
-def last_of(warmth: Warmth) -> Samples:
-    """The last forward of warming up as the only sample, where there is no time for another."""
+def _last_of(warmth: Warmth) -> Samples:
+    """The last forward of warming up as the only sample."""
     return Samples(warmth.values[-1:], replace(warmth, values=warmth.values[:-1]), "cap")
 
 

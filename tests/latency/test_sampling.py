@@ -104,3 +104,44 @@ def test_progress_tells_phase_count_precision_and_share() -> None:
 )
 def test_doubts(samples: Samples, codes: list[str]) -> None:
     assert [flag.code for flag in doubts_about(samples, Precision(), median(samples.values))] == codes
+
+
+@pytest.mark.parametrize(
+    ("forward", "began", "forwards", "samples"),
+    [
+        (7.0, 3.0, 2, 1),  # the first is for warming up
+        (12.0, 3.0, 1, 1),  # there is no time for a second
+        (60.0, 3.0, 1, 1),  # longer than all the time: it is all that is known
+        (1.0, 3.0, 12, 8),
+        (0.01, 3.0, None, None),
+    ],
+)
+def test_slow_forwards_stay_inside_the_time_that_is_left(
+    forward: float, began: float, forwards: int | None, samples: int | None
+) -> None:
+    script = Script(lambda n: forward)
+    script.now = began
+    found = collect(script.timer, script.clock, Precision(cap_s=8.0, until=19.0))
+    assert script.now <= max(19.0, began + forward)
+    assert found.values
+    if forwards is not None:
+        assert script.taken <= forwards
+        assert len(found.values) <= (samples or 0)
+        assert "imprecise" in [flag.code for flag in doubts_about(found, Precision(), forward)]
+    else:
+        assert found.stopped == "precise"
+
+
+def test_a_first_forward_that_tunes_for_seconds_is_no_reason_to_stop() -> None:
+    script = Script(lambda n: 4.0 if n == 0 else 0.02)
+    found = collect(script.timer, script.clock, Precision(cap_s=8.0, until=7.0))
+    assert found.warmth.first_s == 4.0
+    assert len(found.values) >= 20
+    assert script.now <= 7.0
+
+
+def test_nothing_is_begun_that_would_end_too_late_though_much_time_is_allowed() -> None:
+    script = Script(lambda n: 2.0)
+    found = collect(script.timer, script.clock, Precision(cap_s=1000.0, until=21.0))
+    assert found.stopped == "cap"
+    assert script.now == pytest.approx(20.0)

@@ -97,3 +97,16 @@ def test_ctrl_c_before_the_first_round_is_nothing_and_after_it_a_result() -> Non
     rows = telescope(whole, layers.marked, layers.clock, Precision(cap_s=60.0))
     assert rows is not None
     assert rows.wholes
+
+
+@pytest.mark.parametrize(("left", "passes"), [(0.0, 2), (2.9, 2), (4.0, 6), (8.0, 10)])
+def test_slow_passes_end_in_time(left: float, passes: int) -> None:
+    layers = Layers(0.7, 0.3)
+    precision = Precision(cap_s=100.0, until=2.0 + left)
+    rows = telescope(layers.whole, layers.marked, layers.clock, precision)
+    assert rows is not None
+    assert rows.stopped == "cap"
+    assert layers.now == pytest.approx(passes * 1.0)
+    assert layers.now <= max(2.0, precision.until)
+    assert rows.seconds == pytest.approx((0.7, 0.3))
+    assert rows.closure == pytest.approx(1.0)

@@ -19,7 +19,7 @@ from ..pairs import own_noise
 from ..plan import Options
 from ..results import Run
 from ..runtime import Forward
-from ..sampling import Samples, Warmth, collect, last_of, warm_up
+from ..sampling import Samples, Warmth, collect, sample, warm_up
 from ..stats import median, median_interval
 from ..stopping import Precision as Target
 from ..telescope import Rows
@@ -139,7 +139,7 @@ class Session:
                 samples = Samples((), warmth, "interrupted")
                 if not warmth.interrupted and not self.budget.affords(LEAST * warmth.values[-1]):
                     late.append("rows")
-                    samples = last_of(warmth)
+                    samples = sample(timer, self.runtime.clock, target, warmth, self.teller(what))
                 elif not warmth.interrupted:
                     rows = self.rows(both, self._for_rows(target, warmth), what)
                     samples = samples if rows is None else Samples(rows.wholes, warmth, rows.stopped)

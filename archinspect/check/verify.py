@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ..errors import fail
+from ..errors import fail, suggestion
 from ..graph import Graph, Node
 from .batch import with_batch
 from .conventions import CONVENTIONS, OURS, Counts, count
@@ -34,7 +34,13 @@ def verify(
     names = tuple(CONVENTIONS if witnesses is None else witnesses)
     for name in names:
         if name not in CONVENTIONS:
-            raise fail("A403", f"no convention is called '{name}'", help=f"one of {', '.join(CONVENTIONS)}")
+            listed = f"one of {', '.join(CONVENTIONS)}"
+            raise fail(
+                "A403",
+                f"no convention is called '{name}'",
+                help=suggestion(name, CONVENTIONS, otherwise=listed),
+            )
+    batches = tuple(dict.fromkeys(batches))
     if not batches or min(batches) < 1:
         raise fail("A403", "verification needs batches of 1 or more", notes=[f"got {list(batches)}"])
     if find_spec("torch") is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from ..errors import ArchinspectError, fail, nearest
@@ -11,13 +13,27 @@ def as_error(error: click.UsageError) -> ArchinspectError:
     """A403 with click's message, and the nearest option or the command's own help as the way out."""
     message = error.format_message().rstrip(".").replace(" (Possible options:", "\n(").partition("\n")[0]
     message = message[:1].lower() + message[1:]
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
     return fail("A403", message.partition(" Did you mean")[0].rstrip("."), help=_help(error))
+
+
+_WORDS = {
+    "is not a valid integer range": "is not an integer",
+    "is not a valid float range": "is not a number",
+}
+_CHOSEN = re.compile(r"'(.*)' is not one of ")
 
 
 def _help(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         known = [o for p in error.ctx.command.get_params(error.ctx) for o in (*p.opts, *p.secondary_opts)]
         close = nearest(error.option_name, [o for o in known if o.startswith("--")])
+        if close:
+            return f"did you mean '{close}'?"
+    if isinstance(error, click.BadParameter) and isinstance(getattr(error.param, "type", None), click.Choice):
+        chosen = _CHOSEN.search(error.message)
+        close = nearest(chosen[1], map(str, error.param.type.choices)) if chosen else None  # type: ignore[union-attr]
         if close:
             return f"did you mean '{close}'?"
     return f"{error.ctx.command_path} --help" if error.ctx is not None else "archinspect --help"

@@ -117,3 +117,22 @@ def test_bad_usage_is_one_error_with_a_way_out(arguments: list[str], code: str, 
     assert help in done.stderr
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "help"),
+    [
+        (["params", "vgg16", "--format", "JSON"], "did you mean 'json'?"),
+        (["params", "vgg16", "--convention", "Torchinfo"], "did you mean 'torchinfo'?"),
+        (["summary", "vgg16", "--style", "kerras"], "did you mean 'keras'?"),
+        (["summary", "vgg16", "--style", "keras", "--explain"], "leave one out"),
+        (["params", "vgg16", "--depth", "two"], "archinspect params --help"),
+        (["verify", "lenet5", "--tools", ""], "--tools torchinfo,fvcore"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_refused_with_a_way_out(words: list[str], help: str) -> None:
+    done = run_cli(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error[A403]")
+    assert f"help: {help}" in done.stderr
+    assert "range" not in done.stderr

@@ -6,7 +6,7 @@ why two tools print two figures.  docs/conventions.md shows all rules side by si
 
 from __future__ import annotations
 
-from ...errors import fail
+from ...errors import fail, suggestion
 from ...graph import Graph
 from .counts import Counts, RowCount
 from .counts import count as count_by
@@ -44,7 +44,7 @@ def count(graph: Graph, name: str) -> Counts:
     if name == OURS.name:
         return count_by(graph, OURS)
     if name not in CONVENTIONS:
-        raise fail(
-            "A403", f"no convention is called '{name}'", help=f"one of {', '.join((*CONVENTIONS, OURS.name))}"
-        )
+        known = (*CONVENTIONS, OURS.name)
+        help = suggestion(name, known, otherwise=f"one of {', '.join(known)}")
+        raise fail("A403", f"no convention is called '{name}'", help=help)
     return count_by(graph, CONVENTIONS[name])

@@ -33,9 +33,10 @@ def summary(
     `--style keras` prints what Keras' model.summary() prints: channels last, activations inside their layer.
     """
     graph = load_graph(model, arguments=arguments(set), input=input)
+    for name, given in (("--convention", convention is not None), ("--explain", explain)):
+        if given and style == "keras":
+            raise fail("A403", f"--style keras and {name} do not go together", help="leave one out")
     if convention is not None:
-        if style == "keras":
-            raise fail("A403", "--style keras and --convention do not go together", help="leave one out")
         emit(as_counted_by(convention, graph, "both", explain=explain, depth=depth), format, output)
         return
     analysis = analyse(graph)

@@ -40,13 +40,20 @@ def verify(
     term why they disagree.  Exits with 1 when a figure differs.
     """
     graph = load_graph(model, arguments=arguments(set), input=input)
-    found = hold_against(graph, _batches(batch), witnesses=None if tools is None else _words(tools))
+    found = hold_against(graph, _batches(batch), witnesses=None if tools is None else _tools(tools))
     emit(verification(found), format, output)
     return 0 if found.ok else EXIT_FAILED
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _tools(text: str) -> list[str]:
+    words = _words(text)
+    if not words:
+        raise fail("A403", "--tools names no tool", help="--tools torchinfo,fvcore")
+    return words
 
 
 def _batches(text: str) -> list[int]:

@@ -117,6 +117,14 @@ def test_ascii_where_the_destination_knows_nothing_else() -> None:
     assert ">= 138,359,336" in text
 
 
+def test_signs_and_accents_have_ascii_of_their_own() -> None:
+    table = Table((Column("a", "±"),), (("naïve ½·α ≈ √2 ÷ 3",), ("日",)))
+    text = render(table, "table", Style(unicode=False))
+    assert "+-" in text
+    assert "naive 1/2*alpha ~ sqrt2 / 3" in text
+    assert text.count("?") == 1
+
+
 def test_colour_only_when_asked_for() -> None:
     assert "\x1b" not in "\n".join(lines(80))
     assert "\x1b[1mTotal" in "\n".join(lines(80, color=True))

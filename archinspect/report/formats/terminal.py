@@ -39,6 +39,21 @@ _ASCII = str.maketrans(
         "→": "->",
         "µ": "u",
         "Σ": "sum",
+        "±": "+-",
+        "÷": "/",
+        "⁄": "/",
+        "≈": "~",
+        "√": "sqrt",
+        "′": "'",
+        "’": "'",
+        "—": "-",
+        "⋅": "*",
+        "∗": "*",
+        "α": "alpha",
+        "β": "beta",
+        "γ": "gamma",
+        "ε": "eps",
+        "π": "pi",
     }
 )
 
@@ -113,7 +128,15 @@ def _plain(text: str, style: Style) -> str:
     """Without control characters, and in ASCII where the destination knows nothing else."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
-    return text if style.unicode else text.translate(_ASCII).encode("ascii", "replace").decode()
+    return text if style.unicode or text.isascii() else _ascii(text)
+
+
+def _ascii(text: str) -> str:
+    """The nearest that can be said in ASCII: signs by name, letters without their accents, else a question mark."""
+    import unicodedata  # hardly any destination needs it
+
+    apart = unicodedata.normalize("NFKD", text.translate(_ASCII)).translate(_ASCII)
+    return "".join(c for c in apart if not unicodedata.combining(c)).encode("ascii", "replace").decode()
 
 
 def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) -> _Layout:

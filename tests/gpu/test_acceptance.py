@@ -4,40 +4,53 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
-from tests.gpu.acceptance import CHECKS, Finding, document, page, paired
+from tests.gpu.__main__ import STEM, earlier, finding_in
+from tests.gpu.acceptance import CHECKS
+from tests.latency.proof.finding import Acceptance, Finding
 from tests.support import run_python
 
 
 @pytest.mark.gpu
 @pytest.mark.slow
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_acceptance(check: Callable[[], Finding]) -> None:
     finding = check()
     assert finding.passed, finding
 
 
-@pytest.mark.parametrize(("ours", "passed"), [(1.0, True), (1.009, True), (1.02, False), (0.98, False)])
-def test_paired_figures_are_held_to_their_demand(ours: float, passed: bool) -> None:
-    assert paired("it", ours, 1.0, 0.01).passed is passed
+def test_a_check_that_raises_is_a_finding_that_says_so() -> None:
+    found = Finding("closure", True, "within 2 %", {"worst": 1.01})
+    printed = f"warning: something\nfinding: {json.dumps(found.to_dict())}\n"
+    assert finding_in("rows_add_up", printed, "") == found
+    broken = finding_in("rows_add_up", "nothing", "Traceback ...\n  File\nRuntimeError: CUDA error\n")
+    assert (broken.name, broken.passed) == ("rows_add_up", False)
+    assert broken.figures["error"] == "RuntimeError: CUDA error"
+    assert finding_in("rows_add_up", "", "").figures["error"] == "no output"
 
 
-def test_what_is_written_names_every_check_its_result_and_the_machine() -> None:
-    findings = [paired("it", 1.0, 1.0, 0.01), paired("them", 2.0, 1.0, 0.01)]
-    environment = {"gpu": "NVIDIA TEST", "torch": "9.9"}
-    text = page(findings, environment, "2030-01-01")
-    assert "NVIDIA TEST, 2030-01-01" in text
-    assert "| paired with it | ratio 1 ± 1% | passed |" in text
-    assert "| paired with them | ratio 1 ± 1% | FAILED |" in text
-    assert "- torch: 9.9" in text
-    assert json.loads(json.dumps(document(findings, environment)))["findings"][1]["figures"]["ratio"] == 2.0
+def test_what_another_machine_found_is_not_mixed_in(tmp_path: Path) -> None:
+    machine = {"gpu": "A", "torch": "9.9", "gpu_driver_version": "1"}
+    assert earlier(tmp_path, machine) == []
+    finding = Finding("closure", True, "")
+    Acceptance("GPU", "it", "2030-01-01", machine, [finding]).save(tmp_path, STEM)
+    assert earlier(tmp_path, machine) == [finding]
+    assert earlier(tmp_path, machine | {"gpu": "B"}) == []
+    assert earlier(tmp_path, machine | {"torch": "10"}) == []
+
+
+def test_every_check_has_a_name_of_its_own_and_says_what_it_does() -> None:
+    assert all(check.__doc__ for check in CHECKS.values())
+    assert len(CHECKS) == 14
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_without_a_gpu_the_script_says_so_and_writes_nothing() -> None:
-    result = run_python("-m", "tests.gpu")
+def test_without_a_gpu_the_script_says_so_and_writes_nothing(tmp_path: Path) -> None:
+    result = run_python("-m", "tests.gpu", "--into", str(tmp_path))
     assert result.returncode == 2
     assert result.stderr.startswith("no CUDA device")
+    assert list(tmp_path.iterdir()) == []

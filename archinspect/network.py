@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .errors import fail
 from .graph import Graph
 from .spec import load_graph
 
@@ -101,8 +102,9 @@ class Network:
     ) -> Measurement:
         """Timed forward passes, whole and per layer; `options` are the fields of `archinspect.latency.plan.Options`.
 
-        `network.measure(device="cpu", batch=[1, 8], threads=1)`.  Needs torch.
+        `network.measure(device="cpu", batch=[1, 8], threads=1)`.  Raises ArchinspectError (A404) without torch.
         """
+        _need("torch", "measuring", "torch")
         from .latency.measure import measure
         from .latency.plan import Options
 
@@ -155,7 +157,11 @@ class Network:
         return self.analyse().to_dict()
 
     def to_pandas(self) -> Any:
-        """The analysis as a `pandas.DataFrame`, one row per layer, indexed by name."""
+        """The analysis as a `pandas.DataFrame`, one row per layer, indexed by name.
+
+        Raises ArchinspectError (A404) without pandas.
+        """
+        _need("pandas", "a DataFrame", "pandas")
         return self.analyse().to_pandas()
 
     def __repr__(self) -> str:
@@ -168,3 +174,10 @@ class Network:
         from .report.formats.html import fragment
 
         return fragment(layers.summary(self.graph, self.analyse()))
+
+
+def _need(package: str, what: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise fail("A404", f"{what} needs {package}", help=f"pip install 'archinspect[{extra}]'")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+import pytest
+
 import archinspect
 from archinspect.check.verification import Mismatch, Verification
 from archinspect.report.shown import shown_verification
@@ -36,3 +40,13 @@ def test_a_comparison_says_the_difference_and_shows_its_tables() -> None:
 def test_the_package_lists_what_is_public() -> None:
     listed = [name for name in dir(archinspect) if not name.startswith("__")]
     assert listed == ["ArchinspectError", "Network", "from_text", "load", "shipped"]
+
+
+@pytest.mark.parametrize(("verb", "package"), [("to_pandas", "pandas"), ("measure", "torch")])
+def test_a_verb_that_lacks_its_package_says_so(
+    verb: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(archinspect.ArchinspectError, match=f"needs {package}") as caught:
+        getattr(small(), verb)()
+    assert caught.value.diagnostics[0].code == "A404"

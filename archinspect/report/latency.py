@@ -9,6 +9,7 @@ from .table import Cell, Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
     from ..latency.ceilings import Ceilings
+    from ..latency.flags import Flag
     from ..latency.layers import LayerTiming
     from ..latency.results import Measurement, Run
 
@@ -49,6 +50,8 @@ FIGURES = {
     "throughput": "pipelined",
     "graph": "CUDA graph replay",
 }
+#: what was asked beyond batch and precision, in words
+OPTIONS = {"channels_last": "channels last", "compile": "compiled", "cold": "cold caches"}
 _MEANING = {
     "latency": "synchronised: from the call to the finished result, one forward at a time",
     "throughput": "pipelined: device time per forward with the queue kept full",
@@ -85,12 +88,11 @@ def _runs(found: Measurement) -> Table:
 
 def run_cells(run: Run) -> Cells:
     """One run as a row of `RUNS`."""
-    label = " ".join([run.label, *(option.replace("_", " ") for option in run.options)])
     if run.median_ms is None:
         blank: Cells = ("",) * 5
         return (
             run.batch,
-            label,
+            run.label,
             FIGURES[run.mode],
             Toned(run.status.replace("-", " "), "bad"),
             *blank,
@@ -101,7 +103,7 @@ def run_cells(run: Run) -> Cells:
         )
     return (
         run.batch,
-        label,
+        run.label,
         FIGURES[run.mode],
         run.median_ms / 1000,
         "no interval" if run.precision is None else 100 * run.precision,
@@ -167,7 +169,7 @@ def layers(found: Measurement, run: Run) -> Table:
         tuple(map(_layer, run.layers)),
         total,
         f"{found.model}: where the time goes",
-        f"batch {run.batch}, {run.label}",
+        ", ".join([f"batch {run.batch}", run.label, *(OPTIONS.get(each, each) for each in run.options)]),
         tuple(notes),
     )
 
@@ -238,21 +240,24 @@ def _tera(ceilings: Ceilings, kind: str) -> Cell:
 
 
 def flags(runs: Iterable[Run]) -> list[str]:
-    """What was noticed, once each, with the remedy."""
-    told: dict[tuple[str, str], list[str]] = {}
-    remedies: dict[str, str] = {}
+    """What was noticed, each kind once, with the remedy; of several runs the first that shows it, and how many do."""
     runs = list(runs)
     models = len({run.model for run in runs}) > 1
+    told: dict[str, list[tuple[Run, Flag]]] = {}
     for run in runs:
-        place = f"batch {run.batch} {run.label}"
         for flag in run.flags:
-            told.setdefault((flag.code, flag.message), []).append(f"{run.model} {place}" if models else place)
-            remedies[flag.code] = flag.remedy
-    several = len(runs) > 1
+            told.setdefault(flag.code, []).append((run, flag))
     lines = []
-    for (code, message), places in told.items():
-        at = f" [{places[0]}]" if several else ""
-        lines.append(f"{code}{at}: {_sentence(message)} {_sentence(remedies[code])}")
+    for code, seen in told.items():
+        first, flag = seen[0]
+        count = len({id(run) for run, _ in seen})
+        modes = len({run.mode for run in runs}) > 1
+        words = [*([first.model] if models else []), f"batch {first.batch} {first.label}"]
+        words += [FIGURES[first.mode]] if modes else []
+        more = f"; {count} of {len(runs)} runs" if count > 1 else ""
+        at = f" [{' '.join(words)}{more}]" if len(runs) > 1 else ""
+        messages = list(dict.fromkeys(flag.message for run, flag in seen if run is first))
+        lines.append(f"{code}{at}: {' '.join(map(_sentence, messages))} {_sentence(flag.remedy)}")
     return lines
 
 
@@ -265,6 +270,8 @@ def where(found: Measurement) -> str:
     else:
         parts.append(f"driver {environment.get('gpu_driver_version', '?')}, CUDA {environment['cuda']}")
     parts.append(f"torch {environment['torch']}")
+    options = dict.fromkeys(option for run in found.runs for option in run.options)
+    parts += [OPTIONS.get(option, option.replace("_", " ")) for option in options]
     return "; ".join(parts)
 
 

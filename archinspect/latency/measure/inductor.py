@@ -55,7 +55,7 @@ class Wrapper:
         self._function = function
         self._plain = function.__code__
         self._source = source
-        if _code_of(ast.parse(source), function).co_code != self._plain.co_code:
+        if _code_of(ast.parse(source), function) != self._plain:
             raise NotUnderstoodError("the code that runs is not the code that was written")
         notes = {
             number: match
@@ -159,8 +159,10 @@ def recording() -> Iterator[Recording]:
     found = Recording()
     with ExitStack() as stack:
         try:
-            for place in _HOOKED:
-                module = import_module(f"torch._inductor.{place}")
+            modules = [import_module(f"torch._inductor.{place}") for place in _HOOKED]
+            for (
+                module
+            ) in modules:  # all are there before the first is changed: they copy the name when imported
                 stack.callback(setattr, module, _HOOK, getattr(module, _HOOK))
                 setattr(module, _HOOK, found.announce)
             stack.enter_context(import_module("torch._inductor.config").patch(fx_graph_cache=False))
@@ -261,7 +263,7 @@ def _call(number: int) -> ast.stmt:
 
 def _code_of(tree: ast.Module, function: FunctionType) -> CodeType:
     """The code of that function in a module's tree, nothing of which is run."""
-    todo = [compile(tree, function.__code__.co_filename, "exec")]
+    todo = [compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)]
     while todo:
         code = todo.pop()
         if code.co_qualname == function.__code__.co_qualname:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def measure_it(
     emit_with_charts(report, lambda: measured(measurements), format, output)
     if save_to is not None:
         save(found.to_dict(), request, save_to)
-    return _status(found)
+    return _status(found, output)
 
 
 def compare_with(
@@ -81,8 +82,13 @@ def compare_with(
     emit_with_charts(changes(pairs, limit), lambda: measured(now), format, output)
     if save_to is not None:
         save(found.to_dict(), request, save_to)
-    worse = limit is not None and any(pair.regressions(limit) for pair in pairs)
-    return _status(found) or (EXIT_FAILED if worse else 0)
+    worse = [] if limit is None else [change for pair in pairs for change in pair.regressions(limit)]
+    if output is not None:
+        _say(
+            f"{change.after.model}, batch {change.after.batch} {change.after.label}: {change.verdict}"
+            for change in worse
+        )
+    return _status(found, output) or (EXIT_FAILED if worse else 0)
 
 
 def read_together(request: Request) -> Request:
@@ -169,10 +175,22 @@ def _measurements(found: Measurement | Comparison) -> Sequence[Measurement]:
     return found.measurements if isinstance(found, Comparison) else (found,)
 
 
-def _status(found: Measurement | Comparison) -> int:
+def _status(found: Measurement | Comparison, output: str | None) -> int:
+    """The exit code; where the report went to a file, why it is not 0 is said on standard error."""
+    doubted = [run for each in _measurements(found) for run in each.runs if not run.trustworthy]
+    if output is not None:
+        _say(
+            f"not trustworthy: {run.model}, batch {run.batch} {run.label}: rows add up to {run.closure:.1%} of the whole"
+            for run in doubted
+        )
     if found.interrupted:
         return EXIT_INTERRUPTED
-    return 0 if all(each.trustworthy for each in _measurements(found)) else EXIT_FAILED
+    return EXIT_FAILED if doubted else 0
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201  a diagnostic, not the result
 
 
 def _batches(found: Sequence[Measurement]) -> str:

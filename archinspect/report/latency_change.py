@@ -45,8 +45,12 @@ def _table(found: Changes, limit: float | None) -> Table:
         notes.append("The environment is the same.")
     if limit is not None:
         worse = found.regressions(limit)
-        allowed = f"more than {limit:.0%} slower beyond the noise"
-        notes.append(f"{len(worse)} of {len(found.runs)} configurations are {allowed}.")
+        verb = "is" if len(worse) == 1 else "are"
+        allowed = f"{verb} more than {limit:.0%} slower beyond the noise"
+        notes.append(f"{len(worse)} of {len(found.runs)} configurations {allowed}.")
+    untold = sum(change.ratio is not None and change.noise is None for change in found.runs)
+    if untold:
+        notes.append(f"Too few samples to judge {untold} of {len(found.runs)}: give them more time (--time).")
     if len(found.runs) < len(found.after.runs):
         notes.append("Configurations that the saved run does not have are left out.")
     return Table(

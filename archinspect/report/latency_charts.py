@@ -27,6 +27,8 @@ _HOW = (
     "arithmetic.  Large marks far below the roof are the ones to worry about.",
     "Layers without multiply-accumulates (activations, pooling, joins) have no place here; the table has them.",
 )
+#: flags that a picture of layers under the roof must not be without
+_DOUBTS = frozenset({"not-trustworthy", "low-roofs", "inflated", "contaminated", "interrupted"})
 
 
 class _Row(NamedTuple):
@@ -73,7 +75,8 @@ def _of_run(found: Measurement, run: Run) -> list[Chart]:
     roofs = [] if found.ceilings is None else [(found.ceilings, "measured here")]
     roofs += [] if found.sheet is None else [(found.sheet, "datasheet")]
     subtitle = f"{found.device}, batch {run.batch}, {run.label}"
-    return _roofline(found.model, subtitle, rows, roofs, precision(run.dtype))
+    doubts = [f"{flag.code}: {flag.message}." for flag in run.flags if flag.code in _DOUBTS]
+    return _roofline(found.model, subtitle, rows, roofs, precision(run.dtype), doubts)
 
 
 def _roofline(
@@ -82,6 +85,7 @@ def _roofline(
     rows: Iterable[_Row],
     roofs: Sequence[tuple[Ceilings, str]],
     precision: Precision,
+    doubts: Sequence[str] = (),
 ) -> list[Chart]:
     """One chart, or none for a network without layers that multiply."""
     total = sum(row.ms for row in rows)
@@ -113,7 +117,7 @@ def _roofline(
             Axis("GFLOP/s", log=True),
             (*lines, *marks),
             subtitle=f"{subtitle}.  A mark's area is its share of the time.",
-            notes=_HOW,
+            notes=(*doubts, *_HOW),
         )
     ]
 

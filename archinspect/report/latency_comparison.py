@@ -20,6 +20,10 @@ _PAIRS = (
     Column("noise_percent", "A/A noise", "percent", optional=1),
     Column("verdict", "Verdict"),
 )
+_HOW = (
+    "Ratio: time of the second ÷ time of the first, with the interval of its median. A difference within the A/A "
+    "noise, what a network differs from itself in the same rounds, is never called one.",
+)
 
 
 def comparison(found: Comparison) -> Report:
@@ -31,23 +35,22 @@ def comparison(found: Comparison) -> Report:
     if found.interrupted:
         notes.append("Stopped by Ctrl-C: this is what is known so far.")
     tables = [Table((_NAME, *RUNS), rows, title="Forward passes", subtitle=where(first), notes=tuple(notes))]
-    tables += [_contest(each) for each in found.contests if each.pairs]
+    judged = [each for each in found.contests if each.pairs]
+    tables += [_contest(each, told=number > 0) for number, each in enumerate(judged)]
     tables += [layers(each, run) for each in found.measurements for run in each.runs if run.layers]
     if first.ceilings is not None:
         tables.append(roofs(first.ceilings, first.sheet))
     return Report(tuple(tables), found.to_dict)
 
 
-def _contest(each: Contest) -> Table:
+def _contest(each: Contest, *, told: bool) -> Table:
+    """The pairs of one contest; how to read them is `told` once."""
     return Table(
         _PAIRS,
         tuple(map(_pair, each.pairs)),
         title="Which differences are real",
         subtitle=f"batch {each.batch}, {each.label}, {each.rounds} rounds of pairs",
-        notes=(
-            "Ratio: time of the second ÷ time of the first, with the interval of its median. A difference within the "
-            "A/A noise, what a network differs from itself in the same rounds, is never called one.",
-        ),
+        notes=() if told else _HOW,
     )
 
 

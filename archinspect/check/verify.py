@@ -34,11 +34,11 @@ def verify(
     names = tuple(CONVENTIONS if witnesses is None else witnesses)
     for name in names:
         if name not in CONVENTIONS:
-            listed = f"one of {', '.join(CONVENTIONS)}"
             raise fail(
                 "A403",
                 f"no convention is called '{name}'",
-                help=suggestion(name, CONVENTIONS, otherwise=listed),
+                notes=[f"known: {', '.join(CONVENTIONS)}"],
+                help=suggestion(name, CONVENTIONS, otherwise="choose one of these"),
             )
     batches = tuple(dict.fromkeys(batches))
     if not batches or min(batches) < 1:

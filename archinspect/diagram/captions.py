@@ -34,6 +34,7 @@ _NAMES = {
     "linear": "Linear",
     "local_response_norm": "LRN",
     "max_pool2d": "MaxPool",
+    "mean_tokens": "Mean of tokens",
     "mish": "Mish",
     "multihead_attention": "Self-attention",
     "multiply": "Multiply",

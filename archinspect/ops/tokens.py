@@ -113,3 +113,29 @@ class SelectToken(Moving):
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return TorchCall("torch.select", (1, self.index))
+
+
+@register("mean_tokens", category="attention", samples=[({}, ((1, 196, 512),)), ({}, ((2, 5, 8),))])
+class MeanTokens(Op):
+    """The mean of all tokens: (N, L, width) becomes (N, width).  In PyTorch: `torch.mean`.
+
+    Cost: L − 1 additions and one division per output.  Source: Tolstikhin et al. 2021, arXiv:2105.01601, figure 1
+    (global average pooling).
+    """
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_rank(self, x, 3, _LAYOUT)
+        return x[0], x[2]
+
+    def sees_everything(self, inputs: Shapes) -> bool:
+        return True
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost:
+        return Cost(elementwise=numel(inputs[0]))
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("torch.mean", (1,))
+
+    def derive_flops(self, inputs: Shapes, output: Shape) -> str:
+        return product(inputs[0])

@@ -227,7 +227,8 @@ def test_an_unknown_convention_is_refused_with_the_known_ones() -> None:
         count(load_graph("alexnet"), "fvcor")
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "A403"
-    assert "torchinfo, fvcore, torch, ptflops, thop" in diagnostic.help
+    assert diagnostic.help == "did you mean 'fvcore'?"
+    assert "torchinfo, fvcore, torch, ptflops, thop" in diagnostic.notes[0]
 
 
 def test_a_batch_is_a_batch_of_every_layer() -> None:

@@ -144,6 +144,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "local_response_norm": case(maps, size_=small, alpha=rate, beta=rate, k=rate),
     "max_pool2d": case(maps, **_POOL, dilation=pairs(1, 2)),
     "mish": case(anything),
+    "mean_tokens": case(tokens),
     "multihead_attention": case(tokens, num_heads_=small, dropout=rate, bias=flag),
     "multiply": joined(equal=True),
     "pad_channels": case(maps, before=small, after=small),

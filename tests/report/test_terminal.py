@@ -97,6 +97,12 @@ def test_a_last_resort_goes_only_when_shortened_texts_do_not_fit() -> None:
     assert max(map(len, narrow.splitlines()[:3])) <= 40
 
 
+def test_a_table_without_rows_has_no_heading() -> None:
+    columns = (Column("n", "Layer", "name"), Column("x", "MACs", "int"))
+    assert render(Table(columns, (), title="Nothing")) == "Nothing\n"
+    assert render(Table(columns, (), title="Nothing", notes=("why",))) == "Nothing\n\nwhy\n"
+
+
 def test_columns_left_out_are_named() -> None:
     text = "\n".join(lines(60))
     assert "Receptive field" not in text.split("Left out")[0]

@@ -45,6 +45,10 @@ def count(graph: Graph, name: str) -> Counts:
         return count_by(graph, OURS)
     if name not in CONVENTIONS:
         known = (*CONVENTIONS, OURS.name)
-        help = suggestion(name, known, otherwise=f"one of {', '.join(known)}")
-        raise fail("A403", f"no convention is called '{name}'", help=help)
+        raise fail(
+            "A403",
+            f"no convention is called '{name}'",
+            notes=[f"known: {', '.join(known)}"],
+            help=suggestion(name, known, otherwise="choose one of these"),
+        )
     return count_by(graph, CONVENTIONS[name])

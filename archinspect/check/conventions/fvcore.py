@@ -77,6 +77,7 @@ FVCORE = Convention(
         "relu6": _unsupported("hardtanh"),
         "layer_scale": _unsupported("mul"),
         "scale": _unsupported("mul"),
+        "mean_tokens": _unsupported("mean"),
         "position_embedding": _unsupported("add"),
         "zero_pad2d": _unsupported("pad"),
         "pad_channels": _unsupported("pad"),

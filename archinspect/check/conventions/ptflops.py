@@ -165,6 +165,7 @@ PTFLOPS = Convention(
                 "identity",
                 "layer_norm2d",
                 "layer_scale",
+                "mean_tokens",
                 "mish",
                 "pad_channels",
                 "permute",

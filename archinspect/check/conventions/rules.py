@@ -40,6 +40,7 @@ TERMS = {
     "silu": "SiLU",
     "add": "addition",
     "multiply": "multiplication",
+    "mean_tokens": "mean of tokens",
     "scale": "scaling",
     "upsample": "upsampling",
 }

@@ -131,6 +131,7 @@ THOP = Convention(
                 "layer_norm2d",
                 "layer_scale",
                 "local_response_norm",
+                "mean_tokens",
                 "mish",
                 "multiply",
                 "pad_channels",

@@ -95,7 +95,7 @@ class Reader:
         same = card.input_shape == card.output_shape
         if same and (card.kind in _KEEPS_SHAPE or card.kind == "shape"):
             return None
-        if op.type in ("flatten", "permute", "identity", "tokens", "select_token"):
+        if op.type in ("flatten", "permute", "identity", "tokens", "select_token", "mean_tokens"):
             return None
         active = any(self.graph.nodes[i].op.category == "activation" for i in card.nodes[1:])
         kernel = getattr(op, "kernel_size", None)

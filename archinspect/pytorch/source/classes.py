@@ -165,6 +165,7 @@ def _arguments(nodes: list[Node], unifier: Unifier, stored: dict[str, Expr]) -> 
 
 
 _FUNCTION_ARGUMENTS = {
+    "torch.mean": ("dim",),
     "torch.mul": ("factor",),
     "torch.narrow": ("dim", "start", "length"),
     "torch.permute": ("dims",),

@@ -92,11 +92,12 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
         )
     if table.subtitle:
         yield from (f"{dim}{line}{off}" for line in _wrap(_plain(table.subtitle, style), style.width))
-    if table.title or table.subtitle:
+    if (table.title or table.subtitle) and (rows or totals or table.notes):
         yield ""
-    yield f"{bold}{_row(columns, titles, layout, style)[0]}{off}"
     thin, thick = ("─", "═") if style.unicode else ("-", "=")
-    yield f"{dim}{thin * layout.total}{off}"
+    if rows or totals:
+        yield f"{bold}{_row(columns, titles, layout, style)[0]}{off}"
+        yield f"{dim}{thin * layout.total}{off}"
     scope = ""
     for texts in rows:
         if layout.lifted:
@@ -115,7 +116,8 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
         left_out = ", ".join(titles[i] for i in layout.dropped)
         notes.append(f"Left out to fit {style.width} columns: {left_out} (--format csv has all).")
     if notes:
-        yield ""
+        if rows or totals:
+            yield ""
         for note in notes:
             yield from _wrap(note, style.width)
 

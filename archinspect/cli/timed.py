@@ -180,7 +180,7 @@ def _status(found: Measurement | Comparison, output: str | None) -> int:
     doubted = [run for each in _measurements(found) for run in each.runs if not run.trustworthy]
     if output is not None:
         _say(
-            f"not trustworthy: {run.model}, batch {run.batch} {run.label}: rows add up to {run.closure:.1%} of the whole"
+            f"not trustworthy: {run.model}, batch {run.batch} {run.label}: rows are {run.closure:.1%} of the whole"
             for run in doubted
         )
     if found.interrupted:

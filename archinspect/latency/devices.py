@@ -52,6 +52,11 @@ class Device:
     attainable_bandwidth: float = ATTAINABLE_BANDWIDTH
     dispatch_us: float = DISPATCH_US
     launch_us: float = LAUNCH_US
+    measured: bool = False  # its figures are the roofs of the device at hand, and no sheet's
+
+    def is_called(self, driver_name: str) -> bool:
+        """Whether a driver that gives this name means this device."""
+        return any(re.search(pattern, driver_name.lower()) for pattern in self.match)
 
     @property
     def ceilings(self) -> Ceilings:
@@ -90,6 +95,7 @@ def device_here(measured: Ceilings) -> Device:
         attainable_bandwidth=1.0,
         dispatch_us=measured.launch_s * 1e6,
         launch_us=measured.launch_s * 1e6,
+        measured=True,
     )
 
 
@@ -119,27 +125,7 @@ def device(name: str, file: str | os.PathLike[str] | None = None) -> Device:
 
 def recognise(driver_name: str, file: str | os.PathLike[str] | None = None) -> Device | None:
     """The device that a driver calls, say, "NVIDIA H100 80GB HBM3"; None when the table has none."""
-    text = driver_name.lower()
-    for entry in devices(file).values():
-        if any(re.search(pattern, text) for pattern in entry.match):
-            return entry
-    return None
-
-
-def of_ceilings(measured: Ceilings) -> Device:
-    """The device whose roofs were measured, as an entry: what it reaches is what was measured."""
-    return Device(
-        name="here",
-        title=measured.name,
-        peak={name: value / 1e12 for name, value in measured.peak.items()},
-        bandwidth=measured.bandwidth / 1e9,
-        memory=None if measured.memory is None else measured.memory / 1e9,
-        source="the roofs measured here",
-        attainable=1.0,
-        attainable_bandwidth=1.0,
-        dispatch_us=max(measured.launch_s * 1e6, 1e-3),
-        launch_us=max(measured.launch_s * 1e6, 1e-3),
-    )
+    return next((entry for entry in devices(file).values() if entry.is_called(driver_name)), None)
 
 
 @cache

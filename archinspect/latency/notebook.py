@@ -21,7 +21,8 @@ def measurement_html(found: Measurement) -> str:
     for run in found.runs:
         parts += [_rows(run)] if run.layers else []
         parts += [
-            f"<p><b>{escape(f.code)}</b>: {escape(f.message)}. {escape(f.remedy)}.</p>" for f in run.flags
+            f"<p><b>{escape(f.code)}</b>: {escape(_sentence(f.message))} {escape(_sentence(f.remedy))}</p>"
+            for f in run.flags
         ]
     return "\n".join(parts)
 
@@ -52,6 +53,10 @@ def _run(run: Run) -> tuple[str, ...]:
         str(run.n),
         _flags(run),
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 
 
 def _flags(run: Run) -> str:

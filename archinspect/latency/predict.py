@@ -86,13 +86,14 @@ class Prediction:
     @property
     def assumptions(self) -> tuple[str, ...]:
         d = self.device
+        peak = "peak measured" if d.measured else "sheet's dense peak"
         return (
             f"Peaks and bandwidth: {d.source}.",
-            "Low: every layer at the sheet's dense peak (2 FLOPs per MAC) or its bandwidth (input + weights + output, "
+            f"Low: every layer at the {peak} (2 FLOPs per MAC) or its bandwidth (input + weights + output, "
             "each moved once), whichever is slower; nothing overlaps, nothing is fused, nothing stays in a cache.",
             f"High: {d.attainable:.0%} of the peak, {d.attainable_bandwidth:.0%} of the bandwidth, and "
-            f"{d.dispatch_us:g} µs for each layer that runs (eager PyTorch's dispatch). It is no upper bound: a kernel "
-            "that suits a layer badly is slower.",
+            f"{d.dispatch_us:.3g} µs for each layer that runs (eager PyTorch's dispatch). It is no upper bound: "
+            "a kernel that suits a layer badly is slower.",
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from .latency import FIGURES
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
+    from ..latency.devices import Device
     from ..latency.predict import Prediction
     from ..latency.results import Measurement, Run
 
@@ -116,21 +117,32 @@ def beside(found: Measurement, predicted: Sequence[Prediction]) -> Table:
     """What was measured beside what was predicted, and how far off that is."""
     by_run = {(each.batch, each.precision.name): each for each in predicted}
     rows = tuple(
-        _compared(run, by_run[run.batch, run.dtype])
+        _compared(run, by_run[run.batch, run.dtype], _elsewhere(found, predicted[0].device))
         for run in found.runs
         if run.median_ms is not None and (run.batch, run.dtype) in by_run
     )
     device = predicted[0].device
+    notes = predicted[0].assumptions
+    if _elsewhere(found, device):
+        notes = (
+            f"Measured on another device than {device.title}: that says nothing about the prediction.",
+            *notes,
+        )
     return Table(
         _BESIDE,
         rows,
         title=f"{found.model}: measured and predicted",
         subtitle=f"measured on {found.device}; predicted for {device.title}",
-        notes=predicted[0].assumptions,
+        notes=notes,
     )
 
 
-def _compared(run: Run, each: Prediction) -> Cells:
+def _elsewhere(found: Measurement, device: Device) -> bool:
+    """Whether it was measured on another device; one that a user describes without `match` is taken for this one."""
+    return bool(device.match) and not device.is_called(found.device)
+
+
+def _compared(run: Run, each: Prediction, elsewhere: bool) -> Cells:
     assert run.median_ms is not None
     return (
         run.batch,
@@ -139,7 +151,7 @@ def _compared(run: Run, each: Prediction) -> Cells:
         run.median_ms / 1000,
         each.low_ms / 1000,
         each.high_ms / 1000,
-        error(run.median_ms, each.low_ms, each.high_ms),
+        "another device" if elsewhere else error(run.median_ms, each.low_ms, each.high_ms),
     )
 
 
@@ -154,13 +166,18 @@ def error(measured: float, low: float, high: float) -> Toned:
 
 
 def record(found: Measurement, predicted: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """The predictions for JSON, each with what was measured and how far that lies outside its range."""
+    """The predictions for JSON, each with what was measured and how far that lies outside its range.
+
+    `error` is None where another device was measured.
+    """
     return [
         {
             **each.to_dict(),
             "mode": run.mode,
             "measured_ms": run.median_ms,
-            "error": _outside(run.median_ms, each.low_ms, each.high_ms),
+            "error": None
+            if _elsewhere(found, each.device)
+            else _outside(run.median_ms, each.low_ms, each.high_ms),
         }
         for each in predicted
         for run in found.runs

@@ -130,8 +130,12 @@ class SelfAttention(nn.Module):
         batch, length, width = x.shape
         heads = (batch, length, self.num_heads, width // self.num_heads)
         projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)
-        query, key, value = (part.reshape(heads).transpose(1, 2) for part in projected.chunk(3, 2))
-        scores = torch.matmul(query / math.sqrt(heads[3]), key.transpose(2, 3))
+        query, key, value = projected.chunk(3, 2)  # one by one, so that torch.fx can trace it
+        query, key = query.reshape(heads).transpose(1, 2), key.reshape(heads).transpose(1, 2)
+        value = value.reshape(heads).transpose(1, 2)
+        scores = torch.matmul(
+            query / math.sqrt(self.out_proj.in_features // self.num_heads), key.transpose(2, 3)
+        )
         attention = F.dropout(scores.softmax(3), self.dropout, self.training)
         mixed = torch.matmul(attention, value).transpose(1, 2).reshape(batch, length, width)
         output: Tensor = self.out_proj(mixed)

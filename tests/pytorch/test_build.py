@@ -280,3 +280,15 @@ def test_a_name_that_would_break_the_module_is_refused(name: str) -> None:
     with pytest.raises(ArchinspectError) as caught:
         build(renamed)
     assert caught.value.diagnostics[0].code == "A209"
+
+
+def test_torch_fx_traces_it_down_to_functions(module: fx.GraphModule) -> None:
+    """Also in training, where drop path is at work, and into the modules that are ours."""
+    x = torch.randn(3, 4, 12, 12)
+    for mode in (module.eval(), module.train()):
+        traced = fx.symbolic_trace(mode)
+        torch.manual_seed(1)
+        found = traced(x)
+        torch.manual_seed(1)
+        for ours, theirs in zip(mode(x), found, strict=True):
+            torch.testing.assert_close(ours, theirs)

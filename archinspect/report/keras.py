@@ -15,9 +15,10 @@ from .table import Column, Report, Table
 
 if TYPE_CHECKING:
     from ..analysis import Analysis
-    from ..graph import Graph
+    from ..graph import Graph, Node
 
 _FP32 = 4
+_MAP = 4  # dimensions of (N, C, H, W)
 
 #: our layer types under the names that Keras gives them
 CLASSES = {
@@ -26,15 +27,23 @@ CLASSES = {
     "linear": "Dense",
     "max_pool2d": "MaxPooling2D",
     "avg_pool2d": "AveragePooling2D",
-    "adaptive_avg_pool2d": "GlobalAveragePooling2D",
+    "adaptive_avg_pool2d": "AdaptiveAveragePooling2D",
+    "adaptive_max_pool2d": "AdaptiveMaxPooling2D",
     "batch_norm2d": "BatchNormalization",
     "layer_norm": "LayerNormalization",
     "group_norm": "GroupNormalization",
     "relu": "ReLU",
     "leaky_relu": "LeakyReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
     "softmax": "Softmax",
+    "scale": "Rescaling",
+    "multihead_attention": "MultiHeadAttention",
     "dropout": "Dropout",
+    "dropout2d": "SpatialDropout2D",
     "flatten": "Flatten",
+    "identity": "Identity",
+    "permute": "Permute",
     "concat": "Concatenate",
     "add": "Add",
     "multiply": "Multiply",
@@ -52,9 +61,10 @@ def keras(graph: Graph, analysis: Analysis) -> Report:
     )
     statistics = _statistics(graph)
     fused = _fused(graph)
+    nodes = {node.name: node for node in graph.layers}
     rows = tuple(
         (
-            f"{row.name} ({CLASSES.get(row.op, row.op)})",
+            f"{row.name} ({_class(nodes[row.name]) if row.name in nodes else row.op})",
             channels_last(row.output_shape),
             row.params + sum(count for name, count in statistics.items() if _within(name, row.name)),
         )
@@ -72,6 +82,23 @@ def keras(graph: Graph, analysis: Analysis) -> Report:
     return Report((Table(columns, rows, title=title, notes=notes),), analysis.to_dict)
 
 
+def _class(node: Node) -> str:
+    """What Keras calls a layer; our own word where it has none."""
+    kind = node.op.type
+    if kind in ("adaptive_avg_pool2d", "adaptive_max_pool2d") and node.output_shape[2:] == (1, 1):
+        return "GlobalAveragePooling2D" if kind == "adaptive_avg_pool2d" else "GlobalMaxPooling2D"
+    if kind == "conv2d" and getattr(node.op, "groups", 1) == node.input_shapes[0][1] > 1:
+        return "DepthwiseConv2D"
+    if kind not in CLASSES and _is_function(node):
+        return "Activation"
+    return CLASSES.get(kind, kind)
+
+
+def _is_function(node: Node) -> bool:
+    """Whether Keras has it as a function by name, as in `activation="tanh"`, and not as a layer with weights."""
+    return node.op.category == "activation" and not node.weights and node.op.type != "scale"
+
+
 def _statistics(graph: Graph) -> dict[str, int]:
     """Running means and variances per layer; PyTorch's batch counter has no counterpart in Keras."""
     return {
@@ -86,7 +113,7 @@ def _fused(graph: Graph) -> set[str]:
     return {
         node.name
         for node in graph.layers
-        if node.op.category == "activation"
+        if _is_function(node)
         and graph.nodes[node.inputs[0]].op.category in ("convolution", "linear")
         and len(graph.consumers[node.inputs[0]]) == 1
     }
@@ -97,8 +124,8 @@ def _within(name: str, scope: str) -> bool:
 
 
 def channels_last(shape: tuple[int, ...]) -> str:
-    """(1, 96, 55, 55) → `(None, 55, 55, 96)`."""
-    rest = (*shape[2:], shape[1]) if len(shape) > 2 else shape[1:]
+    """(1, 96, 55, 55) → `(None, 55, 55, 96)`; tokens (1, 197, 768) have their channels last already."""
+    rest = (*shape[2:], shape[1]) if len(shape) == _MAP else shape[1:]
     return f"({', '.join(['None', *map(str, rest)])}{',' if not rest else ''})"
 
 

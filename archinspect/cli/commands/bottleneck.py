@@ -211,8 +211,12 @@ def _network(graph: Graph, name: str | None, sites: list[str], options: Options,
         raise fail("A403", f"{option} needs --rewrite", help=f"--rewrite is one of {', '.join(REWRITES)}")
     found = applicable(graph, options)
     if not found:
-        help = "archinspect bottleneck --help lists the rewrites"
-        raise fail("A403", f"no rewrite finds anything in {graph.name}", help=help)
+        raise fail(
+            "A403",
+            f"no rewrite finds anything in {graph.name}",
+            notes=[f"sought: {', '.join(REWRITES)}"],
+            help="they replace reductions, convolutions larger than 1×1 and fully connected heads on maps",
+        )
     detailed = [one for one in found if one.rewrite.name in _DETAILED]
     forms = [one for one in detailed or found if one.failure is None]
     return Answer(network(found, detailed), lambda: _forms(forms), [graph, *(one.rewritten for one in forms)])

@@ -33,6 +33,8 @@ _BOOKKEEPING = re.compile(
     r"args\.clear|assert_\w+|empty_strided_\w+|reinterpret_tensor|alloc_from_pool|copy_if_misaligned"
     r"|get_raw_stream|torch\.\w+\.set_device|torch\.\w+\._DeviceGuard|\w+\.zero_"
 )
+#: what another torch than the one known here may raise
+_SURPRISES = (AttributeError, IndexError, KeyError, StopIteration, SyntaxError, TypeError, ValueError)
 #: statements that may follow a kernel's call and belong to it
 _FOLLOWING = (ast.Delete, ast.Assert)
 
@@ -149,7 +151,7 @@ class Recording:
             yield
         except NotUnderstoodError as error:
             self.failure = self.failure or str(error)
-        except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+        except _SURPRISES as error:
             self.failure = self.failure or f"{type(error).__name__} at torch {torch.__version__}: {error}"
 
 

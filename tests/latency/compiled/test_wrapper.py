@@ -72,7 +72,7 @@ ANNOUNCED = {number: (Operation(NODE, True, frozenset([NODE])),) for number in r
 
 def loaded(code: str) -> tuple[dict[str, Any], FunctionType]:
     names: dict[str, Any] = {}
-    exec(compile(code, "generated.py", "exec"), names)
+    exec(compile(code, "generated.py", "exec", dont_inherit=True), names)
     return names, names["Runner"].call
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from pathlib import Path
@@ -31,6 +32,22 @@ def write(content: str | bytes, path: str | os.PathLike[str]) -> None:
             _replace(data, target.resolve() if target.is_symlink() else target)
     except (OSError, ValueError, RuntimeError) as error:
         raise fail("A405", f"cannot write '{path}'", notes=[_reason(error)], help=_help(target)) from None
+
+
+def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+    """Raises ArchinspectError (A405) for a path that `write` could not write to, before work is done for it."""
+    target = Path(path)
+    if is_stream(target):
+        return
+    if target.is_dir():
+        code = errno.EISDIR
+    elif not target.parent.is_dir():
+        code = errno.ENOENT
+    elif not os.access(target.parent, os.W_OK):
+        code = errno.EACCES
+    else:
+        return
+    raise fail("A405", f"cannot write '{path}'", notes=[os.strerror(code)], help=_help(target))
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import fail
+from ..errors import ArchinspectError, fail
 from ..report import Report
 from .output import chosen_format, emit, emit_text
 
@@ -13,6 +13,26 @@ if TYPE_CHECKING:
     from ..plot import Chart
 
 _PICTURES = (".svg", ".png")
+_DRAWN = "drawn are layers under the roof, and figures against several batches"
+
+
+def refuse_early(format: str | None, output: str | None, *, drawable: bool) -> None:
+    """Raises ArchinspectError (A403, A405) for what `emit_with_charts` could not write, before anything takes time."""
+    if output in (None, "-") or output is None:
+        return
+    from ..files import refuse_unwritable
+
+    refuse_unwritable(output)
+    if not output.lower().endswith(_PICTURES):
+        chosen_format(format, output)
+    elif format is not None:
+        raise _no_picture(format, output)
+    elif not drawable:
+        raise fail("A403", "there is nothing to draw", help=_DRAWN)
+
+
+def _no_picture(format: str, output: str) -> ArchinspectError:
+    return fail("A403", f"--format {format} does not go with the picture '{output}'", help="leave one out")
 
 
 def emit_with_charts(
@@ -23,12 +43,10 @@ def emit_with_charts(
         from ..report.charts import picture
 
         if format is not None:
-            raise fail(
-                "A403", f"--format {format} does not go with the picture '{output}'", help="leave one out"
-            )
+            raise _no_picture(format, output)
         drawn = charts()
         if not drawn:
-            raise fail("A403", "there is nothing to draw")
+            raise fail("A403", "there is nothing to draw", help=_DRAWN)
         emit_text(picture(drawn, output, report.title), output)
     elif output not in (None, "-") and chosen_format(format, output) == "html":
         from ..report.charts import page

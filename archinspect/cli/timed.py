@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, fail
+from ..files import refuse_unwritable
 from ..latency.ceilings import precision
 from ..latency.devices import device, device_here
 from ..latency.plan import plan
@@ -18,7 +19,7 @@ from ..latency.saved import Request, save
 from ..report.table import Report
 from ..spec import load_graph
 from .options import arguments
-from .pictures import emit_with_charts
+from .pictures import emit_with_charts, refuse_early
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -40,6 +41,7 @@ def measure_it(
     from ..report.latency_comparison import comparison
 
     known = [device(name, devices) for name in targets if name != "here"]
+    _refuse_early(request, save_to, format, output)
     found, graphs = _run(request)
     report = comparison(found) if isinstance(found, Comparison) else measurement(found)
     measurements = _measurements(found)
@@ -68,6 +70,7 @@ def compare_with(
     saved = read(against)
     if not request.models:
         request = replace(saved.request, device=request.device or saved.request.device)
+    _refuse_early(request, save_to, format, output)
     before = {each.model: each for each in saved.measurements}
     found, _ = _run(request)
     now = _measurements(found)
@@ -110,6 +113,13 @@ def predict_only(
     report = predictions(found, layers=request.layers)
     emit_with_charts(report, lambda: predicted(found), format, output)
     return 0
+
+
+def _refuse_early(request: Request, save_to: str | None, format: str | None, output: str | None) -> None:
+    """A measurement takes its time: what could not be written at its end is refused now."""
+    refuse_early(format, output, drawable=request.layers or len(request.batch) > 1)
+    if save_to is not None:
+        refuse_unwritable(save_to)
 
 
 def _run(request: Request) -> tuple[Measurement | Comparison, list[Graph]]:

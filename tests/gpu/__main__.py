@@ -34,10 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.one:
         print(_MARK + json.dumps(CHECKS[options.one]().to_dict()))
         return 0
-    from archinspect.latency.measure import environment
-    from archinspect.latency.measure.runtime import find_device
-
-    machine = environment.environment(find_device("cuda"), torch.get_num_threads())
+    if options.environment:
+        print(_MARK + json.dumps(_environment()))
+        return 0
+    machine = _machine()
     findings: list[Finding] = []
     for name in options.checks or CHECKS:
         begin = time.perf_counter()
@@ -50,6 +50,22 @@ def main(arguments: list[str] | None = None) -> int:
         Acceptance(title, "python -m tests.gpu", day, machine, found).save(options.into, STEM)
     print(options.into / f"{STEM}.md")
     return 0 if all(finding.outcome == SHOWN for finding in findings) else 1
+
+
+def _environment() -> dict[str, Any]:
+    from archinspect.latency.measure import environment
+    from archinspect.latency.measure.runtime import find_device
+
+    return environment.environment(find_device("cuda"), torch.get_num_threads())
+
+
+def _machine() -> dict[str, Any]:
+    """The environment, looked at by another process: we must not be one of the GPU's processes ourselves."""
+    command = [sys.executable, "-m", "tests.gpu", "--environment"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
+    found: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    return found
 
 
 def alone(name: str, limit_s: float) -> Finding:
@@ -93,6 +109,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--into", type=Path, default=DOCS / "measurements", help="the folder to write to")
     parser.add_argument("--limit", type=float, default=240.0, metavar="SECONDS", help="time of one check")
     parser.add_argument("--one", choices=list(CHECKS), help=argparse.SUPPRESS)
+    parser.add_argument("--environment", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 

@@ -49,7 +49,12 @@ def _finite(value: torch.Tensor) -> bool:
 
 
 def _denormal_share(value: torch.Tensor) -> float:
-    """The share of denormal numbers, by evenly spaced samples of a large output."""
+    """The share of denormal numbers, by evenly spaced samples of a large output.
+
+    Those of fp16 are everyday numbers (below 6·10⁻⁵), and slow nothing down: devices compute with them as with others.
+    """
+    if value.dtype is torch.float16:
+        return 0.0
     if value.dim() == 4 and value.is_contiguous(memory_format=torch.channels_last):
         value = value.permute(0, 2, 3, 1)  # as it lies in memory, so that no copy is made
     step = max(1, value.numel() // _PROBE) | 1  # odd: the lengths of rows are mostly even

@@ -15,6 +15,8 @@ _FIRST = 3.0
 #: trtexec's test: the host needs more than this share of the time to queue a forward
 _ENQUEUE = 0.8
 _DRIFT = 0.03
+#: fewer samples have no halves to speak of: six of each are the fewest that a median's interval needs
+_HALVES = 12
 
 
 def doubts_about(samples: Samples, precision: Precision, median: float) -> list[Flag]:
@@ -35,7 +37,7 @@ def doubts_about(samples: Samples, precision: Precision, median: float) -> list[
                 f"{figure} at the cap after {len(samples.values)} samples, not ±{precision.relative:.1%}",
             )
         )
-    change = drift(samples.values)
+    change = drift(samples.values) if len(samples.values) >= _HALVES else 0.0
     if abs(change) > _DRIFT:
         flags.append(Flag("drifting", f"the second half took {change:+.1%} against the first"))
     first = samples.warmth.first_s

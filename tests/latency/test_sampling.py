@@ -100,6 +100,10 @@ def test_progress_tells_phase_count_precision_and_share() -> None:
             Samples((1.0,) * 25 + (1.1,) * 25, Warmth((1.0,) * 20, True, 1.0), "cap"),
             ["imprecise", "drifting"],
         ),
+        (
+            Samples((1.0, 1.8), Warmth((1.0,) * 20, True, 1.0), "cap"),
+            ["imprecise"],
+        ),  # two samples have no halves
     ],
 )
 def test_doubts(samples: Samples, codes: list[str]) -> None:

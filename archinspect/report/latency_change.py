@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .latency import FIGURES, measurement
+from .latency import measurement
+from .latency_words import FIGURES
 from .table import Cells, Column, Report, Table, Tone, Toned
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .latency import RUNS, flags, layers, roofs, run_cells, where
+from .latency import RUNS, run_cells
+from .latency_layers import layers, roofs
+from .latency_words import flags, where
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:

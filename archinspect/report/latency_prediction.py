@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .latency import FIGURES
+from .latency_words import FIGURES
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:

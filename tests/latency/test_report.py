@@ -14,11 +14,12 @@ from archinspect.latency.layers import LayerTiming
 from archinspect.latency.pairs import Pair
 from archinspect.latency.predict import predict
 from archinspect.latency.results import Comparison, Contest, Measurement, Run
-from archinspect.report.latency import flags, measurement
+from archinspect.report.latency import measurement
 from archinspect.report.latency_change import changes
 from archinspect.report.latency_charts import measured
 from archinspect.report.latency_comparison import comparison
 from archinspect.report.latency_prediction import beside, record
+from archinspect.report.latency_words import flags
 from archinspect.spec import load_graph
 
 ROOFS = Ceilings("NVIDIA H100 80GB HBM3", {"fp32": 6e13}, 3e12, 2e-6, "measured")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .latency_layers import layers, roofs
-from .latency_words import FIGURES, flags, in_seconds, sentence, where
+from .latency_words import FIGURES, MEANING, flags, in_seconds, sentence, where
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
@@ -26,11 +26,6 @@ RUNS = (
     Column("n", "n", "int", optional=6),
     Column("trust", "Flags"),
 )
-_MEANING = {
-    "latency": "synchronised: from the call to the finished result, one forward at a time",
-    "throughput": "pipelined: device time per forward with the queue kept full",
-    "graph": "CUDA graph replay: device time of the captured forward, without the host's work",
-}
 
 
 def measurement(found: Measurement) -> Report:
@@ -43,7 +38,7 @@ def measurement(found: Measurement) -> Report:
 
 def _runs(found: Measurement) -> Table:
     modes = dict.fromkeys(run.mode for run in found.runs)
-    notes = [sentence(_MEANING[mode]) for mode in modes]
+    notes = [sentence(MEANING[mode]) for mode in modes]
     if any(run.mode == "latency" and run.floor_ms for run in found.runs):
         notes.append("Floor: the sum of the layers' roofline floors by the roofs measured here.")
     if any(run.median_ms is not None and run.percentile_ms(90) is None for run in found.runs):

@@ -17,6 +17,11 @@ FIGURES = {
     "throughput": "pipelined",
     "graph": "CUDA graph replay",
 }
+MEANING = {
+    "latency": "synchronised: from the call to the finished result, one forward at a time",
+    "throughput": "pipelined: device time per forward with the queue kept full",
+    "graph": "CUDA graph replay: device time of the captured forward, without the host's work",
+}
 #: what was asked beyond batch and precision, in words
 OPTIONS = {"channels_last": "channels last", "compile": "compiled", "cold": "cold caches"}
 

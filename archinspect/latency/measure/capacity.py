@@ -1,4 +1,4 @@
-"""Whether a configuration fits into the device's memory, said before it is tried."""
+"""Whether a configuration fits into the device's memory, before it is tried and after."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def refuse_what_cannot_fit(predicted: int, device: torch.device) -> None:
         raise OutOfMemoryError(
             f"needs at least {predicted / 2**30:.1f} GiB, {available / 2**30:.1f} GiB are available"
         )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch failed because memory ran out, on a GPU or a CPU."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    text = str(error)
+    return "DefaultCPUAllocator" in text or "out of memory" in text.lower()

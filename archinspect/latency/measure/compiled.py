@@ -13,6 +13,7 @@ from torch import fx
 from ...errors import fail
 from ..fusion import grouped, row_names
 from ..layers import Fused, Row
+from .capacity import is_out_of_memory
 from .inductor import Kernel, Recording, Wrapper, recording
 from .instrument import Instrument, Ledger, Segment
 from .provenance import Lines, NotUnderstoodError, layers_of, only_in_parts
@@ -36,7 +37,7 @@ def compiled(module: fx.GraphModule, image: torch.Tensor) -> Compiled:
     """Compile a module for inputs like this one, and run it once.
 
     What is compiled is a module of its own with the same code and the same weights, so that nothing compiled before is
-    used or recompiled.  Raises ArchinspectError (A407) when torch.compile cannot.
+    used or recompiled.  Raises ArchinspectError (A407) when torch.compile cannot, RuntimeError where memory runs out.
     """
     own = fx.GraphModule(module, module.graph, class_name=type(module).__name__)
     own.eval()
@@ -46,6 +47,8 @@ def compiled(module: fx.GraphModule, image: torch.Tensor) -> Compiled:
         try:
             function(image)
         except torch._dynamo.exc.TorchDynamoException as error:
+            if is_out_of_memory(error):
+                raise
             raise _cannot_compile(error) from error
     if image.device.type == "cuda":
         torch.cuda.synchronize(image.device)
@@ -114,13 +117,13 @@ def kernels_marked(
     rows, after = kernel_rows(kernels, depth)
     ledger = Ledger(runtime, len(rows))
     noted: list[int] = []
-    switch = wrapper.mark(after, noted.append)
+    switch = wrapper.mark_kernels(after, noted.append)
     switch(True)
     found.function(image)
     switch(False)
     if noted != list(range(len(rows) + 1)):
         raise NotUnderstoodError("the compiled code does not run each of its kernels once, in order")
-    switch = wrapper.mark(after, ledger.note)
+    switch = wrapper.mark_kernels(after, ledger.note)
 
     def forward() -> object:
         return found.function(image)

@@ -21,9 +21,9 @@ from ..stopping import Precision as Target
 from ..timers import Timer
 from . import inspection
 from .bench import Bench, bench
-from .capacity import OutOfMemoryError
+from .capacity import OutOfMemoryError, is_out_of_memory
 from .instrument import Instrument, clone
-from .prepare import Prepared, arithmetic, is_out_of_memory, network
+from .prepare import Prepared, arithmetic, network
 from .rows import with_rows
 from .session import LEAST, LOOKS, Progress, with_samples
 from .watch import Watch

@@ -15,19 +15,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import CodeType, FunctionType, MethodType
+from types import FunctionType, MethodType
 from typing import Any, cast
 
 import torch
 from torch import fx
 
+from .marked_code import MarkedCode
 from .provenance import NotUnderstoodError, Operation
 
 _HOOK = "set_kernel_post_grad_provenance_tracing"
 #: where inductor has that function, or a copy of its name
 _HOOKED = ("debug", "codegen.cpp", "codegen.triton")
 _NOTE = re.compile(r"# \[Provenance debug handles\] (?P<kernel>.+):(?P<number>\d+)\s*$")
-_MARK = "_archinspect_mark"
 #: calls in the code that run no kernel: they allocate, check, look at memory in another way, choose a device
 _BOOKKEEPING = re.compile(
     r"args\.clear|assert_\w+|empty_strided_\w+|reinterpret_tensor|alloc_from_pool|copy_if_misaligned"
@@ -47,74 +47,29 @@ class Kernel:
     operations: tuple[Operation, ...]
 
 
-class Wrapper:
+class Wrapper(MarkedCode):
     """The compiled code of one graph.  `kernels` are in the order of their calls."""
 
     def __init__(
-        self, function: FunctionType, source: str, announced: Mapping[int, tuple[Operation, ...]]
+        self, function: FunctionType, text: str, announced: Mapping[int, tuple[Operation, ...]]
     ) -> None:
         """Raises NotUnderstoodError when a call in the code is no known kernel, or the code is not the function's."""
-        self._function = function
-        self._plain = function.__code__
-        self._source = source
-        if _code_of(ast.parse(source), function) != self._plain:
-            raise NotUnderstoodError("the code that runs is not the code that was written")
+        super().__init__(function, text)
         notes = {
             number: match
-            for number, line in enumerate(source.splitlines(), 1)
+            for number, line in enumerate(text.splitlines(), 1)
             if (match := _NOTE.search(line)) is not None
         }
-        self.kernels: tuple[Kernel, ...] = tuple(_kernels(self._body(ast.parse(source)), notes, announced))
+        self.kernels: tuple[Kernel, ...] = tuple(_kernels(self.body(), notes, announced))
 
-    def mark(self, marks: Mapping[int, int], note: Callable[[int], None]) -> Callable[[bool], None]:
-        """A switch for marks: on, the code calls `note(0)` first and `note(marks[i])` after the i-th kernel; off, none.
-
-        The function stays the same object, so that all that holds it runs the code that is switched on.
-        """
-        tree = ast.parse(self._source)
-        body = self._body(tree)
-        for number, (statements, statement) in reversed(list(enumerate(_calls(body)))):
-            if number in marks:
-                at = statements.index(statement) + 1
-                while at < len(statements) and isinstance(statements[at], _FOLLOWING):
-                    at += 1
-                statements.insert(at, _call(marks[number]))
-        body.insert(0, _call(0))
-        marked = _code_of(ast.fix_missing_locations(tree), self._function)
-        self._function.__globals__[_MARK] = note
-
-        def switch(on: bool) -> None:
-            self._function.__code__ = marked if on else self._plain
-
-        return switch
-
-    @property
-    def namespace(self) -> dict[str, Any]:
-        """What the names in the code stand for: the kernels among them."""
-        return self._function.__globals__
+    def mark_kernels(self, marks: dict[int, int], note: Callable[[int], None]) -> Callable[[bool], None]:
+        """A switch for marks: `note(0)` before everything, `note(marks[i])` after the i-th kernel."""
+        return self.mark(lambda body: list(_calls(body)), marks, _FOLLOWING, note)
 
     @property
     def code(self) -> str:
         """The code as inductor wrote it, its notes left out."""
-        return "\n".join(line for line in self._source.splitlines() if not _NOTE.search(line))
-
-    def _body(self, tree: ast.Module) -> list[ast.stmt]:
-        names = self._function.__qualname__.split(".")
-        scope: ast.AST = tree
-        for name in names:
-            scope = next(
-                (
-                    child
-                    for child in ast.iter_child_nodes(scope)
-                    if isinstance(child, (ast.ClassDef, ast.FunctionDef)) and child.name == name
-                ),
-                ast.Pass(),
-            )
-        if not isinstance(scope, ast.FunctionDef):
-            raise NotUnderstoodError(
-                f"there is no function {self._function.__qualname__} in the compiled code"
-            )
-        return scope.body
+        return "\n".join(line for line in self.text.splitlines() if not _NOTE.search(line))
 
 
 @dataclass
@@ -257,18 +212,3 @@ def _calls(statements: list[ast.stmt]) -> Iterator[tuple[list[ast.stmt], ast.stm
                 yield statements, statement
         elif not isinstance(statement, (*_FOLLOWING, ast.Return)):
             raise NotUnderstoodError(f"the compiled code has a statement '{ast.unparse(statement)[:80]}'")
-
-
-def _call(number: int) -> ast.stmt:
-    return ast.parse(f"{_MARK}({number})").body[0]
-
-
-def _code_of(tree: ast.Module, function: FunctionType) -> CodeType:
-    """The code of that function in a module's tree, nothing of which is run."""
-    todo = [compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)]
-    while todo:
-        code = todo.pop()
-        if code.co_qualname == function.__code__.co_qualname:
-            return code
-        todo += [each for each in code.co_consts if isinstance(each, CodeType)]
-    raise NotUnderstoodError(f"there is no function {function.__qualname__} in the compiled code")

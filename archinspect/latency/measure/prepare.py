@@ -122,11 +122,3 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
         yield
     finally:
         convolutions.allow_tf32, products.allow_tf32 = before
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch failed because memory ran out, on a GPU or a CPU."""
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        return True
-    text = str(error)
-    return "DefaultCPUAllocator" in text or "out of memory" in text.lower()

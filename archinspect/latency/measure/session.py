@@ -25,10 +25,10 @@ from ..stopping import Precision as Target
 from ..telescope import Rows
 from ..timers import TIMERS, Timer, enqueue_seconds, synchronised
 from . import inspection
-from .capacity import OutOfMemoryError, refuse_what_cannot_fit
+from .capacity import OutOfMemoryError, is_out_of_memory, refuse_what_cannot_fit
 from .compiled import kernels_marked
 from .instrument import Instrument, Segment, layers_marked, segments, together
-from .prepare import Prepared, is_out_of_memory, prepare
+from .prepare import Prepared, prepare
 from .provenance import NotUnderstoodError
 from .rows import time_rows, with_rows
 from .runtime import TorchRuntime

@@ -61,7 +61,7 @@ def test_it_is_the_code_of_torch_compile_with_its_kernels_and_results() -> None:
 
     assert kept(wrapper.code) == kept(source)
     noted: list[int] = []
-    switch = wrapper.mark({number: number + 1 for number in range(len(kernels))}, noted.append)
+    switch = wrapper.mark_kernels({number: number + 1 for number in range(len(kernels))}, noted.append)
     with torch.inference_mode():
         assert torch.equal(found.function(image), output)
         assert noted == []

@@ -91,7 +91,7 @@ def test_kernels_are_found_in_the_order_of_their_calls() -> None:
 def test_marks_stand_before_all_kernels_and_after_those_named_and_can_be_switched_off() -> None:
     names, function = loaded(CODE)
     ran: list[Any] = names["ran"]
-    switch = Wrapper(function, CODE, ANNOUNCED).mark({0: 1, 2: 2}, ran.append)
+    switch = Wrapper(function, CODE, ANNOUNCED).mark_kernels({0: 1, 2: 2}, ran.append)
     call = names["Runner"]([]).call  # bound before, as everything that runs compiled code holds it
 
     def run() -> list[Any]:
@@ -115,7 +115,9 @@ def test_what_is_freed_after_a_kernel_belongs_to_it() -> None:
         def __del__(self) -> None:
             seen.append("freed")
 
-    switch = Wrapper(function, CODE, ANNOUNCED).mark({0: 1, 1: 2, 2: 3}, lambda n: seen.append(str(n)))
+    switch = Wrapper(function, CODE, ANNOUNCED).mark_kernels(
+        {0: 1, 1: 2, 2: 3}, lambda n: seen.append(str(n))
+    )
     switch(True)
     arguments = [Freed(), None]
     names["Runner"]([]).call(arguments)

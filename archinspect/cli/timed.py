@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, fail
@@ -69,7 +70,7 @@ def compare_with(
 
     saved = read(against)
     if not request.models:
-        request = replace(saved.request, device=request.device or saved.request.device)
+        request = _again(saved.request, request, against)
     _refuse_early(request, save_to, format, output)
     before = {each.model: each for each in saved.measurements}
     found, _ = _run(request)
@@ -92,6 +93,29 @@ def compare_with(
             for change in worse
         )
     return _status(found, output) or (EXIT_FAILED if worse else 0)
+
+
+#: options that have another name than what they ask for
+_OPTIONS = {"channels_last": "--memory-format", "layers": "--no-layers"}
+
+
+def _again(before: Request, asked: Request, against: str) -> Request:
+    """The saved request, on another device or with another time where that is asked for; nothing else may be.
+
+    Raises ArchinspectError (A403) for an option that would be passed over.
+    """
+    plain = Request(())
+    names = [each.name for each in fields(Request) if getattr(asked, each.name) != getattr(plain, each.name)]
+    ignored = [_OPTIONS.get(name, f"--{name}") for name in names if name not in ("device", "time_s")]
+    if ignored:
+        models = " ".join(map(shlex.quote, before.models))
+        raise fail(
+            "A403",
+            f"--against repeats the run in '{against}', and {', '.join(ignored)} does not go with that",
+            help=f"name the networks, too: archinspect latency {models} {ignored[0]} ... --against {against}",
+        )
+    time_s = before.time_s if asked.time_s == plain.time_s else asked.time_s
+    return replace(before, device=asked.device or before.device, time_s=time_s)
 
 
 def read_together(request: Request) -> Request:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("batch", "Batch", "int"),
     Column("precision", "Precision"),
-    Column("figure", "Figure"),
+    Column("figure", "Figure", optional=3),
     Column("before_s", "Before", "seconds"),
     Column("after_s", "Now", "seconds"),
     Column("ratio", "Ratio", "ratio"),

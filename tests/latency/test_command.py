@@ -82,7 +82,13 @@ def test_a_measurement_saved_and_held_against(tmp_path: Path) -> None:
         run["noise"] = 0.01
     document["environment"]["python"] = "2.7"
     saved.write_text(json.dumps(document))
-    gate = run_cli("latency", "--against", str(saved), "--max-regression", "5%", "--format", "json")
+    for option in (("--batch", "7"), ("--no-layers",), ("--memory-format", "channels_last")):
+        refused = run_cli("latency", "--against", str(saved), *option)
+        assert refused.returncode == 2
+        assert f"{option[0]} does not go with that" in refused.stderr
+    gate = run_cli(
+        "latency", "--against", str(saved), "--time", "1.5", "--max-regression", "5%", "--format", "json"
+    )
     against = json.loads(gate.stdout)["against"]
     if any(change["interval"] is None or change["noise"] is None for change in against["changes"]):
         pytest.skip(

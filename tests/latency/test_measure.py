@@ -265,6 +265,22 @@ def test_networks_are_compared_without_rows_where_none_are_wanted() -> None:
     assert not found.measurements[0].runs[0].layers
 
 
+def test_one_ctrl_c_ends_a_comparison_while_networks_warm_up() -> None:
+    warmed = set()
+
+    def stop(what: str, phase: str, samples: int, known: float | None, share: float) -> None:
+        warmed.add(what.partition(" ")[0])
+        if phase == "warm-up" and what.startswith("network#2"):
+            raise KeyboardInterrupt
+
+    found = compare([SMALL, SMALL, SMALL], device="cpu", options=ONE, time_s=1.0, progress=stop)
+    assert found.interrupted
+    assert "network#3" not in warmed
+    assert found.contests[0].pairs == ()
+    assert [each.runs[0].status for each in found.measurements[:2]] == ["interrupted"] * 2
+    assert not found.measurements[2].runs
+
+
 def test_ctrl_c_among_the_rows_of_several_networks_keeps_their_figures() -> None:
     def stop(what: str, phase: str, samples: int, known: float | None, share: float) -> None:
         if phase == "layers" and what.startswith("network#2"):

@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+import torch
 
 from archinspect.latency.conditions import Counters, counters, disturbances
 from archinspect.latency.flags import NOTES, REMEDIES, Flag
 from archinspect.latency.gpu_conditions import busy_before, gpu_flags, others
+from archinspect.latency.measure import environment
 
 QUIET = Counters(wall=10.0, own=5.0, busy=100.0, stolen=1.0, waiting=0.5, quota=0.0)
 
@@ -126,3 +129,44 @@ def test_every_flag_has_a_remedy_and_notes_cast_no_doubt() -> None:
     assert set(REMEDIES) >= NOTES
     assert not Flag("launch-bound", "").doubtful
     assert Flag("nan", "").to_dict() == {"code": "nan", "message": "", "remedy": REMEDIES["nan"]}
+
+
+_SMI = """#!/bin/sh
+case "$*" in
+  *"clocks_throttle_reasons"*) {old} ;;
+  *"--query-gpu"*"--id=GPU-7"*) echo "570.1, 1755, 1980, 2619, 700.00, 41, 3, 0x0000000000000004" ;;
+  *"--query-compute-apps"*"--id=GPU-7"*) printf '%s, python\\n999999, other\\n' "$PPID" ;;
+  *) exit 9 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    "old", ["exit 2", 'echo "570.1, 1755, 1980, 2619, 700.00, 41, 3, 0x0000000000000004"'], ids=["new", "old"]
+)
+def test_nvidia_smi_is_asked_under_the_names_that_its_driver_knows(
+    old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(_SMI.format(old=old))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(environment, "_smi_id", lambda device: "GPU-7")
+    device = torch.device("cuda")
+    state = environment.gpu_state(device)
+    assert state["gpu_driver_version"] == "570.1"
+    assert state["gpu_clocks.max.sm"] == "1980"
+    assert environment.gpu_processes(device) == [
+        "999999, other"
+    ]  # we started nvidia-smi, and are none of the others
+    (flag,) = gpu_flags(state, [])
+    assert flag.message == "power cap: 1755 of 1980 MHz"
+
+
+def test_without_nvidia_smi_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(environment, "_smi_id", lambda device: "0")
+    device = torch.device("cuda")
+    assert environment.gpu_state(device) == {}
+    assert environment.gpu_processes(device) == []
+    assert gpu_flags({}, []) == busy_before({}) == []

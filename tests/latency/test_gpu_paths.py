@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from unittest.mock import MagicMock
+
 import pytest
 import torch
 
 from archinspect.errors import ArchinspectError
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.measure.prepare import network
-from archinspect.latency.measure.runtime import find_device
+from archinspect.latency.measure.runtime import CudaRuntime, find_device
 from archinspect.latency.measure.session import Session
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Run
@@ -91,3 +94,44 @@ def test_a_missing_gpu_is_an_error_that_says_what_was_looked_for(name: str) -> N
 def test_another_device_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(ArchinspectError, match="devices: cpu, cuda, cuda:N, mps"):
         find_device(name)
+
+
+class BreakingCapture:
+    """A capture that fails once more when it is left, as CUDA's does after any failure within."""
+
+    def __init__(self, _graph: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+
+@pytest.mark.parametrize(
+    ("inside", "seen"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory"), torch.cuda.OutOfMemoryError),
+        (ValueError("a layer"), RuntimeError),
+    ],
+)
+def test_memory_that_runs_out_in_a_capture_is_not_hidden_by_its_end(
+    inside: Exception, seen: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = MagicMock()
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", MagicMock)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda each: nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", BreakingCapture)
+    calls = iter([None, None, None, inside])
+
+    def forward() -> None:
+        error = next(calls)
+        if error is not None:
+            raise error
+
+    with pytest.raises(seen):
+        CudaRuntime(torch.device("cuda")).capture(forward)

@@ -57,7 +57,7 @@ def _fused_row(
     least = floor_in_turn(each.floor(ceilings, kind) for each in mine)
     launches = sum(len(group.kernels) for group in row.fused)
     found = _with(row, mine, least, launches * ceilings.launch_s)
-    return replace(found, bound=OVERHEAD) if row.fused and not row.layers else found
+    return replace(found, bound=OVERHEAD) if row.fused and not least.seconds else found
 
 
 def _with(

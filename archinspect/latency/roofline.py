@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COMPUTE, MEMORY, LAUNCH = "compute-bound", "memory-bound", "launch-bound"
 BELOW, BEATS, IDLE = "below both roofs", "beats the roof", "no work"
-#: of a compiled kernel that only brings weights or inputs into another layout: the network does not ask for it
+#: of a compiled kernel that only brings values into another layout or place: the network does not ask for it
 OVERHEAD = "overhead"
 #: a layer that takes at most twice its floor is bound by that roof; a launch that is half of its time, by launching
 NEAR = 0.5

@@ -6,19 +6,20 @@ its layers read from outside, their weights, and the values of its layers that o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..ops.base import numel
+from ..ops.base import NO_COST, numel
 from .ceilings import Ceilings, Precision
 from .fusion import homes
 from .layers import Fused
 from .roofline import COMPUTE, MEMORY, Floor, Work, works
 
 if TYPE_CHECKING:
-    from ..graph import Graph
+    from ..graph import Graph, Node
 
 #: nodes, and how many elements of the value of each
 Parts = dict[int, int]
@@ -68,7 +69,9 @@ class _Traffic:
     def __init__(self, groups: Sequence[Fused], graph: Graph, batch: int, element_bytes: int) -> None:
         self.graph = graph
         index = {node.name: number for number, node in enumerate(graph.nodes)}
-        self.groups = [frozenset(index[name] for name in group.layers) for group in groups]
+        counts = Counter(index[name] for group in groups for name in group.layers)
+        filled = {i for i, count in counts.items() if count > 1 and _only_places(graph.nodes[i])}
+        self.groups = [frozenset(index[name] for name in group.layers) - filled for group in groups]
         self.present = frozenset[int]().union(*self.groups)
         self.home = {index[name]: number for name, number in homes(groups).items()}
         self.work = dict(enumerate(works(graph, batch, element_bytes), start=1))
@@ -103,8 +106,8 @@ class _Traffic:
     def values(self) -> list[Parts]:
         """For each node the nodes whose values hold its value: itself, or what stands for a layer without a kernel.
 
-        Such a layer is a view, nothing at all in evaluation, a join whose branches are written in their place, or does
-        the same as another layer, which is done once.
+        Such a layer is a view, nothing at all in evaluation, a join whose branches are written in their place by one
+        kernel or another, or does the same as another layer, which is done once.
         """
         values: list[Parts] = []
         same: dict[tuple[object, tuple[tuple[int, ...], ...]], int] = {}
@@ -133,6 +136,11 @@ class _Traffic:
     def _bytes(self, elements: int) -> int:
         batch, spec_batch, element_bytes = self._scale
         return elements * batch // spec_batch * element_bytes
+
+
+def _only_places(node: Node) -> bool:
+    """Whether the layer is a join that computes nothing."""
+    return node.op.arity is None and node.cost == NO_COST
 
 
 def _most(reads: Iterable[Parts]) -> Parts:

@@ -137,6 +137,8 @@ def _wrapper(output: Any, announced: Mapping[int, tuple[Operation, ...]]) -> Wra
 
 def _function(output: Any) -> FunctionType:
     """The Python function that a compiled graph runs."""
+    if not hasattr(output, "current_callable"):
+        raise NotUnderstoodError("nothing of the network is left to compile")
     runner = getattr(output, "compiled_fn_runner", None)
     if runner is not None and getattr(runner, "partitions", None):
         raise NotUnderstoodError("the compiled code is split into parts, each a CUDA graph of its own")

@@ -83,6 +83,23 @@ def test_a_concatenation_without_a_kernel_is_where_its_branches_are() -> None:
     assert sum(each.macs or 0 for each in joined) == sum(n.cost.macs for n in graph.layers if n.cost)
 
 
+def test_a_concatenation_that_several_kernels_fill_costs_what_writing_its_branches_costs() -> None:
+    graph = load_graph("googlenet")
+    block, size = "inception_5b.", 4 * 7 * 7
+    others = [
+        node.name
+        for node in graph.layers
+        if not node.name.startswith(block) and not node.op.aliases and not node.name.endswith("concat")
+    ]
+    own = [node.name for node in graph.layers if node.name.startswith(block)]
+    own.remove(f"{block}concat")
+    fill = (f"{block}branch1.relu {block}concat", f"{block}concat")
+    own.remove(f"{block}branch1.relu")
+    found = moved(graph, *others, *own, *fill)
+    assert found[-2:] == [(384 * size, 0, 384 * size), (0, 0, 0)]
+    assert found[len(others) - 1 - others[::-1].index("pool5")][0] == 1024 * size
+
+
 def test_what_two_kernels_compute_is_counted_where_it_is_at_home() -> None:
     """relu is made again for the second: its own input is read twice, its work counted once."""
     spec = "conv2d(8, 1, bias=False) -> relu -> max_pool2d(2)"

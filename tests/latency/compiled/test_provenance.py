@@ -61,6 +61,8 @@ NET = Net()
         # a part of a sum, and the sum from its parts
         (Operation(NET.mean, False, NET.all, (NET.conv2,)), set(), {NET.mean}),
         (Operation(NET.mean, True, NET.all, (), (NET.mean,)), {NET.mean}, set()),
+        # the rest of a layer whose first part a library did (a GPU's convolution, its bias added with what follows)
+        (Operation(NET.relu, True, NET.all, (NET.m,), (NET.conv,)), {NET.conv, NET.sub, NET.relu}, set()),
         # a view is its base, unless it has to be copied
         (Operation(NET.view, True, NET.all, (NET.relu, NET.w2)), {NET.conv2}, set()),
         (Operation(NET.view, True, NET.all, (NET.conv2,)), {NET.view}, set()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..drawing import Point
+from ..typeface import text_width
 from .content import Aside, Gap, Part, Solid, Split
 from .prism import Prism
 from .scale import BAR_THICK, Scale
@@ -13,6 +14,9 @@ LABEL = 13.0  # from a solid's lower edge to the baseline of its label
 _GAP = 17.0  # between solids of a lane, with an arrow
 _LANE = 9.0  # between lanes
 _TRUNK = 20.0  # from the dot or to the join
+_FORK = 12.0  # between a solid and the way down to an output aside
+_ELBOW = 8.0  # from that way to the output
+_BELOW = 12.0  # between an output aside and what is above it
 _OVER = 14.0  # of a way around above what it goes around
 
 
@@ -32,21 +36,42 @@ def way_out(prism: Prism) -> Point:
 
 
 def lane(parts: tuple[Part, ...], scale: Scale) -> Strip:
-    """Parts in a row, arrows between them, each solid with its kernel and channels below."""
+    """Parts in a row, arrows between them, each solid with its kernel and channels below; outputs aside hang below."""
     row = Strip()
     x = 0.0
-    for i, part in enumerate(parts):
+    asides: list[tuple[float, Aside]] = []
+    for part in parts:
+        if isinstance(part, Aside):
+            x += _FORK
+            asides.append((x, part))
+            continue
         piece = _piece(part, scale)
         left = min(piece.box.x, piece.enter[0])
-        piece = piece.moved(x - left + (_GAP if i else 0.0), 0.0)
-        if i:
+        begun = bool(row.things or asides)
+        piece = piece.moved(x - left + (_GAP if begun else 0.0), 0.0)
+        if begun:
             row.things.append(Line((row.leave, piece.enter), "flow", piece.first is not None))
         else:
             row.enter, row.first = piece.enter, piece.first
         row.things += piece.things
         row.leave, row.last = piece.leave, piece.last
         x = max(piece.box.right, piece.leave[0])
+    for x, part in reversed(asides):  # from the right, so that no way down meets an output
+        row.things += _hung(part, x, row.things, scale)
     return row
+
+
+def _hung(part: Aside, x: float, above: list[Thing], scale: Scale) -> list[Thing]:
+    """An output beside the main one: a solid below all that stands above it, reached by an elbow at `x`."""
+    prism = prism_of(part.result, scale, x + _ELBOW)
+    text = f"{part.result.words}, {part.result.extent.channels}"
+    right = max(prism.end, prism.x + text_width(text, NUMBER))
+    boxes = [bounds([thing]) for thing in above]
+    depth = max((box.bottom for box in boxes if box.x < right and box.right > x), default=0.0)
+    axis = max(depth, 0.0) + _BELOW - prism.crest
+    prism = prism_of(part.result, scale, x + _ELBOW, axis)
+    elbow = Line(((x, 0.0), (x, axis), (prism.x, axis)), "flow", True)
+    return [elbow, Placed(part.result, prism), Words(prism.x, prism.bottom + LABEL, text, NUMBER, "number")]
 
 
 def split(part: Split, scale: Scale) -> Strip:
@@ -83,13 +108,13 @@ def split(part: Split, scale: Scale) -> Strip:
     )
 
 
-def _piece(part: Part, scale: Scale) -> Strip:
+def _piece(part: Solid | Gap | Split, scale: Scale) -> Strip:
     if isinstance(part, Split):
         return split(part, scale)
     if isinstance(part, Gap):
         words = Words(0.0, 4.0, "…", NUMBER, "number")
         return Strip([words], (0.0, 0.0), (12.0, 0.0))
-    return labelled(part.result if isinstance(part, Aside) else part, scale)
+    return labelled(part, scale)
 
 
 def labelled(solid: Solid, scale: Scale) -> Strip:

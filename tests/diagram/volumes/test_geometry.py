@@ -61,6 +61,44 @@ def test_extreme_networks(body: str, input: str) -> None:
     assert list(faults(scene(lay_out(read_text(text, "extreme.yaml"))))) == []
 
 
+PYRAMID = """
+name: pyramid
+input: 3x96x128
+layers:
+  - c2: conv2d(16, 3, stride=2, padding=1)
+  - add:
+      lateral2: conv2d(64, 1)
+      top2:
+        - side_output: {first: 'conv2d(3, 1)', second: adaptive_avg_pool2d(1) -> flatten -> linear(5)}
+        - c3: conv2d(32, 3, stride=2, padding=1)
+        - add:
+            lateral3: conv2d(64, 1)
+            top3:
+              - c4: conv2d(64, 3, stride=2, padding=1)
+              - side_output: {p4: 'conv2d(9, 3)', p5: max_pool2d(2)}
+              - up: upsample(scale_factor=2)
+        - side_output: {p3: 'conv2d(9, 3, padding=1)'}
+        - up: upsample(scale_factor=2)
+        - side_output: {p2: 'conv2d(9, 3)'}
+"""
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_outputs_beside_branches_hang_below_them(request_: Options) -> None:
+    drawn = scene(lay_out(read_text(PYRAMID, "pyramid.yaml")), request_)
+    assert list(faults(drawn)) == []
+    outputs = [placed for placed in drawn.placed() if placed.solid.kind == "output"]
+    arrows = {line.points[-1]: line for line in drawn.lines() if line.arrow}
+    for placed in outputs:
+        prism = placed.prism
+        reached = arrows[prism.x, prism.axis]
+        assert reached.points[0][1] < prism.crest, "reached from above"
+        leaving = [line for line in drawn.lines() if line.points[0] == prism.face_centre()]
+        assert not leaving, "nothing flows out of an output"
+    if request_ is REQUESTS["default"]:
+        assert {placed.solid.name for placed in outputs} == {"first", "second", "p2", "p3", "p4", "p5"}
+
+
 def test_long_names_and_foreign_letters() -> None:
     name = "convolution_of_a_very_long_name_that_no_caption_holds"
     text = f"name: n\ntitle: 'Ω 網路 {name * 3}'\ninput: 3x8x8\nlayers:\n  - {name}: conv2d(4, 3)\n  - relu: relu()\n"

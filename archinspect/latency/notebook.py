@@ -18,23 +18,32 @@ _ROWS = ("Layer", "Time", "Share", "Floor", "Efficiency", "Verdict")
 def measurement_html(found: Measurement) -> str:
     """A table of the runs, and one of the rows of each run that has them."""
     parts = [_table(f"{found.model} on {found.device}", _RUNS, map(_run, found.runs))]
-    for run in found.runs:
-        parts += [_rows(run)] if run.layers else []
-        parts += [
-            f"<p><b>{escape(f.code)}</b>: {escape(_sentence(f.message))} {escape(_sentence(f.remedy))}</p>"
-            for f in run.flags
-        ]
+    parts += _details(found, named=False)
     return "\n".join(parts)
 
 
+def _details(found: Measurement, *, named: bool) -> list[str]:
+    """The rows of each run, and its flags."""
+    parts = []
+    for run in found.runs:
+        parts += [_rows(run, f"{run.model}: " if named else "")] if run.layers else []
+        name = f"{escape(run.model)}, " if named else ""
+        parts += [
+            f"<p>{name}<b>{escape(f.code)}</b>: {escape(_sentence(f.message))} {escape(_sentence(f.remedy))}</p>"
+            for f in run.flags
+        ]
+    return parts
+
+
 def comparison_html(found: Comparison) -> str:
-    """A table of all runs, and one of the pairs of each contest."""
+    """A table of all runs, one of the pairs of each contest, and the rows of each network with its flags."""
     runs = ((each.model, *_run(run)) for each in found.measurements for run in each.runs)
     parts = [_table(found.measurements[0].device, ("Network", *_RUNS), runs)]
     for contest in found.contests:
         pairs = ((p.first, p.second, f"{p.ratio:.3f}×", p.verdict) for p in contest.pairs)
         title = f"batch {contest.batch}, {contest.label}, {contest.mode}"
         parts.append(_table(title, ("Network", "Against", "Ratio", "Verdict"), pairs))
+    parts += [part for each in found.measurements for part in _details(each, named=True)]
     return "\n".join(parts)
 
 
@@ -63,8 +72,8 @@ def _flags(run: Run) -> str:
     return ", ".join(dict.fromkeys(flag.code for flag in run.flags))
 
 
-def _rows(run: Run) -> str:
-    title = f"batch {run.batch}, {run.label}: closure {run.closure:.1%}, inflation {run.inflation:.3f}"
+def _rows(run: Run, name: str) -> str:
+    title = f"{name}batch {run.batch}, {run.label}: closure {run.closure:.1%}, inflation {run.inflation:.3f}"
     return _table(
         title if run.trustworthy else f"NOT TRUSTWORTHY. {title}",
         _ROWS,

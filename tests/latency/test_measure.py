@@ -324,6 +324,8 @@ def test_notebooks_show_measurements_and_comparisons() -> None:
     assert "closure" in html
     html = compare([SMALL, SMALL], device="cpu", options=ONE, time_s=0.5)._repr_html_()
     assert "<td>network#2</td>" in html
+    assert html.count("<td>conv2d_1</td>") == 2  # the rows of both
+    assert "network#2: batch 1, fp32: closure" in html
 
 
 def test_the_library_measures_and_predicts_under_the_commands_names() -> None:

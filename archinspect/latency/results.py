@@ -141,7 +141,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """All runs of one model on one device.  `sheet` is the device's datasheet where the table has it."""
+    """All runs of one model on one device.
+
+    `ceilings` are the best of `looks`, at the roofs before the runs and after; `sheet` is the device's datasheet where
+    the table has it.
+    """
 
     model: str
     device: str
@@ -150,6 +154,7 @@ class Measurement:
     ceilings: Ceilings | None = None
     sheet: Ceilings | None = None
     interrupted: bool = False
+    looks: tuple[Ceilings, ...] = ()
 
     @property
     def trustworthy(self) -> bool:
@@ -162,6 +167,7 @@ class Measurement:
             "environment": dict(self.environment),
             "ceilings": {
                 "measured": None if self.ceilings is None else self.ceilings.to_dict(),
+                "looks": [look.to_dict() for look in self.looks],
                 "datasheet": None if self.sheet is None else self.sheet.to_dict(),
             },
             "runs": [run.to_dict() for run in self.runs],
@@ -180,6 +186,7 @@ class Measurement:
             ceilings=Ceilings.from_dict(roofs["measured"]) if roofs["measured"] else None,
             sheet=Ceilings.from_dict(roofs["datasheet"]) if roofs["datasheet"] else None,
             interrupted=data["interrupted"],
+            looks=tuple(map(Ceilings.from_dict, roofs.get("looks", ()))),
         )
 
     def _repr_html_(self) -> str:

@@ -127,6 +127,7 @@ def test_json_is_the_contract_and_comes_back() -> None:
         assert run["images_per_s"] == pytest.approx(1000 * run["batch"] / run["median_ms"])
         assert all(set(layer) >= LAYER_KEYS for layer in run["layers"])
         assert bool(run["layers"]) is (run["mode"] == "latency")
+    assert len(document["ceilings"]["looks"]) == 2  # at the roofs, before and after
     again = Measurement.from_dict(document)
     assert again.runs == found.runs
     assert again.environment == found.environment

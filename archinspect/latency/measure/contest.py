@@ -72,6 +72,7 @@ def compare(
             made.ceilings,
             made.sheet,
             interrupted=made.interrupted,
+            looks=tuple(look.ceilings for look in made.looks),
         )
         for name, own in runs.items()
     )

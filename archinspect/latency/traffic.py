@@ -69,12 +69,18 @@ class _Traffic:
     def __init__(self, groups: Sequence[Fused], graph: Graph, batch: int, element_bytes: int) -> None:
         self.graph = graph
         index = {node.name: number for number, node in enumerate(graph.nodes)}
-        counts = Counter(index[name] for group in groups for name in group.layers)
-        filled = {i for i, count in counts.items() if count > 1 and _only_places(graph.nodes[i])}
-        self.groups = [frozenset(index[name] for name in group.layers) - filled for group in groups]
-        self.present = frozenset[int]().union(*self.groups)
         self.home = {index[name]: number for name, number in homes(groups).items()}
         self.work = dict(enumerate(works(graph, batch, element_bytes), start=1))
+        computed = [[index[name] for name in group.layers] for group in groups]
+        counts = Counter(i for layers in computed for i in layers)
+        filled = {i for i, count in counts.items() if count > 1 and _only_places(graph.nodes[i])}
+        #: what each group computes from what the layer reads; a product is never done twice, so that a second group of
+        #: it finishes what the first has written
+        self.groups = [
+            frozenset(i for i in layers if self.home[i] == number or self.work[i].macs == 0) - filled
+            for number, layers in enumerate(computed)
+        ]
+        self.present = frozenset[int]().union(*self.groups)
         self._scale = (batch, graph.input_shape[0], element_bytes)
 
     def works(self) -> tuple[FusedWork, ...]:

@@ -109,6 +109,13 @@ def test_what_two_kernels_compute_is_counted_where_it_is_at_home() -> None:
     assert found[1:] == [(size, 0, 0), (size, 0, size // 4)]
 
 
+def test_a_product_that_a_second_kernel_finishes_is_read_as_the_first_has_written_it() -> None:
+    """A GPU's convolution and, in the kernel that follows, its bias: the convolution is not done twice."""
+    graph = load_graph("conv2d(8, 3, stride=2, padding=1) -> batch_norm2d -> relu", input="3x32x32")
+    found = moved(graph, "conv2d", "conv2d batch_norm2d relu")
+    assert found == [(4 * 3 * 32 * 32, CONV + 4 * 8, MAP), (MAP, 4 * 4 * 8, MAP)]
+
+
 def test_a_kernel_that_only_prepares_has_no_floor() -> None:
     prepares = Fused(("copy",), (), ("conv2d",))
     (work, *_) = fused_works([prepares, *groups("conv2d", "batch_norm2d relu", "linear")], CHAIN, 1, 4)

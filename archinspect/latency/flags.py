@@ -20,7 +20,7 @@ REMEDIES = {
     "nan": "the output is not finite: check the weights, or use a precision with a wider range",
     "denormals": "denormal numbers are slow on CPUs: use realistic weights, or torch.set_flush_denormal(True)",
     "not-trustworthy": "give it more time (--time) on a quieter machine, or take the whole alone (--no-layers)",
-    "no-rows": "the whole is right; for time per layer leave --compile out, or use torch 2.13, which this knows",
+    "no-rows": "the whole is right; for time per layer leave --compile out, or use torch 2.13 or 2.14",
     "inflated": "fold rows (--depth): fewer marks disturb less",
     "launch-bound": "the device waits for the host: use a larger batch, --mode graph, or --compile",
     "interrupted": "stopped by Ctrl-C: figures are of the samples so far",

@@ -1,7 +1,8 @@
 """torch.compile opened: its code, the kernels in it, and marks between them.  Only here torch's insides are known.
 
-Tried on torch 2.13 and 2.14, with code for CPUs and for CUDA.  Inductor writes one Python function for each graph that it compiles, which runs the kernels in
-sequence.  While it writes, it announces each kernel and the operations in it to a function of its debugging module
+Tried on torch 2.13 and 2.14 on a CPU, and on the code that 2.14 writes for CUDA, which no GPU has run yet.  Inductor
+writes one Python function for each graph that it compiles, which runs the kernels in sequence.  While it writes, it
+announces each kernel and the operations in it to a function of its debugging module
 (`set_kernel_post_grad_provenance_tracing`) and notes in the code what that function answers; ours keeps the operations
 and answers a number.  The code is otherwise what torch.compile writes.  Where anything of this is not as expected,
 NotUnderstoodError says what, and the compiled function runs all the same.

@@ -40,7 +40,7 @@ def compiled(module: fx.GraphModule, image: torch.Tensor) -> Compiled:
     used or recompiled.  Raises ArchinspectError (A407) when torch.compile cannot, RuntimeError where memory runs out.
     """
     own = fx.GraphModule(module, module.graph, class_name=type(module).__name__)
-    own.eval()
+    own.training = module.training
     begin = time.perf_counter()
     with recording() as found:
         function = torch.compile(own, backend=found.compile)

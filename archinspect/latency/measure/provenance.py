@@ -10,7 +10,7 @@ import ast
 import linecache
 import operator
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -80,13 +80,14 @@ def _is_view(node: fx.Node) -> bool:
     )
 
 
-def _closure(starts: Iterable[fx.Node], steps: object, stop: object) -> set[fx.Node]:
+def _closure(
+    starts: Iterable[fx.Node],
+    steps: Callable[[fx.Node], Iterable[fx.Node]],
+    stop: Callable[[fx.Node], bool],
+) -> set[fx.Node]:
     """All nodes reached from `starts`; where `stop` says so no further, the node itself left out.  Starts are in."""
-    assert callable(steps)
-    assert callable(stop)
-    found: set[fx.Node] = set()
     todo = list(starts)
-    found.update(todo)
+    found = set(todo)
     while todo:
         for node in steps(todo.pop()):
             if node not in found and not stop(node):

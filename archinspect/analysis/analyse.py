@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ..collector import uncollected
 from ..graph import Graph, Node
 from .memory import activation_bytes
 from .results import Analysis, Fields, Row
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from ..ops.base import Shapes
 
 
+@uncollected
 def analyse(graph: Graph) -> Analysis:
     """Parameters, buffers, MACs, FLOPs, shapes and activation memory of each layer, for the batch of the graph's input.
 
     Takes microseconds a layer and allocates no weight.  `docs/counting.md` has the rules.
     """
     fields = Fields(graph)
-    known: dict[
-        tuple[int, Shapes], dict[str, Any]
-    ] = {}  # a repeated block's layers share their op and their figures
+    # A repeated block's layers share their op and their figures.
+    known: dict[tuple[int, Shapes], dict[str, Any]] = {}
     rows = []
     for index, node in enumerate(graph.nodes):
         if index:
@@ -29,7 +30,7 @@ def analyse(graph: Graph) -> Analysis:
             figures = known.get(key)
             if figures is None:
                 figures = known[key] = _figures(node)
-            rows.append(Row(name=node.name, _end=index, _parts=(node,), _fields=fields, **figures))
+            rows.append(Row(figures, name=node.name, _end=index, _parts=(node,), _fields=fields))
     return Analysis(graph.name, graph.input_shape, tuple(rows), graph)
 
 

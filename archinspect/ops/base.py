@@ -75,6 +75,9 @@ class Op:
     type: ClassVar[str] = ""
     category: ClassVar[str] = ""
     attributes: ClassVar[tuple[Attribute, ...]] = ()
+    kinds: ClassVar[dict[str, Kind]] = {}  # of the attributes, by name
+    _defaults: ClassVar[dict[str, Any]] = {}  # of all attributes in order; MISSING where there is none
+    _required: ClassVar[tuple[str, ...]] = ()
     #: number of inputs: 1, or None for a join of two or more branches
     arity: ClassVar[int | None] = 1
     #: whether the output is the input's own memory in evaluation (a view, or the tensor itself)
@@ -86,19 +89,19 @@ class Op:
     # 0.3 ms a class, at every start of the command line.
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        attributes = self.attributes
-        values = self.__dict__
-        if len(args) > len(attributes):
-            raise TypeError(f"{self.type} takes {len(attributes)} attributes, got {len(args)}")
-        for attribute, value in zip(attributes, args, strict=False):
-            values[attribute.name] = value
-        for attribute in attributes[len(args) :]:
-            value = kwargs.pop(attribute.name, attribute.default)
-            if value is MISSING:
-                raise TypeError(f"{self.type} needs '{attribute.name}'")
-            values[attribute.name] = value
-        if kwargs:
-            raise TypeError(f"{self.type} has no free attribute '{next(iter(kwargs))}'")
+        defaults, values = self._defaults, self.__dict__
+        if len(args) > len(defaults):
+            raise TypeError(f"{self.type} takes {len(defaults)} attributes, got {len(args)}")
+        given = dict(zip(defaults, args, strict=False)) if args else {}
+        values.update(defaults)  # so that their order is that of the class
+        values.update(given)
+        values.update(kwargs)
+        if len(values) > len(defaults) or given.keys() & kwargs.keys():
+            name = next(name for name in kwargs if name in given or name not in defaults)
+            raise TypeError(f"{self.type} has no free attribute '{name}'")
+        for name in self._required:
+            if values[name] is MISSING:
+                raise TypeError(f"{self.type} needs '{name}'")
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -126,7 +129,7 @@ class Op:
         Raises OpError for values that the attributes do not take, TypeError for a wrong number or name.
         """
         given = dict(zip((a.name for a in cls.attributes), args, strict=False), **kwargs)
-        kinds = {a.name: a.kind for a in cls.attributes}
+        kinds = cls.kinds
         return cls(
             **{name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()}
         )
@@ -240,6 +243,9 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
             )
             for f in fields(cls)  # type: ignore[arg-type]
         )
+        cls.kinds = {a.name: a.kind for a in cls.attributes}
+        cls._defaults = {a.name: a.default for a in cls.attributes}
+        cls._required = tuple(a.name for a in cls.attributes if a.required)
         REGISTRY[type] = cls
         return cls
 

@@ -41,11 +41,11 @@ class Conv2d(Op):
     bias: bool = attr(FLAG, "add a learnable bias per output channel", True)
 
     def windows(self, inputs: Shapes) -> tuple[Window, Window]:
-        vertical, horizontal = (
-            Window(k, s, *self._padding(axis), d)
-            for axis, (k, s, d) in enumerate(zip(self.kernel_size, self.stride, self.dilation, strict=True))
+        kernel, stride, dilation = self.kernel_size, self.stride, self.dilation
+        return (
+            Window(kernel[0], stride[0], *self._padding(0), dilation[0]),
+            Window(kernel[1], stride[1], *self._padding(1), dilation[1]),
         )
-        return vertical, horizontal
 
     def _padding(self, axis: int) -> tuple[int, int]:
         if isinstance(self.padding, tuple):

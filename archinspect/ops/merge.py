@@ -79,6 +79,8 @@ class _Elementwise(Op):
     arity: ClassVar[int | None] = None
 
     def shape(self, inputs: Shapes) -> Shape:
+        if all(shape == inputs[0] for shape in inputs):
+            return inputs[0]
         _need_equal_ranks(self, inputs)
         rank = len(inputs[0])
         result: list[int] = []

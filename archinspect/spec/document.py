@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .calls import Chain
+from .calls import Call, Chain
 from .expressions import Expression
 from .nodes import Scalar
 from .problems import Problems
@@ -60,12 +60,18 @@ class Statement:
     template: tuple[str | Expression, ...] = ()
     inline: bool = False
     work: int = field(init=False)  # what laying it out once costs, without what it holds; 1 for most
+    call: Call | None = field(init=False)  # where it is one named call and nothing else, as most are
 
     def __post_init__(self) -> None:
-        found = [self.condition, self.first, self.last, *self.template]
-        work = sum([e.work for e in found if isinstance(e, Expression)])
-        if self.body.chain:
-            work += sum([part.work for part in self.body.chain])
+        chain = self.body.chain or ()
+        work = sum([part.work for part in chain])
+        self.call = None
+        if self.condition is None and self.first is None and not self.template:
+            alone = len(chain) == 1 and not self.inline and not self.body.unreadable
+            self.call = chain[0] if alone and isinstance(chain[0], Call) else None
+        else:
+            found = [self.condition, self.first, self.last, *self.template]
+            work += sum([e.work for e in found if isinstance(e, Expression)])
         self.work = 1 + work // FREE_PARTS
 
 

@@ -7,7 +7,6 @@ one run shows independent errors and no echoes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,26 +15,21 @@ from ..graph import BlockUse, Graph, Item, Join, Layer, Leaf, Node, Scope, SideO
 from ..ops import REGISTRY, Input
 from .calls import Call
 from .document import Block, Body, Document, Statement
-from .layers import Layers
-from .names import is_reserved
+from .naming import Naming
 from .nodes import Scalar
 from .paths import with_paths
 from .problems import in_reading_order
 from .reuse import Reuse
 from .scopes import Names
-from .size import refuse_too_many_layers
-from .source import MAX_NAME, MAX_PATH, MAX_SCOPES
 from .statements import chain_statements
-from .values import UNKNOWN, Environment
+from .values import Environment
 
 __all__ = ["Environment", "Expander"]
 
-#: so many statements may be met before the network's size is computed in advance; few networks are as large
-_UNCOUNTED = 4000
 Laid = tuple[Sequence[Item], int | None]  # items, and the layer that what follows reads (None: unknown)
 
 
-class Expander(Layers):
+class Expander(Naming):
     """Lays out one network; what is wrong is recorded in the document's errors."""
 
     def __init__(
@@ -43,7 +37,6 @@ class Expander(Layers):
     ) -> None:
         super().__init__(document, broken, arguments)
         self.side_outputs: list[int] = []
-        self._met = 0  # statements, by their work
         self._reuse = Reuse(self.nodes)
 
     def expand(self, input_shape: tuple[int, ...] | None) -> Graph:
@@ -75,6 +68,13 @@ class Expander(Layers):
         items: list[Item] = []
         for statement in body:
             self._count(statement.work)
+            call = statement.call
+            if call is not None:
+                text = statement.body.text
+                assert text is not None
+                item, current = self._call(call, text, statement.key, statement.name, env, names, current)
+                items += item
+                continue
             condition, made = statement.condition, statement.body
             if condition is not None and not self.truth(condition, statement.key, env, current, names.path):
                 continue
@@ -109,25 +109,6 @@ class Expander(Layers):
             inner = env if variable is None else {**env, variable: number}
             yield self._name(statement, str(number), inner, names, current), inner
 
-    def _name(
-        self, statement: Statement, number: str, env: Environment, names: Names, current: int | None
-    ) -> str | None:
-        """The name that a statement gives, None when it gives none."""
-        if statement.name is None or not statement.template:
-            return statement.name and statement.name + number
-        assert statement.key is not None
-        words = []
-        for part in statement.template:
-            value = part
-            if not isinstance(part, str):
-                value = self.value(part, statement.key, env, current, names.path)
-            words.append("_" if value is UNKNOWN else str(value))
-        name = "".join(words) + number
-        if len(name) > MAX_NAME or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or is_reserved(name):
-            span = statement.key.span
-            self.error("A209", f"'{name}' cannot name a layer", span, names.path, help="e.g. conv{i}")
-        return name
-
     def _item(
         self, statement: Statement, name: str | None, env: Environment, names: Names, current: int | None
     ) -> Laid:
@@ -135,10 +116,13 @@ class Expander(Layers):
         body = statement.body
         if body.chain is not None and len(body.chain) == 1:
             assert body.text is not None
-            path = names.join(name) if name is not None else names.path
-            call = self.choose(body.chain[0], body.text, env, current, path)
-            if call is None:
-                return (), None
+            call = body.chain[0]
+            if not isinstance(call, Call):
+                path = names.join(name) if name is not None else names.path
+                chosen = self.choose(call, body.text, env, current, path)
+                if chosen is None:
+                    return (), None
+                call = chosen
             return self._call(call, body.text, statement.key, name, env, names, current)
         assert name is not None
         path = self._take(names, name, statement.key)
@@ -187,16 +171,18 @@ class Expander(Layers):
         values = self._block_arguments(block, call, text, env, current, path)
         if values is None or self._too_deep(path, text):
             return None, None
-        known = self._reuse.find(block, values, path, current)
+        reuse = self._reuse
+        key = None if current is None else reuse.key(block, values, current)
+        known = reuse.find(key, path)
         if known is not None and current is not None:
             self._count(known.work)
-            items, end = self._reuse.again(known, path, current)
+            items, end = reuse.again(known, path, current)
         else:
-            mark = len(self.nodes), self._met
+            start, work = len(self.nodes), self._met
             before = len(self.errors), len(self.side_outputs)
             items, end = self._block_body(block, values, call, text, Names(path), current)
             if before == (len(self.errors), len(self.side_outputs)) and not self.guessed:
-                self._reuse.keep(mark, block, values, path, current, items, end, self._met)
+                reuse.keep(key, path, start, items, end, self._met - work)
         return Scope(name, tuple(items), BlockUse(block.name, values)), end
 
     def _block_body(
@@ -306,6 +292,10 @@ class Expander(Layers):
             if branch.body.unreadable:
                 made.append((None, None))
                 continue
+            if branch.first is None and not branch.template:
+                assert branch.name is not None
+                made.append(self._branch(branch, branch.name, env, names, current))
+                continue
             for name, inner in self._rounds(branch, env, names, current):
                 assert name is not None
                 made.append(self._branch(branch, name, inner, names, current))
@@ -332,39 +322,3 @@ class Expander(Layers):
             return False
         call = self.choose(body.chain[0], body.text, env, current, "")
         return call is not None and call.name == "identity" and not call.arguments
-
-    # Names and limits
-
-    def _count(self, work: int) -> None:
-        before = self._met
-        self._met = before + work
-        if before < _UNCOUNTED <= before + work:
-            refuse_too_many_layers(self.document, self._arguments, self.broken)
-
-    def _take(self, names: Names, name: str, key: Scalar | None) -> str:
-        """The path of a name, which is taken from now on."""
-        path = names.join(name)
-        if name not in names.taken:
-            names.taken[name] = key
-            return path
-        first = names.taken[name]
-        span = key.span if key else None
-        if name == "input" and not names.path:
-            self.error("A209", "'input' is the name of the network's input", span, path, help="e.g. stem")
-        else:
-            related = ((first.span, "first here"),) if first else ()
-            message = f"the name '{name}' is taken"
-            self.error("A210", message, span, path, help="name it differently", related=related)
-        return path
-
-    def _too_deep(self, path: str, scalar: Scalar | None, more: int = 0) -> bool:
-        if path.count(".") + more < MAX_SCOPES and len(path) <= MAX_PATH:
-            return False
-        span = scalar.span if scalar else None
-        message = (
-            f"scopes are nested more than {MAX_SCOPES} deep, or a path is longer than {MAX_PATH} characters"
-        )
-        self.error(
-            "A103", message, span, path, help="use repeats, shorter names, or fewer blocks inside blocks"
-        )
-        return True

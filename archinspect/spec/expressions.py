@@ -8,9 +8,12 @@ False, None, strings, tuples, names, `+ - * // / %`, comparisons, `and or not`, 
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .functions import FUNCTIONS
@@ -23,7 +26,7 @@ _Compiled = Callable[[Environment], Any]
 LARGEST = 2**53
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Expression:
     """A compiled expression: the names it reads, its place in its text, and `evaluate(environment)`."""
 
@@ -68,9 +71,42 @@ def compile_expression(node: ast.expr, text: str) -> Expression:
     return Expression(evaluate, names, tuple(compiler.places), column, length, written, compiler.parts)
 
 
+@lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Parse and compile the text of an expression."""
+    match = _LONE_WORD.match(text)
+    if match is not None and match[1] not in NO_NAMES:
+        return word(match[1], match.start(1))
     return compile_expression(parse_python(text), text)
+
+
+#: a name or a whole number as the language has it, short enough to be no larger than LARGEST
+WORD = r"[A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]{0,14}"
+_LONE_WORD = re.compile(rf" *({WORD}) *\Z")
+_CONSTANTS = {"True": True, "False": False, "None": None}
+#: words that Python keeps for itself, and which are no value
+NO_NAMES = frozenset({*keyword.kwlist, "__debug__"}).difference(_CONSTANTS)
+
+
+def word(text: str, column: int) -> Expression:
+    """The expression that is one name, one of Python's constants, or one whole number: what most expressions are.
+
+    What `compile_expression` makes of it too, without the way through Python's parser.
+    """
+    evaluate, names = _word(text)
+    places = ((text, column, len(text)),) if names else ()
+    return Expression(evaluate, names, places, column, len(text), text, 1)
+
+
+@lru_cache(maxsize=4096)
+def _word(text: str) -> tuple[_Compiled, frozenset[str]]:
+    if text[0].isdigit() or text in _CONSTANTS:
+        value = int(text) if text[0].isdigit() else _CONSTANTS[text]
+        return lambda env: value, _NO_NAME
+    return operator.itemgetter(text), frozenset((text,))
+
+
+_NO_NAME = frozenset[str]()
 
 
 class _Compiler:
@@ -98,7 +134,7 @@ class _Compiler:
         if isinstance(node, ast.Name):
             name = node.id
             self.places.append((name, *place(node, self.text)))
-            return lambda env: env[name]
+            return operator.itemgetter(name)
         if isinstance(node, ast.BinOp):
             return self._binary(node)
         if isinstance(node, ast.UnaryOp):

@@ -110,26 +110,26 @@ class Layers(Values):
         return f"the input width, {width}, is inferred: did you mean {call.name}({', '.join(given[1:])})?"
 
     def _op(self, call: Call, text: Scalar, path: str, env: Environment, current: int | None) -> Op | None:
-        if (id(text), call.column) in self.broken:
+        if self.broken and (id(text), call.column) in self.broken:
             return None
         op = self._ops.get(call)  # there, if nothing in the call depends on where it stands
         if op is not None:
             return op
-        values: list[Any] = [self.value(a.value, text, env, current, path) for a in call.arguments]
+        arguments = call.arguments
+        values = self.values([argument.value for argument in arguments], text, env, current, path)
         if UNKNOWN in values:
             return None
-        constant = not any(a.value.names for a in call.arguments)
-        key = call if constant else (call, *values, *map(type, values))
+        key = (call, *values, *map(type, values))
         op = self._ops.get(key)
         if op is None:
             op = self._new_op(call, values, text, path)
             if op is not None:
-                self._ops[key] = op
+                constant = not any(argument.value.names for argument in arguments)
+                self._ops[call if constant else key] = op
         return op
 
     def _new_op(self, call: Call, values: list[Any], text: Scalar, path: str) -> Op | None:
-        attributes = REGISTRY[call.name].attributes
-        kinds = {a.name: a.kind for a in attributes}
+        attributes, kinds = REGISTRY[call.name].attributes, REGISTRY[call.name].kinds
         given: dict[str, Any] = {}
         failed = False
         for position, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):

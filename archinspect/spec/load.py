@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..collector import uncollected
 from ..errors import ArchinspectError, Span
 from ..graph import Graph
 from .document import Document
@@ -34,6 +35,7 @@ __all__ = [
 InputSize = str | tuple[int, ...]
 
 
+@uncollected
 def load_graph(
     model: str | os.PathLike[str],
     *,
@@ -55,6 +57,7 @@ def load_graph(
     return lay_out(read_document(name), settings, input)
 
 
+@uncollected
 def lay_out(
     document: Document, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None
 ) -> Graph:

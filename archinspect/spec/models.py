@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ArchinspectError, Diagnostic, Span, fail, nearest
 from ..ops import REGISTRY
-from .calls import read_chain
+from .chains import read_chain
 from .document import Body, Document, Statement
 from .nodes import Scalar, Tree
 from .problems import Problems

@@ -5,7 +5,7 @@ A ResNet's stages are made of a few such blocks; the copy differs in its names a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..graph import Item, Join, Layer, Leaf, Node, Scope, SideOutputs
 from .document import Block
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """A block's layers at `path`, the index of the first, what they form, and the work it was."""
 
@@ -30,32 +30,25 @@ class Reuse:
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
-        self._known: dict[Any, _Known] = {}
+        self._known: dict[Hashable, _Known] = {}
 
-    def find(self, block: Block, values: dict[str, Any], path: str, current: int | None) -> _Known | None:
+    def key(self, block: Block, values: dict[str, Any], current: int) -> Hashable:
+        """What tells one use of a block from another: its arguments and the shape that it reads."""
+        given = values.values()
+        return block.name, self.nodes[current].output_shape, *given, *map(type, given)
+
+    def find(self, key: Hashable, path: str) -> _Known | None:
         """The same block on the same shape, at most as deep as the place where it is wanted."""
-        if current is None:
-            return None
-        known = self._known.get(self._key(block, values, current))
+        known = self._known.get(key)
         # Scopes have a greatest depth, which only laying out can check.
         return known if known is not None and path.count(".") <= known.path.count(".") else None
 
     def keep(
-        self,
-        mark: tuple[int, int],
-        block: Block,
-        values: dict[str, Any],
-        path: str,
-        current: int | None,
-        items: Sequence[Item],
-        end: int | None,
-        work: int,
+        self, key: Hashable, path: str, start: int, items: Sequence[Item], end: int | None, work: int
     ) -> None:
-        """Remember a block laid out without an error since `mark`, the number of layers and the work before it."""
-        if current is not None:
-            start, before = mark
-            known = _Known(path, start, tuple(self.nodes[start:]), items, end, work - before)
-            self._known[self._key(block, values, current)] = known
+        """Remember a block laid out without an error: its layers are those from `start` on.  A key of None: none."""
+        if key is not None:
+            self._known[key] = _Known(path, start, tuple(self.nodes[start:]), items, end, work)
 
     def again(self, known: _Known, path: str, current: int) -> tuple[Sequence[Item], int | None]:
         """Append the block's layers under another path, reading layer `current`."""
@@ -70,10 +63,6 @@ class Reuse:
         if end is not None:
             end = end + shift if end >= start else current
         return _shifted(known.items, shift), end
-
-    def _key(self, block: Block, values: dict[str, Any], current: int) -> Any:
-        shape = self.nodes[current].output_shape
-        return block.name, shape, tuple(values.values()), tuple(map(type, values.values()))
 
 
 def _shifted(items: Sequence[Item], shift: int) -> tuple[Item, ...]:

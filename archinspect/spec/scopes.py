@@ -14,9 +14,13 @@ class Names:
     path: str
     taken: dict[str, Scalar | None] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    prefix: str = field(init=False)  # of every path in the scope
+
+    def __post_init__(self) -> None:
+        self.prefix = f"{self.path}." if self.path else ""
 
     def join(self, name: str) -> str:
-        return f"{self.path}.{name}" if self.path else name
+        return self.prefix + name
 
     def free(self, name: str) -> str:
         """The first of name, name_1, name_2 ... that is not taken (as Keras and torch.fx number layers)."""

@@ -6,7 +6,8 @@ import keyword
 import re
 
 from ..errors import Span
-from .calls import Chain, read_chain
+from .calls import Chain
+from .chains import read_chain
 from .document import INLINE, JOINS, SIDE_OUTPUT, Body, Document, Statement
 from .expressions import Expression, parse_expression
 from .names import is_reserved
@@ -21,6 +22,7 @@ _KEY = re.compile(
     r"(\[((?P<variable>[^\[\]=]+?)\s*=(?!=)\s*)?(?P<first>[^\[\]]+?)\.\.(?P<last>[^\[\]]+)\])?"
     r"(\s+if\s+(?P<if>.+))?\Z"
 )
+_STRUCTURE = frozenset({*JOINS, SIDE_OUTPUT, INLINE})
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -55,6 +57,10 @@ class StatementReader:
         return chain_statements(body.chain or (), text)
 
     def _statement(self, key: Scalar, value: Value) -> Statement:
+        name = key.value
+        if _NAME.match(name) and name not in _STRUCTURE:  # as most keys are: nothing but a name
+            self._name(name, key, "layer")
+            return Statement(name, key, self._body(name, key, value))
         match = _KEY.match(key.value)
         if match is None:
             help = "e.g. conv1, block[2..4], norm if batch_norm"
@@ -62,7 +68,7 @@ class StatementReader:
             self.document.unread.append(key.value)
             return Statement(None, key, Body(sequence=self._inside(value), unreadable=True))
         name, variable = match["name"], match["variable"]
-        condition, first, last = (self._part_of_key(match, group, key) for group in ("if", "first", "last"))
+        condition, first, last = [self._part_of_key(match, group, key) for group in ("if", "first", "last")]
         if first is None or last is None:  # one of them could not be read
             first = last = None
         if name in JOINS or name == SIDE_OUTPUT:
@@ -173,8 +179,8 @@ class StatementReader:
 
     def _name(self, name: str, key: Scalar, what: str) -> bool:
         """Whether the name can be used; an error where not."""
-        article = f"an {what}" if what[0] in "aeiou" else f"a {what}"
         if not _NAME.match(name):
+            article = f"an {what}" if what[0] in "aeiou" else f"a {what}"
             help = "use letters, digits and '_', not starting with a digit"
             if re.match(r"[0-9]\w*\Z", name):
                 help += f", e.g. _{name}"
@@ -184,6 +190,7 @@ class StatementReader:
             self.error("A209", message, key, help=f"use at most {MAX_NAME}")
         elif keyword.iskeyword(name) or (what == "layer" and is_reserved(name)):
             owner = "Python" if keyword.iskeyword(name) else "every PyTorch module"
+            article = f"an {what}" if what[0] in "aeiou" else f"a {what}"
             message = f"'{name}' cannot name {article}: {owner} uses it"
             self.error("A209", message, key, help=f"e.g. {name.strip('_')}_")
         elif what == "argument" and name == "in_channels":

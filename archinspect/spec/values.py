@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from ..errors import OpError, Span
 from ..graph import Node
@@ -18,6 +18,17 @@ from .validate import IN_CHANNELS
 
 UNKNOWN: Any = object()  # the value of an expression that an earlier error, or an unknown shape, leaves open
 Environment = dict[str, Any]
+
+
+class _Bound(NamedTuple):
+    """A call of a block: all parameters in order, with what is known of them before the call has a place; those that
+    it gives, by name and expression; and the defaults that depend on the place.
+    """
+
+    known: Mapping[str, Any]
+    names: tuple[str, ...]
+    given: tuple[Expression, ...]
+    defaults: tuple[tuple[str, Expression], ...]
 
 
 class Values:
@@ -37,6 +48,7 @@ class Values:
         self.nodes: list[Node] = []
         self.guessed: dict[int, Guess] = {}
         self.uses: list[tuple[Scalar, Call]] = []  # blocks that are open, outermost first
+        self._bound: dict[Call, _Bound] = {}
         self._spans: dict[tuple[int, int], Span] = {}
         self._seen: set[tuple[str, str, str]] = set()
 
@@ -59,6 +71,26 @@ class Values:
             notes = (", ".join(known),) if known else ()
             self.error(error.code, error.message, span, path, help=error.help, notes=notes)
             return UNKNOWN
+
+    def values(
+        self,
+        expressions: Iterable[Expression],
+        scalar: Scalar,
+        env: Environment,
+        current: int | None,
+        path: str,
+    ) -> list[Any]:
+        """The value of each of some expressions."""
+        found = []
+        for expression in expressions:
+            if IN_CHANNELS not in expression.names:
+                try:
+                    found.append(expression.evaluate(env))
+                    continue
+                except (KeyError, ExpressionError):
+                    pass  # `value` says what is wrong
+            found.append(self.value(expression, scalar, env, current, path))
+        return found
 
     def truth(
         self, condition: Expression, scalar: Scalar | None, env: Environment, current: int | None, path: str
@@ -100,19 +132,35 @@ class Values:
         self, block: Block, call: Call, text: Scalar, env: Environment, current: int | None, path: str = ""
     ) -> dict[str, Any] | None:
         """The values of a block's parameters for one use; None when one of them is unknown."""
-        if (id(text), call.column) in self.broken:
+        if self.broken and (id(text), call.column) in self.broken:
             return None
-        values: dict[str, Any] = {}
-        for position, argument in enumerate(call.arguments):
-            name = argument.name or block.parameters[position].name
-            values[name] = self.value(argument.value, text, env, current, path)
+        bound = self._bound.get(call)
+        if bound is None:
+            bound = self._bound[call] = self._bind(block, call)
+        values = dict(bound.known)
+        for name, expression in bound.defaults:
+            values[name] = self.value(expression, block.key, dict(self._arguments), current, path)
+        values.update(zip(bound.names, self.values(bound.given, text, env, current, path), strict=True))
+        return None if UNKNOWN in values.values() else values
+
+    def _bind(self, block: Block, call: Call) -> _Bound:
+        """What a call gives and leaves open; defaults that no place can change are evaluated once."""
+        names = [parameter.name for parameter in block.parameters]
+        known: dict[str, Any] = dict.fromkeys(names)
+        given = {
+            argument.name or names[position]: argument.value
+            for position, argument in enumerate(call.arguments)
+        }
+        left = []
         for parameter in block.parameters:
-            if parameter.name not in values and parameter.default is not None:
-                outer = dict(self._arguments)
-                values[parameter.name] = self.value(parameter.default, block.key, outer, current, path)
-        if UNKNOWN in values.values():
-            return None
-        return {p.name: values[p.name] for p in block.parameters}
+            default = parameter.default
+            if default is None or parameter.name in given:
+                continue
+            try:
+                known[parameter.name] = default.evaluate(self._arguments)
+            except (KeyError, ExpressionError):  # it reads in_channels, or is an error that has a place
+                left.append((parameter.name, default))
+        return _Bound(known, tuple(given), tuple(given.values()), tuple(left))
 
     # Errors
 

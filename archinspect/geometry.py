@@ -36,8 +36,7 @@ class Axis(Protocol):
     def reach(self) -> Reach: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One axis of a sliding window: kernel, stride, padding before and after, dilation."""
 
     kernel: int

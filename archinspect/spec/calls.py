@@ -1,6 +1,7 @@
 """Calls as a spec's texts say them: `conv2d(64, 3, padding=1)`, `projection(256) if project else identity`.
 
-They know nothing of ops, blocks or places in a file; offsets are columns in the text, so equal texts are read once.  Nothing changes them; frozen dataclasses would take as long to make as to read.
+They know nothing of ops, blocks or places in a file; offsets are columns in the text, so equal texts are read once.
+Nothing changes them, though they are not frozen: that would make reading a call half as slow again.
 """
 
 from __future__ import annotations

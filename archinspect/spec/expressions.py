@@ -63,9 +63,11 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 def compile_expression(node: ast.expr, text: str) -> Expression:
     """Compile a parsed expression.  Raises ExpressionError for anything outside the language."""
+    column, length = place(node, text)
+    if isinstance(node, ast.Name) and node.id.isascii():
+        return word(node.id, column)
     compiler = _Compiler(text)
     evaluate = compiler.compile(node)
-    column, length = place(node, text)
     names = frozenset(name for name, _, _ in compiler.places)
     written = text[column : column + length]
     return Expression(evaluate, names, tuple(compiler.places), column, length, written, compiler.parts)

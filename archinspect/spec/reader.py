@@ -10,12 +10,12 @@ from typing import Any
 
 from ..errors import nearest, suggestion
 from .calls import Call
+from .chains import parse_chain
 from .document import Block, Document, Initializer, Parameter
-from .expressions import compile_expression
 from .input_size import INPUT_HELP, parse_input
 from .nodes import Mapping, Scalar, Sequence, Tree, Value, entries, plain_value
 from .statements import StatementReader
-from .syntax import ExpressionError, parse_python, place
+from .syntax import ExpressionError
 
 #: optional top-level keys that describe the network, and the type of their values
 METADATA: dict[str, type] = {
@@ -215,26 +215,25 @@ class Reader(StatementReader):
         return None if parameters is None else Block(name, parameters, sequence, key)
 
     def _parameters(self, text: str, key: Scalar) -> tuple[Parameter, ...] | None:
-        import ast
-
         help = "write name(argument, argument=default):"
         try:
-            call = parse_python(text)
-            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            chain = parse_chain(text)
+            if len(chain) != 1 or not isinstance(chain[0], Call):
                 raise ExpressionError("A201", "cannot read the block's arguments", 0, len(text), help)
             made: list[Parameter] = []
-            for value in [*call.args, *call.keywords]:
-                column, length = place(value, text)
-                name = value.arg if isinstance(value, ast.keyword) else getattr(value, "id", None)
+            for argument in chain[0].arguments:
+                name, default = argument.name, argument.value
                 if name is None:
-                    raise ExpressionError("A201", "a block's argument is a name", column, length, help)
+                    name = default.text
+                    if default.names != {name}:
+                        where = argument.column, argument.length
+                        raise ExpressionError("A201", "a block's argument is a name", *where, help)
                 if any(p.name == name for p in made):
-                    raise ExpressionError(
-                        "A210", f"argument '{name}' is there twice", column, length, "rename it"
-                    )
+                    where = argument.column, argument.length
+                    raise ExpressionError("A210", f"argument '{name}' is there twice", *where, "rename it")
                 self._name(name, key, "argument")
-                default = compile_expression(value.value, text) if isinstance(value, ast.keyword) else None
-                made.append(Parameter(name, default, column, len(name)))
+                given = None if argument.name is None else default
+                made.append(Parameter(name, given, argument.column, len(name)))
         except ExpressionError as error:
             error.help = error.help if error.code != "A201" else help
             self._at(error, key)

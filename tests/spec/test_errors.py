@@ -162,11 +162,16 @@ def test_a_yaml_list_in_brackets_splits_calls() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["'b(: 0, lambda)'", "'b(x: lambda)'", "'b(x)(y)'", "'b(*a, **k)'", "'b(1)'", "'b(x'", "b(x) + 1"]
+    "key", ["'b(: 0, lambda)'", "'b(x: lambda)'", "'b(x)(y)'", "'b(1)'", "'b(x'", "b(x) + 1"]
 )
 def test_block_keys_that_are_no_signatures(key: str) -> None:
     errors = refused(f"{HEAD}blocks:\n  {key}:\n    - relu\nlayers:\n  - relu\n")
     assert [error.code for error in errors] == ["A201"]
+
+
+def test_a_block_names_each_argument() -> None:
+    (error,) = refused(f"{HEAD}blocks:\n  'b(*a)':\n    - relu\nlayers:\n  - relu\n")
+    assert (error.code, error.help) == ("A213", "write each argument by itself")
 
 
 def test_settings_and_input_are_reported_with_the_file() -> None:

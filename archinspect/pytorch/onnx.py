@@ -60,7 +60,7 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
 
 def _export(module: fx.GraphModule, x: torch.Tensor, names: list[str]) -> bytes:
     export: Any = torch.onnx.export  # its signature differs between releases
-    if "dynamo" not in inspect.signature(export).parameters:  # torch 2.4
+    if "dynamic_shapes" not in inspect.signature(export).parameters:  # torch 2.4
         file = io.BytesIO()
         axes = {name: {0: "batch"} for name in ("x", *names)}
         export(module, (x,), file, input_names=["x"], output_names=names, dynamic_axes=axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import subprocess
 import sys
@@ -163,5 +164,8 @@ def test_what_the_onnx_exporter_cannot_translate_is_named(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "error[A403]" in done.stderr
-    assert "adaptive_max_pool2d: adaptive_max_pool2d((3, 2))" in done.stderr
+    if (
+        "dynamic_shapes" in inspect.signature(torch.onnx.export).parameters
+    ):  # torch 2.4's exporter names no operator
+        assert "adaptive_max_pool2d: adaptive_max_pool2d((3, 2))" in done.stderr
     assert not list(tmp_path.iterdir())

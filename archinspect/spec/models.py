@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from functools import cache
 
 from ..errors import ArchinspectError, Diagnostic, Span, fail, nearest
 from ..ops import REGISTRY
@@ -46,6 +46,7 @@ def shipped() -> list[str]:
     return sorted(name[:-5] for name in os.listdir(specs_folder()) if name.endswith(".yaml"))
 
 
+@cache
 def specs_folder() -> str:
     """Where the shipped specs lie: inside an installed package, or beside it in a checkout."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -60,15 +61,15 @@ def is_one_line(model: str) -> bool:
     return "(" in model and not model.endswith((".yaml", ".yml"))
 
 
-def _find(model: str | os.PathLike[str]) -> tuple[Path, str]:
+def _find(model: str | os.PathLike[str]) -> tuple[str, str]:
     """The file of a model, a shipped spec by its name or a path, and how errors name it."""
     name = os.fspath(model)
     if isinstance(model, str) and re.fullmatch(r"[\w.-]+", name):
         file = os.path.join(specs_folder(), f"{name}.yaml")
         if os.path.isfile(file):
-            return Path(file), f"specs/{name}.yaml"
+            return file, f"specs/{name}.yaml"
     if os.path.exists(name) or name.endswith((".yaml", ".yml")) or os.sep in name:
-        return Path(name), name
+        return name, name
     close = nearest(name, shipped()) if len(name) < 100 else None
     more = "`archinspect list` shows the networks that ship; a path to a .yaml file or layers joined by -> work too"
     raise ArchinspectError(

@@ -148,7 +148,7 @@ class Reader(StatementReader):
                 "A107", "'weights' must be a mapping of our layers and a checkpoint's", value, help=help
             )
             return
-        from .weight_names import compile_weight_name
+        from .weight_names import weight_name
 
         for ours, key, theirs in entries(value):
             if not isinstance(theirs, Scalar):
@@ -157,7 +157,7 @@ class Reader(StatementReader):
                 )
                 continue
             try:
-                self.document.weight_names += (compile_weight_name(ours, theirs.value),)
+                self.document.weight_names += (weight_name(ours, theirs.value),)
             except ExpressionError as error:
                 self._at(error, key if error.code == "A209" else theirs)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from ..errors import ArchinspectError, Diagnostic, Span, fail
 
@@ -56,26 +56,28 @@ def source_of(text: str, file: str) -> Source:
     return source
 
 
-def read(path: Path, shown: str = "") -> Source:
+def read(path: str | os.PathLike[str], shown: str = "") -> Source:
     """The text of a spec file, `shown` in errors under another name.
 
     Raises ArchinspectError when it is missing, too large or not text.
     """
+    path = os.fspath(path)
     try:
-        mode = path.stat().st_mode
+        found = os.stat(path)
+        mode = found.st_mode
         if stat.S_ISDIR(mode):
             raise fail("A102", f"'{path}' is a directory", help="name a .yaml file inside it")
         # A pipe that nobody writes to would wait for ever; /dev/stdin and the shell's <(...) are pipes with a writer.
-        if not (stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and path.is_relative_to("/dev"))):
+        if not (stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and path.startswith("/dev/"))):
             raise fail("A102", f"'{path}' is not a file", help="a spec is a text file, such as net.yaml")
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
-            size = max(len(data), path.stat().st_size)
     except OSError as error:
         raise fail("A102", f"cannot read '{path}': {error.strerror}", help="check the path") from None
     except ValueError:  # a NUL in the path
         raise fail("A102", f"'{path}' cannot name a file", help="check the path") from None
     if len(data) > MAX_BYTES:
+        size = max(len(data), found.st_size)
         size_of = f"{size:,} bytes" if size > len(data) else f"more than {MAX_BYTES:,} bytes"
         raise fail(
             "A103",
@@ -89,7 +91,7 @@ def read(path: Path, shown: str = "") -> Source:
         line = data.count(b"\n", 0, error.start) + 1
         note = f"line {line}: byte {data[error.start]:#04x}"
         raise fail("A102", f"'{path}' is not UTF-8 text", notes=[note], help="save it as UTF-8") from None
-    return source_of(text, shown or str(path))
+    return source_of(text, shown or path)
 
 
 def refuse_control_characters(source: Source) -> None:

@@ -18,6 +18,9 @@ from .syntax import ExpressionError
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_OURS = re.compile(r"(?:[A-Za-z0-9_.\-]|\{[a-z]\})*")
+_THEIRS = re.compile(r"(?:[A-Za-z0-9_.\-]|\{[a-z](?: ?[-+*] ?[0-9])?\})*")
+_NAMED = re.compile(r"\{([a-z])")
 _LITERAL = re.compile(r"[A-Za-z0-9_.\-]*\Z")
 
 
@@ -27,12 +30,20 @@ class WeightName:
 
     ours: str
     theirs: str
-    expression: str
-    parts: tuple[str | Expression, ...]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(self.expression)
+        """What a key of ours looks like that the rule is for, its holes as groups."""
+        return re.compile(self._compiled[0])
+
+    @property
+    def parts(self) -> tuple[str | Expression, ...]:
+        """The texts and holes that a checkpoint's key is made of."""
+        return self._compiled[1]
+
+    @cached_property
+    def _compiled(self) -> tuple[str, tuple[str | Expression, ...]]:
+        return _compile(self.ours, self.theirs)
 
     def rename(self, key: str) -> str | None:
         """What the checkpoint calls our key, or None where the rule is not for it."""
@@ -52,8 +63,15 @@ class WeightName:
         return re.match(rf"{text}(?:\.|\Z)", key) is not None
 
 
-def compile_weight_name(ours: str, theirs: str) -> WeightName:
+def weight_name(ours: str, theirs: str) -> WeightName:
     """A rule from its two sides.  Raises ExpressionError; its column is in `ours` for A209, else in `theirs`."""
+    known, used = _OURS.fullmatch(ours), _THEIRS.fullmatch(theirs)
+    if known is None or used is None or not {*_NAMED.findall(theirs)} <= {*_NAMED.findall(ours)}:
+        _compile(ours, theirs)  # not of the plain form that is right for sure
+    return WeightName(ours, theirs)
+
+
+def _compile(ours: str, theirs: str) -> tuple[str, tuple[str | Expression, ...]]:
     pattern = ""
     names: set[str] = set()
     for text, is_hole, column in _split(ours, "A209"):
@@ -80,7 +98,7 @@ def compile_weight_name(ours: str, theirs: str) -> WeightName:
             message = f"unknown name '{name}'"
             raise ExpressionError("A208", message, column, len(text), f"known from the left side: {known}")
         parts.append(expression)
-    return WeightName(ours, theirs, rf"{pattern}(?=\.|\Z)", tuple(parts))
+    return rf"{pattern}(?=\.|\Z)", tuple(parts)
 
 
 def _expression(text: str, column: int) -> Expression:

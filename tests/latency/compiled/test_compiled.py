@@ -99,8 +99,8 @@ def test_kernels_of_a_known_network_are_attributed_by_hand() -> None:
     [
         ("resnet18", ONE),
         ("mobilenet_v2", Options(threads=1, compile=True, channels_last=True)),
-        ("googlenet", Options(threads=1, compile=True, depth=1)),
-        ("vit_b_16", ONE),
+        pytest.param("googlenet", Options(threads=1, compile=True, depth=1), marks=pytest.mark.many),
+        pytest.param("vit_b_16", ONE, marks=pytest.mark.many),
     ],
 )
 def test_every_layer_is_in_a_row_or_nothing_is_left_of_it_and_work_is_counted_once(

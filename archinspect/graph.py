@@ -38,15 +38,14 @@ class Node:
         output_shape: Shape,
         span: Span | None = None,
     ) -> None:
-        # At once what a frozen dataclass sets field by field through object.__setattr__: networks have many nodes.
-        self.__dict__.update(
-            name=name,
-            op=op,
-            inputs=inputs,
-            input_shapes=input_shapes,
-            output_shape=output_shape,
-            span=span,
-        )
+        # What a frozen dataclass sets through object.__setattr__, which takes twice as long: networks have many nodes.
+        own = self.__dict__
+        own["name"] = name
+        own["op"] = op
+        own["inputs"] = inputs
+        own["input_shapes"] = input_shapes
+        own["output_shape"] = output_shape
+        own["span"] = span
 
     @cached_property
     def weights(self) -> dict[str, Shape]:

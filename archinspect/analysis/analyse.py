@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..collector import uncollected
 from ..graph import Graph, Node
 from .memory import activation_bytes
-from .results import Analysis, Fields, Row
+from .results import Analysis, Fields, row_of
 
 if TYPE_CHECKING:
     from ..ops.base import Shapes
@@ -30,7 +30,7 @@ def analyse(graph: Graph) -> Analysis:
             figures = known.get(key)
             if figures is None:
                 figures = known[key] = _figures(node)
-            rows.append(Row(figures, name=node.name, _end=index, _parts=(node,), _fields=fields))
+            rows.append(row_of(figures, node, index, fields))
     return Analysis(graph.name, graph.input_shape, tuple(rows), graph)
 
 

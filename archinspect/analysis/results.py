@@ -50,12 +50,9 @@ class Row:
     _parts: tuple[Node, ...] | tuple[Row, ...] = field(repr=False, compare=False)
     _fields: Fields = field(repr=False, compare=False)
 
-    def __init__(self, *shared: Mapping[str, Any], **values: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         # A frozen dataclass's own sets each of these through object.__setattr__: a third of the time of an analysis.
-        own = self.__dict__
-        for figures in shared:
-            own.update(figures)
-        own.update(values)
+        self.__dict__.update(values)
 
     @property
     def receptive_field(self) -> Field:
@@ -196,6 +193,15 @@ class Analysis:
             "rows": [row.to_dict() for row in self.rows],
             "totals": self.totals.to_dict(),
         }
+
+
+def row_of(figures: Mapping[str, Any], node: Node, index: int, fields: Fields) -> Row:
+    """The row of one layer, with figures that it may share with others."""
+    row = Row()
+    own = row.__dict__
+    own.update(figures)
+    own["name"], own["_end"], own["_parts"], own["_fields"] = node.name, index, (node,), fields
+    return row
 
 
 def _folded(name: str, op: str, rows: list[Row], graph: Graph) -> Row:

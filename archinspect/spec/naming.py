@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from .size import refuse_too_many_layers
 from .source import MAX_NAME, MAX_PATH, MAX_SCOPES
 from .values import UNKNOWN, Environment
 
-#: so many statements may be met before the network's size is computed in advance; few networks are as large
+#: beyond so many statements the network's size is computed in advance; few networks are as large
 _UNCOUNTED = 4000
 
 
@@ -27,6 +28,7 @@ class Naming(Layers):
     ) -> None:
         super().__init__(document, broken, arguments)
         self._met = 0  # statements, by their work
+        self._uncounted: float = _UNCOUNTED  # so many may be met before all are counted
 
     def _name(
         self, statement: Statement, number: str, env: Environment, names: Names, current: int | None
@@ -48,9 +50,9 @@ class Naming(Layers):
         return name
 
     def _count(self, work: int) -> None:
-        before = self._met
-        self._met = before + work
-        if before < _UNCOUNTED <= before + work:
+        self._met += work
+        if self._met >= self._uncounted:
+            self._uncounted = math.inf
             refuse_too_many_layers(self.document, self._arguments, self.broken)
 
     def _take(self, names: Names, name: str, key: Scalar | None) -> str:

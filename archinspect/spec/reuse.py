@@ -56,7 +56,11 @@ class Reuse:
         start, cut = known.start, len(known.path)
         shift = len(nodes) - start
         for node in known.nodes:
-            inputs = tuple([i + shift if i >= start else current for i in node.inputs])
+            before = node.inputs
+            if len(before) == 1:
+                inputs: tuple[int, ...] = (before[0] + shift if before[0] >= start else current,)
+            else:
+                inputs = tuple([i + shift if i >= start else current for i in before])
             name = path + node.name[cut:]
             nodes.append(Node(name, node.op, inputs, node.input_shapes, node.output_shape, node.span))
         end = known.end

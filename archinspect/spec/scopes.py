@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from .nodes import Scalar
 
 
-@dataclass(slots=True)
 class Names:
-    """One scope: its path and the names taken in it, with their places."""
+    """One scope: its path, what all paths in it begin with, and the names taken in it, with their places."""
 
-    path: str
-    taken: dict[str, Scalar | None] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
-    prefix: str = field(init=False)  # of every path in the scope
+    __slots__ = ("_counts", "path", "prefix", "taken")
 
-    def __post_init__(self) -> None:
-        self.prefix = f"{self.path}." if self.path else ""
+    def __init__(self, path: str, taken: dict[str, Scalar | None] | None = None) -> None:
+        self.path = path
+        self.prefix = f"{path}." if path else ""
+        self.taken = {} if taken is None else taken
+        self._counts: dict[str, int] = {}
 
     def join(self, name: str) -> str:
         return self.prefix + name

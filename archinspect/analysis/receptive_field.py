@@ -8,11 +8,12 @@ A join sees what the farthest-seeing of its branches sees.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..geometry import Reach
 from ..graph import Graph, Node
+from ..ops.base import Positions
 
 #: input pixels per side, (height, width) where the sides differ, None for an input without positions
 Field = int | tuple[int, int] | None
@@ -55,34 +56,46 @@ class _Path:
 _Paths = tuple[_Path, ...]
 _HERE: _Paths = (_Path(),)
 _SAME = Reach(0, 0)
+_NONE, _VERTICAL, _HORIZONTAL = frozenset[int](), frozenset((0,)), frozenset((1,))
+_IMAGE: Positions = (_NONE, _NONE, _VERTICAL, _HORIZONTAL)
+_TOKENS: Positions = (_NONE, _VERTICAL, _NONE)
 
 
 def receptive_fields(graph: Graph) -> tuple[Field, ...]:
     """The receptive field of one output element of each node."""
     if len(graph.input_shape) < 3:
         return (None,) * len(graph.nodes)
-    paths: list[tuple[_Paths, _Paths]] = []
-    sizes = graph.input_shape[2:] if len(graph.input_shape) == 4 else (*graph.input_shape[1:2], 1)
-    for node in graph.nodes:
-        paths.append(_of(node, paths, sizes))
+    image = len(graph.input_shape) == 4
+    sizes = graph.input_shape[2:] if image else (graph.input_shape[1], 1)
+    positions: list[Positions] = [_IMAGE if image else _TOKENS]
+    paths: list[tuple[_Paths, _Paths]] = [(_HERE, _HERE)]
+    for node in graph.layers:
+        before = [positions[source] for source in node.inputs]
+        paths.append((_of(node, before, paths, sizes, 0), _of(node, before, paths, sizes, 1)))
+        positions.append(node.op.positions(before))
     return tuple(_field(vertical, horizontal) for vertical, horizontal in paths)
 
 
-def _of(node: Node, paths: list[tuple[_Paths, _Paths]], sizes: tuple[int, ...]) -> tuple[_Paths, _Paths]:
-    if not node.inputs:
-        return _HERE, _HERE
-    vertical, horizontal = paths[node.inputs[0]]
-    if node.op.sees_everything(node.input_shapes):
-        return _everything(sizes[0], vertical), _everything(sizes[1], horizontal)
-    if len(node.inputs) > 1:
-        vertical, horizontal = (_joined(node, paths, axis) for axis in (0, 1))
-    axes = node.op.windows(node.input_shapes)
-    if axes is None:
-        return vertical, horizontal
-    return _through(vertical, axes[0].reach), _through(horizontal, axes[1].reach)
+def _of(
+    node: Node,
+    before: Sequence[Positions],
+    paths: Sequence[tuple[_Paths, _Paths]],
+    sizes: Sequence[int],
+    axis: int,
+) -> _Paths:
+    """What a layer sees along one axis of the image."""
+    seen = paths[node.inputs[0]][axis] if len(node.inputs) == 1 else _joined(node, paths, axis)
+    if any(axis in place[dim] for place in before for dim in node.op.mixes(node.input_shapes)):
+        return _everything(sizes[axis], seen)
+    windows = node.op.windows(node.input_shapes)
+    if windows is not None:
+        for window, along in zip(windows, before[0][2:], strict=True):
+            if axis in along:
+                seen = _through(seen, window.reach)
+    return seen
 
 
-def _joined(node: Node, paths: list[tuple[_Paths, _Paths]], axis: int) -> _Paths:
+def _joined(node: Node, paths: Sequence[tuple[_Paths, _Paths]], axis: int) -> _Paths:
     """What a join sees along an axis: the union of its branches; all its outputs read the same cell of a 1×1 map."""
     found: list[_Path] = []
     for source, shape in zip(node.inputs, node.input_shapes, strict=True):

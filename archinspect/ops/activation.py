@@ -194,6 +194,9 @@ class Softmax(Op):
             raise no_such_dimension(f"dimension {self.dim}", x, "dim")
         return x
 
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return (self.dim % len(inputs[0]),)
+
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
         count = numel(output)
         groups = count // output[self.dim]

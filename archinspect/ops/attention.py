@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import OpError
 from .attributes import FLAG, integer, number
-from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, need_rank, numel, register
+from .base import Cost, Op, Positions, Shape, Shapes, TorchCall, attr, module_call, need_rank, numel, register
 from .derivation import times
 
 
@@ -41,8 +43,11 @@ class MultiheadAttention(Op):
             )
         return x
 
-    def sees_everything(self, inputs: Shapes) -> bool:
-        return True
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return 1, 2  # tokens by the weights, features by the projections
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        return *before[0][:2], frozenset()
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
         width = inputs[0][2]

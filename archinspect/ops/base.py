@@ -11,7 +11,7 @@ No op file imports torch: `torch_call` only *names* what to construct.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
@@ -28,6 +28,7 @@ __all__ = [
     "Attribute",
     "Cost",
     "Op",
+    "Positions",
     "Shape",
     "Shapes",
     "TorchCall",
@@ -41,6 +42,8 @@ __all__ = [
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
+#: for each dimension of a tensor the axes of the image, 0 vertical and 1 horizontal, that lie along it
+Positions = tuple[frozenset[int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +162,23 @@ class Op:
         """
         return None
 
-    def sees_everything(self, inputs: Shapes) -> bool:
-        """Whether each output depends on every position of the input (linear after flatten, attention)."""
-        return False
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        """Dimensions that each output reads from end to end: features of a linear layer, channels of a convolution.
+
+        Where positions of the image lie along such a dimension, each output sees all of them.  Means and variances of
+        a normalisation do not count (`docs/counting.md`).
+        """
+        return ()
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        """Where the image's positions lie in the output, when they lie in the inputs as `before` says.
+
+        By default where they lie in the inputs, dimension by dimension; for an op that moves dimensions elsewhere.
+        """
+        first, *others = before
+        for other in others:
+            first = tuple([a | b for a, b in zip(first, other, strict=True)])
+        return first
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         """The PyTorch module or function that does the same."""

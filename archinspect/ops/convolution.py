@@ -47,6 +47,9 @@ class Conv2d(Op):
             Window(kernel[1], stride[1], *self._padding(1), dilation[1]),
         )
 
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return () if self.groups == inputs[0][1] else (1,)
+
     def _padding(self, axis: int) -> tuple[int, int]:
         if isinstance(self.padding, tuple):
             return self.padding[axis], self.padding[axis]
@@ -157,6 +160,9 @@ class ConvTranspose2d(Op):
             for axis in (0, 1)
         )
         return vertical, horizontal
+
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return () if self.groups == inputs[0][1] else (1,)
 
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import OpError
 from .attributes import FLAG, integer
-from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, numel, register, show_shape
+from .base import (
+    Cost,
+    Op,
+    Positions,
+    Shape,
+    Shapes,
+    TorchCall,
+    attr,
+    module_call,
+    numel,
+    register,
+    show_shape,
+)
 from .derivation import product
 
 
@@ -43,8 +57,11 @@ class Linear(Op):
             )
         return *x[:-1], self.out_features
 
-    def sees_everything(self, inputs: Shapes) -> bool:
-        return len(inputs[0]) == 2  # tokens stay apart
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return (len(inputs[0]) - 1,)  # tokens stay apart
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        return *before[0][:-1], frozenset()
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
         weight = (self.out_features, inputs[0][-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..errors import OpError
@@ -11,6 +12,7 @@ from .base import (
     NO_COST,
     Cost,
     Op,
+    Positions,
     Shape,
     Shapes,
     TorchCall,
@@ -72,6 +74,11 @@ class Flatten(Moving):
         for size in x[first : last + 1]:
             joined *= size
         return *x[:first], joined, *x[last + 1 :]
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        (x,) = before
+        first, last = self.start_dim % len(x), self.end_dim % len(x)
+        return *x[:first], frozenset().union(*x[first : last + 1]), *x[last + 1 :]
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return module_call(self, "nn.Flatten")
@@ -255,6 +262,10 @@ class Permute(Moving):
                 help=f"name {len(x)} dimensions: 0 … {len(x) - 1} in their new order",
                 attribute="dims",
             )
+        return tuple(x[d] for d in self.dims)
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        (x,) = before
         return tuple(x[d] for d in self.dims)
 
     def torch_call(self, inputs: Shapes) -> TorchCall:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import OpError
 from .attributes import integer
-from .base import NO_COST, Cost, Op, Shape, Shapes, TorchCall, attr, module_call, need_rank, numel, register
+from .base import (
+    NO_COST,
+    Cost,
+    Op,
+    Positions,
+    Shape,
+    Shapes,
+    TorchCall,
+    attr,
+    module_call,
+    need_rank,
+    numel,
+    register,
+)
 from .derivation import product, shape_of
 from .shaping import Moving
 
@@ -26,6 +40,10 @@ class Tokens(Moving):
         (x,) = inputs
         need_rank(self, x, 4, "(N, C, H, W)")
         return x[0], x[2] * x[3], x[1]
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        (x,) = before
+        return x[0], x[2] | x[3], x[1]
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return module_call(self, "archinspect.Tokens")
@@ -111,6 +129,10 @@ class SelectToken(Moving):
             )
         return x[0], x[2]
 
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        (x,) = before
+        return x[0], x[2]
+
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return TorchCall("torch.select", (1, self.index))
 
@@ -128,8 +150,12 @@ class MeanTokens(Op):
         need_rank(self, x, 3, _LAYOUT)
         return x[0], x[2]
 
-    def sees_everything(self, inputs: Shapes) -> bool:
-        return True
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return (1,)
+
+    def positions(self, before: Sequence[Positions]) -> Positions:
+        (x,) = before
+        return x[0], x[2]
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
         return Cost(elementwise=numel(inputs[0]))

@@ -92,5 +92,42 @@ layers:
     assert archinspect.from_text(text).analyse().rows[-1].receptive_field == (20, 30)
 
 
+MOVED = [
+    # positions mixed where they lie along the features: token mixing of MLP-Mixer, rows of a map, channels after permute
+    "conv2d(4, 4, stride=4) -> tokens -> permute((0, 2, 1)) -> linear(9) -> gelu -> linear(48) -> permute((0, 2, 1))",
+    "conv2d(4, 3) -> flatten(2) -> linear(5)",
+    "conv2d(4, 3) -> flatten(1, 2) -> linear(5)",
+    "conv2d(4, 3) -> flatten(2) -> softmax(-1)",
+    "conv2d(4, 3) -> softmax(3)",
+    "conv2d(4, 3) -> softmax(-2) -> conv2d(2, 3)",
+    "conv2d(4, 3) -> permute((0, 3, 2, 1)) -> conv2d(4, (3, 1))",
+    "conv2d(4, 3) -> permute((0, 1, 3, 2)) -> conv2d(4, (3, 1))",
+    "conv2d(4, 3) -> tokens -> mean_tokens -> linear(3)",
+    "conv2d(4, 3) -> tokens -> multihead_attention(2)",
+    # positions kept apart
+    "conv2d(4, 3) -> tokens -> linear(5) -> softmax(2) -> select_token(100) -> linear(3)",
+    "conv2d(4, 3) -> tokens -> layer_norm -> permute((0, 2, 1)) -> select_token(2)",
+    "conv2d(4, 3) -> permute((0, 3, 2, 1)) -> conv2d(22, (3, 1), groups=22)",
+]
+
+
+@pytest.mark.parametrize("line", MOVED)
+def test_positions_are_followed_through_tokens_and_transpositions(line: str) -> None:
+    """One element in the middle of the output, and the image's rows and columns that it depends on."""
+    network = archinspect.load(line, input="3x32x24")
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        module = network.build().double().eval()
+        x = torch.rand(network.graph.input_shape, dtype=torch.float64, requires_grad=True)
+    y = module(x)
+    (gradient,) = torch.autograd.grad(y[tuple(size // 2 for size in y.shape)], x)
+    sides = []
+    for others in ((0, 1, 3), (0, 1, 2)):
+        along = gradient.abs().sum(others).nonzero().flatten().tolist()
+        sides.append(along[-1] - along[0] + 1)
+    field = network.analyse().rows[-1].receptive_field
+    assert (field if isinstance(field, tuple) else (field, field)) == tuple(sides)
+
+
 def test_a_vector_has_no_positions() -> None:
     assert archinspect.load("linear(3) -> relu", input="12").analyse().rows[0].receptive_field is None

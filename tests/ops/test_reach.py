@@ -91,12 +91,12 @@ def test_adaptive_windows_add_up(size: int, outputs: int) -> None:
     assert max(window.lengths) == window.reach.inputs(1)
 
 
-def test_what_sees_everything() -> None:
+def test_what_is_read_from_end_to_end() -> None:
     linear = REGISTRY["linear"].of(10)
-    assert linear.sees_everything(((1, 9216),))
-    assert not linear.sees_everything(((1, 197, 768),)), "each token by itself"
-    assert REGISTRY["multihead_attention"].of(12).sees_everything(((1, 197, 768),))
-    assert not REGISTRY["relu"].of().sees_everything(((1, 9216),))
+    assert linear.mixes(((1, 9216),)) == (1,)
+    assert linear.mixes(((1, 197, 768),)) == (2,), "each token by itself"
+    assert 1 in REGISTRY["multihead_attention"].of(12).mixes(((1, 197, 768),))
+    assert REGISTRY["relu"].of().mixes(((1, 9216),)) == ()
 
 
 def test_windows_of_known_layers() -> None:

@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     title = f"CPU acceptance on {machine['processor']}, {machine['cores']} cores"
     findings: list[Finding] = []
     folder = options.into or DOCS / "measurements"
+    folder.mkdir(parents=True, exist_ok=True)
     for name in options.checks or CHECKS:
         begin = time.perf_counter()
         findings.append(CHECKS[name](effort))

@@ -33,7 +33,7 @@ from archinspect.latency.timers import Timer, synchronised
 from archinspect.spec import load_graph
 from tests.latency.planted import SMALL, beside_torchs_timer, planted, spin
 from tests.latency.proof.finding import Finding
-from tests.latency.proof.pairing import AGREE, DIFFER
+from tests.latency.proof.pairing import AGREE, DIFFER, UNDECIDED
 from tests.latency.proof.quiet import disturbance
 from tests.support import ROOT
 
@@ -63,8 +63,8 @@ LARGE = (
 
 @cache
 def full() -> Effort:
-    """About eight minutes on two cores."""
-    return Effort(100, 10, 15.0, 2.0, tuple(shipped()), LARGE)
+    """About ten minutes on two cores."""
+    return Effort(100, 10, 45.0, 2.0, tuple(shipped()), LARGE)
 
 
 QUICK = Effort(20, 4, 5.0, 1.5, ("alexnet", "googlenet", "mobilenet_v2", "resnet50"), LARGE[2:4])
@@ -75,24 +75,27 @@ Check = Callable[[Effort], Finding]
 def timer_agrees(effort: Effort) -> Finding:
     """Our latency and torch.utils.benchmark.Timer's in turns, equal threads: on one thread and on all."""
     figures: dict[str, Any] = {}
-    passed = True
+    verdicts = set[str]()
     with disturbance() as disturbed:
-        for model, count in (("resnet18", 1), ("resnet18", cores()), ("mobilenet_v2", 1)):
-            found = beside_torchs_timer(load_graph(model), cap_s=effort.pairing_s, thread_count=count)
-            figures[f"{model}, {count} threads"] = f"{found.ratio:.4f}, {found.verdict}"
+        # Small images: many short rounds tell more than few long ones.
+        for model, count in (("alexnet", 1), ("resnet18", 1), ("resnet18", cores()), ("mobilenet_v2", 1)):
+            graph = load_graph(model, input="3x96x96")
+            found = beside_torchs_timer(graph, cap_s=effort.pairing_s, thread_count=count)
+            interval = "none" if found.interval is None else "{:.4f} … {:.4f}".format(*found.interval)
+            figures[f"{model}, {count} threads"] = f"{found.ratio:.4f} ({interval}), {found.verdict}"
             figures[f"{model}, {count} threads, raw"] = found.figures()
-            passed &= found.verdict == AGREE
+            verdicts.add(found.verdict)
+    if UNDECIDED in verdicts and DIFFER not in verdicts:
+        disturbed.append("An interval is wider than the tolerance: the machine is too restless to tell.")
     demand = "ratio of medians within 1 ± 1 %, its 95 % interval too"
-    return Finding("paired with torch.utils.benchmark.Timer", passed, demand, figures, said(disturbed))
+    name = "paired with torch.utils.benchmark.Timer"
+    return Finding(name, verdicts == {AGREE}, demand, figures, said(disturbed))
 
 
 def bias_is_found(effort: Effort) -> Finding:
     """The procedure of `timer_agrees` with a timer that is 3 % wrong: it has to say so."""
     with disturbance() as disturbed:
-        verdicts = [
-            beside_torchs_timer(bias=0.03, cap_s=effort.pairing_s / 5).verdict
-            for _ in range(effort.tries // 5)
-        ]
+        verdicts = [beside_torchs_timer(bias=0.03, cap_s=3.0).verdict for _ in range(effort.tries // 5)]
     found, missed = verdicts.count(DIFFER), verdicts.count(AGREE)
     figures = {"tries": len(verdicts), "found": found, "called equal": missed}
     passed = missed == 0 and found >= 0.95 * len(verdicts)

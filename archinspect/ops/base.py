@@ -272,17 +272,23 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
 def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:
     """Refuse an input that has another number of dimensions than the op works on."""
     if len(shape) != rank:
-        flat = rank == 2
         raise OpError(
             "A301",
             f"{op.type} needs a {rank}-D input {layout}, and gets {len(shape)}-D {show_shape(shape)}",
             notes=[f"{len(shape)} dimensions ≠ {rank}"],
-            help="put flatten before it"
-            if flat
-            else "is it placed after flatten?"
-            if len(shape) == 2
-            else "",
+            help=_WAY_OUT.get((rank, len(shape)), ""),
         )
+
+
+#: by the number of dimensions that an op works on, and the number that it gets
+_WAY_OUT = {
+    (2, 3): "put select_token or mean_tokens before it",
+    (2, 4): "put flatten before it",
+    (3, 2): "is it placed after flatten?",
+    (3, 4): "put tokens before it",
+    (4, 2): "is it placed after flatten?",
+    (4, 3): "is it placed after tokens?",
+}
 
 
 def module_call(op: Op, target: str, *inferred: int | Shape) -> TorchCall:

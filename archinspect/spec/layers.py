@@ -85,7 +85,7 @@ class Layers(Values):
         labels: Sequence[str],
     ) -> None:
         if text is not None and call is not None:
-            if error.code == "A301" and inputs[0] == 0:
+            if error.code == "A301" and inputs[0] == 0 and len(self.nodes[0].output_shape) < 4:
                 error.help = "it reads the network's input: write the size as CxHxW, for example 3x224x224"
             error.help = self._without_input_width(call, inputs[0]) or error.help
             self.op_error(error, self._argument_span(text, call, error.attribute), path, inputs[0])

@@ -284,6 +284,7 @@ class Expander(Naming):
     ) -> list[tuple[Scope | Leaf | None, int | None]]:
         """Each branch that its condition keeps, and the layer that it ends in."""
         made: list[tuple[Scope | Leaf | None, int | None]] = []
+        beside: dict[str, Scalar | None] = {}
         for branch in statement.body.branches:
             self._count(branch.work)
             condition = branch.condition
@@ -294,18 +295,26 @@ class Expander(Naming):
                 continue
             if branch.first is None and not branch.template:
                 assert branch.name is not None
-                made.append(self._branch(branch, branch.name, env, names, current))
+                made.append(self._branch(branch, branch.name, env, names, beside, current))
                 continue
             for name, inner in self._rounds(branch, env, names, current):
                 assert name is not None
-                made.append(self._branch(branch, name, inner, names, current))
+                made.append(self._branch(branch, name, inner, names, beside, current))
         return made
 
     def _branch(
-        self, branch: Statement, name: str, env: Environment, names: Names, current: int | None
+        self,
+        branch: Statement,
+        name: str,
+        env: Environment,
+        names: Names,
+        beside: dict[str, Scalar | None],
+        current: int | None,
     ) -> tuple[Scope | Leaf | None, int | None]:
+        """One branch; `beside` are the names of those before it in the same join."""
+        self._refuse_taken(beside, name, branch.key, names.join(name))
         if self._is_identity(branch, env, current):
-            self._take(names, name, branch.key)
+            self._take_passing(names, name, branch.key)
             return Scope(name, ()), current
         items, end = self._item(branch, name, env, names, current)
         first = items[0] if items else None

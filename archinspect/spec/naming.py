@@ -27,6 +27,7 @@ class Naming(Layers):
         self, document: Document, broken: set[tuple[int, int]], arguments: Mapping[str, Any]
     ) -> None:
         super().__init__(document, broken, arguments)
+        self._passing: set[str] = set()  # paths of branches that add no layer
         self._met = 0  # statements, by their work
         self._uncounted: float = _UNCOUNTED  # so many may be met before all are counted
 
@@ -58,18 +59,32 @@ class Naming(Layers):
     def _take(self, names: Names, name: str, key: Scalar | None) -> str:
         """The path of a name, which is taken from now on."""
         path = names.join(name)
-        if name not in names.taken:
-            names.taken[name] = key
-            return path
-        first = names.taken[name]
-        span = key.span if key else None
         if name == "input" and not names.path:
+            span = key.span if key else None
             self.error("A209", "'input' is the name of the network's input", span, path, help="e.g. stem")
         else:
-            related = ((first.span, "first here"),) if first else ()
-            message = f"the name '{name}' is taken"
-            self.error("A210", message, span, path, help="name it differently", related=related)
+            self._refuse_taken(names.taken, name, key, path)
         return path
+
+    def _take_passing(self, names: Names, name: str, key: Scalar | None) -> None:
+        """Take the name of a branch that adds no layer: those of other joins in the scope may have it, too."""
+        path = names.join(name)
+        if path not in self._passing:
+            self._take(names, name, key)
+            self._passing.add(path)
+
+    def _refuse_taken(
+        self, taken: dict[str, Scalar | None], name: str, key: Scalar | None, path: str
+    ) -> None:
+        """Take a name, or say where it was taken before."""
+        if name not in taken:
+            taken[name] = key
+            return
+        first = taken[name]
+        related = ((first.span, "first here"),) if first else ()
+        span = key.span if key else None
+        message = f"the name '{name}' is taken"
+        self.error("A210", message, span, path, help="name it differently", related=related)
 
     def _too_deep(self, path: str, scalar: Scalar | None, more: int = 0) -> bool:
         if path.count(".") + more < MAX_SCOPES and len(path) <= MAX_PATH:

@@ -252,3 +252,38 @@ def test_unknown_model_suggests_the_nearest() -> None:
     with pytest.raises(ArchinspectError) as caught:
         load_graph("VGG-16")
     assert "did you mean 'vgg16'?" in caught.value.render()
+
+
+TWO_SKIPS = """name: n
+input: 3x8x8
+layers:
+  - add:
+      skip: identity
+      a: conv2d(3, 3, padding=1)
+  - add:
+      skip: identity
+      b: conv2d(3, 1) -> relu
+"""
+
+
+def test_branches_that_add_no_layer_share_their_names_with_those_of_other_joins() -> None:
+    graph = graph_of(TWO_SKIPS)
+    assert [node.name for node in graph.layers] == ["a", "add", "b.conv2d", "b.relu", "add_1"]
+    assert graph_of(dump(graph)) == graph
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [("  - skip: relu\n", (10, 5)), ("  - skip:\n    - r: relu\n", (10, 5)), ("      skip: relu\n", (10, 7))],
+)
+def test_but_not_with_a_layer_or_a_branch_beside_them(more: str, place: tuple[int, int]) -> None:
+    (error,) = refused(TWO_SKIPS + more)
+    assert error.code in ("A106", "A210")
+    assert error.span is not None
+    assert (error.span.line, error.span.column) == place
+
+
+def test_nor_with_another_branch_of_the_same_join() -> None:
+    listed = "name: n\ninput: 3x8x8\nlayers:\n  - add: [{a: identity}, {a: identity}, {b: relu}]\n"
+    (error,) = refused(listed)
+    assert (error.code, error.span and error.span.column) == ("A210", 27)

@@ -31,8 +31,8 @@ __all__ = [
     "specs_folder",
 ]
 
-#: An input size as text ("3x224x224") or as a shape, batch first.
-InputSize = str | tuple[int, ...]
+#: An input size as text ("3x224x224"), as a shape, batch first, or as a number of features.
+InputSize = str | tuple[int, ...] | int
 
 
 @uncollected
@@ -95,7 +95,7 @@ class Prepared:
 
 
 def _input_shape(document: Document, input: InputSize) -> tuple[int, ...] | None:
-    text = input if isinstance(input, str) else "x".join(map(str, input))
+    text = str(input) if isinstance(input, (str, int)) else "x".join(map(str, input))
     try:
         return parse_input(text)
     except ValueError as error:

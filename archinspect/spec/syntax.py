@@ -30,11 +30,11 @@ class ExpressionError(Exception):
 
 def parse_python(text: str) -> ast.expr:
     """Parse a text that must be one expression.  Raises ExpressionError."""
-    if len(text) > MAX_TEXT:
-        help = "blocks, repeats and arguments keep a text short"
-        raise ExpressionError("A103", f"a text of {len(text):,} characters is too long", 0, 1, help)
     body = text.lstrip()  # leading space would be an indentation error
     indent = len(text) - len(body)
+    if len(body) > MAX_TEXT:
+        help = "blocks, repeats and arguments keep a text short"
+        raise ExpressionError("A103", f"a text of {len(body):,} characters is too long", indent, 1, help)
     if not body:
         help = "write a layer as name(arguments), for example conv2d(64, 3, padding=1)"
         raise ExpressionError("A201", "expected a layer, found nothing", 0, 1, help)

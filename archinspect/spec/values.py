@@ -96,8 +96,20 @@ class Values:
         self, condition: Expression, scalar: Scalar | None, env: Environment, current: int | None, path: str
     ) -> bool:
         assert scalar is not None
-        value = self.value(condition, scalar, env, current, path)
+        value = self._condition(condition, scalar, env, current, path)
         return value is not UNKNOWN and bool(value)
+
+    def _condition(
+        self, condition: Expression, scalar: Scalar, env: Environment, current: int | None, path: str
+    ) -> Any:
+        """A truth value or a number; UNKNOWN for a word, which as a condition would always hold."""
+        value = self.value(condition, scalar, env, current, path)
+        if not isinstance(value, (str, tuple)):
+            return value
+        span = scalar.span_of(condition.column, condition.length)
+        help = "a name is written without quotes, a comparison with =="
+        self.error("A206", f"a condition is true or false, not {value!r}", span, path, help=help)
+        return UNKNOWN
 
     def numbers(self, statement: Statement, env: Environment, current: int | None, path: str) -> range:
         """The numbers of a repeat."""
@@ -122,7 +134,7 @@ class Values:
     ) -> Call | None:
         """The call that a choice comes to; None when its condition is unknown."""
         while not isinstance(part, Call):
-            value = self.value(part.condition, text, env, current, path)
+            value = self._condition(part.condition, text, env, current, path)
             if value is UNKNOWN:
                 return None
             part = part.then if value else part.otherwise

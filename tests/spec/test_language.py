@@ -287,3 +287,23 @@ def test_nor_with_another_branch_of_the_same_join() -> None:
     listed = "name: n\ninput: 3x8x8\nlayers:\n  - add: [{a: identity}, {a: identity}, {b: relu}]\n"
     (error,) = refused(listed)
     assert (error.code, error.span and error.span.column) == ("A210", 27)
+
+
+def test_a_long_chain_is_no_long_text() -> None:
+    chain = " -> ".join(["relu"] * 2000)
+    assert len(graph_of(f"name: n\ninput: 3x8x8\nlayers:\n  - {chain}\n").layers) == 2000
+
+
+@pytest.mark.parametrize("condition", ["'batch_norm'", "(1, 2)", "kind"])
+def test_a_word_is_no_condition(condition: str) -> None:
+    text = (
+        f"name: n\ninput: 3x8x8\narguments: {{kind: plain}}\nlayers:\n  - bn if {condition}: batch_norm2d()\n"
+    )
+    (error,) = [each for each in refused(text) if each.code == "A206"]
+    assert "a condition is true or false" in error.message
+    assert error.span is not None
+    assert error.span.column == 11
+
+
+def test_a_number_is_an_input_size() -> None:
+    assert load_graph("linear(3)", input=784).input_shape == (1, 784)

@@ -89,7 +89,7 @@ class Diagnostic:
     def render(self, *, color: bool = False) -> str:
         """The diagnostic as it is printed on a terminal, without a final newline."""
         red, blue, bold, cyan, off = _ANSI if color else ("",) * 5
-        lines = [f"{bold}{red}error[{self.code}]{off}{bold}: {_shown(self.message)}{off}"]
+        lines = [f"{bold}{red}error[{self.code}]{off}{bold}: {_shown(self.message, lines=False)}{off}"]
         places = [] if self.span is None else [(self.span, "")]
         places += self.related
         gutter = max((len(str(span.line)) for span, _ in places), default=1)
@@ -129,13 +129,18 @@ _LONGEST = 600  # of a text that quotes what a user wrote
 _WINDOW = 100  # a source line longer than this is shown around the carets only
 
 
-def _shown(text: str) -> str:
-    """A text as a terminal may see it: of bounded length, what does not print as its escape sequence."""
+def _shown(text: str, *, lines: bool = True) -> str:
+    """A text as a terminal may see it: of bounded length, what does not print as its escape sequence.
+
+    Line breaks stay, unless `lines` is False.
+    """
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 100]} … {text[-90:]}"
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def _window(span: Span) -> tuple[str, int]:

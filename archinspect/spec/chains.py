@@ -19,7 +19,13 @@ def read_chain(text: str) -> tuple[Chain, tuple[ExpressionError, ...]]:
         return (), (ExpressionError("A103", f"a text of {len(text):,} characters is too long", 0, 1),)
     parts: list[Part] = []
     errors: list[ExpressionError] = []
-    for start, piece in _split(text):
+    pieces = list(_split(text))
+    for start, piece in pieces:
+        if len(pieces) > 1 and not piece.strip():
+            help = "write a layer on both sides of the arrow"
+            at = max(0, start - 1)
+            errors.append(ExpressionError("A201", "expected a layer beside the arrow", at, 1, help))
+            continue
         part = _parse_part(piece, start, errors)
         if part is not None:
             parts.append(part)
@@ -68,9 +74,6 @@ def _parse_part(text: str, start: int, errors: list[ExpressionError]) -> Part | 
     try:
         # The text is padded so that every column counts from the beginning of the chain.
         padded = " " * start + text
-        if not text.strip():
-            help = "write a layer on both sides of the arrow"
-            raise ExpressionError("A201", "expected a layer beside the arrow", max(0, start - 1), 1, help)
         return _part(parse_python(padded), padded, errors)
     except ExpressionError as error:
         if error.code == "A201" and "=" in text and "(" not in text:

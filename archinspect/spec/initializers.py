@@ -14,6 +14,7 @@ INITIALIZERS: dict[str, tuple[str, ...]] = {
     "kaiming_normal": ("a", "mode", "nonlinearity"),
     "kaiming_uniform": ("a", "mode", "nonlinearity"),
     "normal": ("mean", "std"),
+    "ones": (),
     "orthogonal": ("gain",),
     "trunc_normal": ("mean", "std", "a", "b"),
     "uniform": ("a", "b"),

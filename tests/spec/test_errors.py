@@ -260,3 +260,15 @@ def test_an_empty_file_is_named(tmp_path: Path) -> None:
     assert diagnostic.code == "A107"
     assert diagnostic.span is not None
     assert diagnostic.span.file == str(path)
+
+
+@pytest.mark.parametrize(("layer", "message"), [("", "found nothing"), ("relu ->", "beside the arrow")])
+def test_what_is_missing_is_named_for_what_is_there(layer: str, message: str) -> None:
+    (error,) = errors_of(f"  - {layer}\n  - last: relu\n")
+    assert (error.code, message in error.message) == ("A201", True)
+
+
+def test_a_message_is_one_line_whatever_the_text() -> None:
+    (error,) = errors_of('  - "a\\nb": relu\n')
+    assert error.render().splitlines()[0].startswith("error[A209]: ")
+    assert error.render().splitlines()[1].lstrip().startswith("-->")

@@ -129,6 +129,9 @@ class PixelShuffle(Op):
             )
         return x[0], x[1] // factor**2, x[2] * factor, x[3] * factor
 
+    def mixes(self, inputs: Shapes) -> tuple[int, ...]:
+        return (1,)  # channels become positions: where positions lie along them already, all may be seen
+
     def windows(self, inputs: Shapes) -> tuple[Resampling, Resampling]:
         rows, columns = inputs[0][2:]
         return (

@@ -93,8 +93,8 @@ layers:
 
 
 MOVED = [
-    # positions mixed where they lie along the features: token mixing of MLP-Mixer, rows of a map, channels after permute
-    "conv2d(4, 4, stride=4) -> tokens -> permute((0, 2, 1)) -> linear(9) -> gelu -> linear(48) -> permute((0, 2, 1))",
+    # positions mixed where they lie along the features: tokens as in an MLP-Mixer, rows of a map, permuted channels
+    "conv2d(4, 4, stride=4) -> tokens -> permute((0, 2, 1)) -> linear(9) -> linear(48) -> permute((0, 2, 1))",
     "conv2d(4, 3) -> flatten(2) -> linear(5)",
     "conv2d(4, 3) -> flatten(1, 2) -> linear(5)",
     "conv2d(4, 3) -> flatten(2) -> softmax(-1)",

@@ -95,7 +95,7 @@ class Prepared:
 
 
 def _input_shape(document: Document, input: InputSize) -> tuple[int, ...] | None:
-    text = str(input) if isinstance(input, (str, int)) else "x".join(map(str, input))
+    text = "x".join(map(str, input)) if isinstance(input, (tuple, list)) else str(input)
     try:
         return parse_input(text)
     except ValueError as error:

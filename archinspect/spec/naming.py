@@ -47,7 +47,10 @@ class Naming(Layers):
         name = "".join(words) + number
         if len(name) > MAX_NAME or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or is_reserved(name):
             span = statement.key.span
-            self.error("A209", f"'{name}' cannot name a layer", span, names.path, help="e.g. conv{i}")
+            if not any(
+                each.code == "A209" and each.span == span for each in self.errors
+            ):  # said while reading
+                self.error("A209", f"'{name}' cannot name a layer", span, names.path, help="e.g. conv{i}")
         return name
 
     def _count(self, work: int) -> None:

@@ -14,6 +14,7 @@ from .chains import parse_chain
 from .document import Block, Document, Initializer, Parameter
 from .input_size import INPUT_HELP, parse_input
 from .nodes import Mapping, Scalar, Sequence, Tree, Value, entries, plain_value
+from .source import MAX_NAME
 from .statements import StatementReader
 from .syntax import ExpressionError
 
@@ -80,6 +81,9 @@ class Reader(StatementReader):
         if text is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", text):
             message = f"'{text}' cannot name a network" if text else "the network has no name"
             self.error("A209", message, value, help="use letters, digits, '_', '-' and '.'")
+        elif text is not None and len(text) > MAX_NAME:
+            message = f"a name of {len(text):,} characters is too long"
+            self.error("A209", message, value, help=f"use at most {MAX_NAME}")
         self.document.name = text or ""
 
     def _metadata(self, key: str, value: Value) -> None:

@@ -272,3 +272,32 @@ def test_a_message_is_one_line_whatever_the_text() -> None:
     (error,) = errors_of('  - "a\\nb": relu\n')
     assert error.render().splitlines()[0].startswith("error[A209]: ")
     assert error.render().splitlines()[1].lstrip().startswith("-->")
+
+
+def test_a_name_that_cannot_be_is_said_once() -> None:
+    assert [error.code for error in errors_of("  - b{: relu\n")] == ["A209"]
+    long = HEAD.replace("name: ", "name: " + 200 * "n", 1) + "layers:\n  - relu\n"
+    assert [error.code for error in refused(long)] == ["A209"]
+
+
+@pytest.mark.parametrize("size", [3.5, 0, (), None.__class__])
+def test_what_is_no_input_size_is_refused(size: object) -> None:
+    with pytest.raises(ArchinspectError) as caught:
+        load_graph("relu", input=size)  # type: ignore[arg-type]
+    assert [each.code for each in caught.value.diagnostics] == ["A402"]
+
+
+@pytest.mark.parametrize(
+    ("line", "size", "help"),
+    [
+        ("linear(10)", "3x32x32", "put flatten before it"),
+        ("multihead_attention(2)", "4x8x8", "put tokens before it"),
+        ("conv2d(4, 3)", "784", "write the size as CxHxW"),
+        ("conv2d(4, 3) -> tokens -> conv2d(4, 3)", "3x8x8", "is it placed after tokens?"),
+    ],
+)
+def test_the_way_out_of_a_wrong_number_of_dimensions(line: str, size: str, help: str) -> None:
+    with pytest.raises(ArchinspectError) as caught:
+        load_graph(line, input=size)
+    (error,) = caught.value.diagnostics
+    assert (error.code, help in error.help) == ("A301", True)

@@ -64,7 +64,7 @@ LARGE = (
 @cache
 def full() -> Effort:
     """About ten minutes on two cores."""
-    return Effort(100, 10, 45.0, 2.0, tuple(shipped()), LARGE)
+    return Effort(100, 10, 75.0, 2.0, tuple(shipped()), LARGE)
 
 
 QUICK = Effort(20, 4, 5.0, 1.5, ("alexnet", "googlenet", "mobilenet_v2", "resnet50"), LARGE[2:4])

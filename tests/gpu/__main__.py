@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from tests.gpu.acceptance import CHECKS
-from tests.latency.proof.finding import SHOWN, Acceptance, Finding, merged
+from tests.latency.proof.finding import SHOWN, Acceptance, Finding, merged, recorded
 from tests.support import DOCS, ROOT
 
 STEM = "gpu-acceptance"
@@ -91,14 +91,7 @@ def finding_in(name: str, output: str, errors: str) -> Finding:
 
 def earlier(folder: Path, machine: dict[str, Any]) -> list[Finding]:
     """What was found before with the same GPU and torch."""
-    try:
-        document = json.loads((folder / f"{STEM}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    same = all(
-        document["environment"].get(key) == machine.get(key) for key in ("gpu", "torch", "gpu_driver_version")
-    )
-    return [Finding.from_dict(each) for each in document["findings"]] if same else []
+    return recorded(folder / f"{STEM}.json", machine, ("gpu", "torch", "gpu_driver_version"))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,4 +1,7 @@
-"""`python -m tests.latency.proof [CHECK...] [--quick]`: hold timing on this CPU to its demands, write findings."""
+"""`python -m tests.latency.proof [CHECK...] [--quick]`: hold timing on this CPU to its demands, write findings.
+
+A run of some checks replaces those of the last record of this machine and keeps the others.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import torch
 
 from archinspect.latency.measure import environment
 from tests.latency.proof.checks import CHECKS, CPU, QUICK, full
-from tests.latency.proof.finding import FAILED, Acceptance, Finding
+from tests.latency.proof.finding import FAILED, Acceptance, Finding, merged, recorded
 from tests.support import DOCS
 
 STEM = "cpu-acceptance"
@@ -32,13 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     findings: list[Finding] = []
     folder = options.into or DOCS / "measurements"
     folder.mkdir(parents=True, exist_ok=True)
+    known = (
+        recorded(folder / f"{STEM}.json", machine, ("processor", "cores", "torch")) if options.checks else []
+    )
     for name in options.checks or CHECKS:
         begin = time.perf_counter()
         findings.append(CHECKS[name](effort))
         spent = time.perf_counter() - begin
         print(f"{findings[-1].outcome}: {findings[-1].name} ({spent:.0f} s)", file=sys.stderr, flush=True)
         # after each, so that what is known outlives what comes
-        Acceptance(title, command, day, machine, findings).save(folder, STEM)
+        Acceptance(title, command, day, machine, merged(known, findings, [])).save(folder, STEM)
     print(folder / f"{STEM}.md")
     return 1 if any(finding.outcome == FAILED for finding in findings) else 0
 

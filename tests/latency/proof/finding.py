@@ -90,6 +90,16 @@ class Acceptance:
         write(self.page(f"{stem}.json"), folder / f"{stem}.md")
 
 
+def recorded(file: Path, machine: Mapping[str, Any], keys: Sequence[str]) -> list[Finding]:
+    """The findings in a file, if it was written on such a machine: one that agrees in these keys."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    same = all(document["environment"].get(key) == machine.get(key) for key in keys)
+    return [Finding.from_dict(each) for each in document["findings"]] if same else []
+
+
 def merged(earlier: Sequence[Finding], later: Sequence[Finding], order: Sequence[str]) -> list[Finding]:
     """The later finding of each name, in the checks' order."""
     latest = {finding.name: finding for finding in [*earlier, *later]}

@@ -96,15 +96,17 @@ def own_noise(samples: Sequence[float]) -> float | None:
 def judge(forth: Mapping[str, Sequence[float]], back: Mapping[str, Sequence[float]]) -> tuple[Pair, ...]:
     """All pairs of candidates that were timed in rounds A B C … C B A, forth and back.
 
-    Going back cancels a linear drift, and gives each candidate a second timing per round: the A/A floor is the
-    largest of theirs.  The confidence is Bonferroni's for that many pairs.
+    Going back cancels a linear drift, and what it is to come first or second.  The A/A floor is the largest of theirs,
+    of neighbouring rounds: within a round the second timing of a candidate follows itself and finds its caches warm,
+    which is no noise.  The confidence is Bonferroni's for that many pairs.
     """
     names = list(forth)
     pairs = list(combinations(names, 2))
     if not pairs:
         return ()
-    noise = max(noise_floor(forth[name], back[name]) for name in names)
     both = {name: [math.sqrt(a * b) for a, b in zip(forth[name], back[name], strict=True)] for name in names}
+    floors = [own_noise(both[name]) for name in names]
+    noise = max(math.inf if floor is None else floor for floor in floors)
     confidence = 1 - (1 - CONFIDENCE) / len(pairs)
     return tuple(pair(names, both[names[0]], both[names[1]], noise, confidence) for names in pairs)
 

@@ -91,7 +91,7 @@ def _stat(text: str | None) -> tuple[float | None, float | None]:
     if len(fields) < 9 or fields[0] != "cpu":
         return None, None
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[1:9])
-    if user + nice + system + irq + softirq == 0:  # a sandbox that counts nothing
+    if user + nice + system + irq + softirq == 0:  # a system that counts nothing
         return None, None
     tick: int = os.sysconf("SC_CLK_TCK")
     return (user + nice + system + irq + softirq) / tick, steal / tick

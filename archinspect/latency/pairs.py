@@ -98,7 +98,8 @@ def judge(forth: Mapping[str, Sequence[float]], back: Mapping[str, Sequence[floa
 
     Going back cancels a linear drift, and what it is to come first or second.  The A/A floor is the largest of theirs,
     of neighbouring rounds: within a round the second timing of a candidate follows itself and finds its caches warm,
-    which is no noise.  The confidence is Bonferroni's for that many pairs.
+    which is no noise.  Too few rounds for that have the floor within them, which asks for more.  The confidence is
+    Bonferroni's for that many pairs.
     """
     names = list(forth)
     pairs = list(combinations(names, 2))
@@ -106,7 +107,10 @@ def judge(forth: Mapping[str, Sequence[float]], back: Mapping[str, Sequence[floa
         return ()
     both = {name: [math.sqrt(a * b) for a, b in zip(forth[name], back[name], strict=True)] for name in names}
     floors = [own_noise(both[name]) for name in names]
-    noise = max(math.inf if floor is None else floor for floor in floors)
+    noise = max(
+        noise_floor(forth[name], back[name]) if floor is None else floor
+        for name, floor in zip(names, floors, strict=True)
+    )
     confidence = 1 - (1 - CONFIDENCE) / len(pairs)
     return tuple(pair(names, both[names[0]], both[names[1]], noise, confidence) for names in pairs)
 

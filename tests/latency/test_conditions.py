@@ -74,7 +74,7 @@ def test_one_spinning_process_per_core_is_seen() -> None:
         time.sleep(0.3)
         before = counters()
         if before.busy is None and before.waiting is None:
-            pytest.skip("this sandbox counts nothing")
+            pytest.skip("this system counts nothing")
         end = time.perf_counter() + 1.0
         while time.perf_counter() < end:
             pass

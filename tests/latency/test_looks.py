@@ -128,7 +128,7 @@ def test_a_device_that_slowed_down_between_two_looks_is_noticed() -> None:
 def test_roofs_measured_beside_spinning_processes_are_called_low() -> None:
     blind = counters()
     if blind.busy is None and blind.waiting is None:
-        pytest.skip("this sandbox counts nothing")
+        pytest.skip("this system counts nothing")
     spin = "import time; t = time.time()\nwhile time.time() - t < 30: pass"
     cores = len(os.sched_getaffinity(0))
     spinners = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(cores)]

@@ -65,7 +65,7 @@ LARGE = (
 
 @cache
 def full() -> Effort:
-    """About ten minutes on two cores."""
+    """About 13 minutes on two cores."""
     return Effort(100, 40, 2.5, 10, 75.0, 3.5, tuple(shipped()), LARGE)
 
 

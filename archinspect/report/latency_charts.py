@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..plot import Axis, Chart, Line, Point, Points, Series
 from ..units import seconds, significant
+from .latency_words import configuration
 
 if TYPE_CHECKING:
     from ..latency.ceilings import Ceilings, Precision
@@ -74,7 +75,7 @@ def _of_run(found: Measurement, run: Run) -> list[Chart]:
     rows = [_Row(row.name, row.macs, row.bytes, row.ms, row.bound) for row in run.layers]
     roofs = [] if found.ceilings is None else [(found.ceilings, "measured here")]
     roofs += [] if found.sheet is None else [(found.sheet, "datasheet")]
-    subtitle = f"{found.device}, batch {run.batch}, {run.label}"
+    subtitle = f"{found.device}, {configuration(run)}"
     doubts = [f"{flag.code}: {flag.message}." for flag in run.flags if flag.code in _DOUBTS]
     return _roofline(found.model, subtitle, rows, roofs, precision(run.dtype), doubts)
 

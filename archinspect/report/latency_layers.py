@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..units import seconds
-from .latency_words import OPTIONS, in_seconds, sentence
+from .latency_words import configuration, in_seconds, sentence
 from .table import Cell, Cells, Column, Table, Toned
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def layers(found: Measurement, run: Run) -> Table:
         tuple(map(_layer, run.layers)),
         total,
         f"{found.model}: where the time goes",
-        ", ".join([f"batch {run.batch}", run.label, *(OPTIONS.get(each, each) for each in run.options)]),
+        configuration(run),
         tuple(notes),
     )
 

@@ -26,6 +26,11 @@ MEANING = {
 OPTIONS = {"channels_last": "channels last", "compile": "compiled", "cold": "cold caches"}
 
 
+def configuration(run: Run) -> str:
+    """`batch 1, fp32, compiled`: what was measured."""
+    return ", ".join([f"batch {run.batch}", run.label, *(OPTIONS.get(each, each) for each in run.options)])
+
+
 def flags(runs: Iterable[Run]) -> list[str]:
     """What was noticed, each kind once, with the remedy; of several runs the first that shows it, and how many do."""
     runs = list(runs)

@@ -132,3 +132,10 @@ def test_a_gate_says_what_it_could_not_judge() -> None:
     notes = changes([Changes(before, after)], 0.05).tables[0].notes
     assert "1 of 2 configurations is more than 5% slower beyond the noise." in notes
     assert "Too few samples to judge 1 of 2: give them more time (--time)." in notes
+
+
+def test_the_roofline_says_what_was_measured() -> None:
+    layer = LayerTiming("conv", ("conv",), 1.0, 1.0, 10**9, 10**6, 0.5, "compute-bound")
+    run = replace(RUN, options={"compile": True}, layers=(layer,))
+    (chart, *_) = measured([found(run)])
+    assert f"batch {run.batch}, {run.label}, compiled" in chart.subtitle

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ArchinspectError
+    from .frontends.spec import shipped
     from .network import Network, from_text, load
-    from .spec import shipped
 
 __version__ = "0.1.0"
 __all__ = ["ArchinspectError", "Network", "from_text", "load", "shipped"]
@@ -26,7 +26,7 @@ _HOMES = {
     "Network": "network",
     "from_text": "network",
     "load": "network",
-    "shipped": "spec",
+    "shipped": "frontends.spec",
 }
 
 

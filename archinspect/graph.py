@@ -1,10 +1,14 @@
-"""The expanded network: nodes in execution order, and the nesting of scopes they came from.
+"""The network: calls of ops in execution order, values between them, their parameters, and the scopes they ran in.
 
-`Graph` is what every analysis, picture, builder and timer reads.  It is frozen; a changed network is a new graph.
-Node 0 is the input.  Two views of the same layers are kept:
+`Graph` is what every analysis, picture, builder and timer reads, wherever it came from: a spec, a module, a file.
+It is frozen; a changed network is a new graph.  Inputs come first among its nodes.  Two views of the calls are kept:
 
 - `nodes`, a topologically ordered tuple in which edges are indices, for arithmetic;
-- `structure`, the tree of scopes, joins and branches that the spec describes, for folding, drawing and writing back.
+- `structure`, the tree of scopes, joins and branches, for folding, drawing and writing back.  A region whose flow is
+  not series-parallel is a `Flow`: its edges are those of its nodes.
+
+A spec's calls have one output, in fp32, and parameters that are theirs alone.  Their names and shapes follow from the
+op, so a node of a spec does not carry them.  Nodes of other frontends do (`Node.of_call`).
 """
 
 from __future__ import annotations
@@ -12,15 +16,85 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from math import prod
+from typing import Any, Protocol
 
 from .errors import Span
-from .ops.base import Cost, Op, Shape, Shapes
+from .ops.base import Axes, Cost, Op, Shape, Shapes
+
+#: bytes of one element, by PyTorch's names of types
+ELEMENT_BYTES = {
+    "float64": 8,
+    "float32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "float8_e4m3fn": 1,
+    "float8_e5m2": 1,
+    "float8_e4m3fnuz": 1,
+    "float8_e5m2fnuz": 1,
+    "float8_e8m0fnu": 1,
+    "complex64": 8,
+    "complex128": 16,
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint64": 8,
+    "uint32": 4,
+    "uint16": 2,
+    "uint8": 1,
+    "bool": 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor that flows: its shape, its type by PyTorch's name, and what its dimensions mean, where that is known."""
+
+    shape: Shape
+    dtype: str = "float32"
+    axes: Axes | None = None
+
+    @property
+    def bytes(self) -> int:
+        return prod(self.shape) * ELEMENT_BYTES[self.dtype]
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A learnable tensor, or a buffer, that calls read.  It is counted once, however many calls read it.
+
+    `names` are all its paths: tied weights have several, the first is the main one.  `stored` is the bytes that it
+    takes where these are not those of its elements' type (packed and quantised types of checkpoints).
+    """
+
+    names: tuple[str, ...]
+    shape: Shape
+    dtype: str = "float32"
+    trainable: bool = True
+    buffer: bool = False
+    stored: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    @property
+    def numel(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.numel * ELEMENT_BYTES[self.dtype] if self.stored is None else self.stored
 
 
 @dataclass(frozen=True, init=False)
 class Node:
-    """One layer in its place: dotted path, op, inputs (indices of nodes), output shape (batch first)."""
+    """One call of an op: dotted path, op, inputs (indices of nodes), output shape (batch first).
+
+    The fields from `parameters` on are None or empty for the nodes of a spec, where they follow from the op.  The
+    second call of a module that is called again is `path#2`; both have the same `module`.
+    """
 
     name: str
     op: Op
@@ -28,6 +102,16 @@ class Node:
     input_shapes: Shapes
     output_shape: Shape
     span: Span | None = field(default=None, compare=False, repr=False)
+    #: the parameters and buffers that the call reads, by the op's names for them ("weight")
+    parameters: Mapping[str, Parameter] | None = None
+    #: all outputs, the first of which has `output_shape`
+    outputs: tuple[Value, ...] | None = None
+    #: for each input which output of its node it reads; empty where all read the first
+    ports: tuple[int, ...] = ()
+    #: the node whose memory the outputs lie in (views, writes in place); -1 for memory of parameters and constants
+    memory: int | None = None
+    #: path of the module whose call this is a part of, and that module's class
+    module: str = ""
 
     def __init__(
         self,
@@ -37,6 +121,11 @@ class Node:
         input_shapes: Shapes,
         output_shape: Shape,
         span: Span | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
+        outputs: tuple[Value, ...] | None = None,
+        ports: tuple[int, ...] = (),
+        memory: int | None = None,
+        module: str = "",
     ) -> None:
         # What a frozen dataclass sets through object.__setattr__, which takes twice as long: networks have many nodes.
         own = self.__dict__
@@ -46,14 +135,51 @@ class Node:
         own["input_shapes"] = input_shapes
         own["output_shape"] = output_shape
         own["span"] = span
+        if outputs is not None:  # what the nodes of a spec do not have stays with the class
+            own["parameters"] = parameters
+            own["outputs"] = outputs
+            own["ports"] = ports
+            own["memory"] = memory
+            own["module"] = module
+
+    @classmethod
+    def of_call(
+        cls,
+        name: str,
+        op: Op,
+        inputs: tuple[int, ...],
+        input_shapes: Shapes,
+        outputs: tuple[Value, ...],
+        *,
+        parameters: Mapping[str, Parameter] | None = None,
+        ports: tuple[int, ...] = (),
+        memory: int | None = None,
+        module: str = "",
+    ) -> Node:
+        """A call as a frontend other than the spec met it.  A node without outputs only holds parameters."""
+        shape = outputs[0].shape if outputs else ()
+        return cls(
+            name, op, inputs, input_shapes, shape, None, parameters or {}, outputs, ports, memory, module
+        )
 
     @cached_property
     def weights(self) -> dict[str, Shape]:
-        return self.op.weights(self.input_shapes)
+        """Shapes of the learnable parameters by the op's names for them."""
+        if self.parameters is None:
+            return self.op.weights(self.input_shapes)
+        return {name: p.shape for name, p in self.parameters.items() if not p.buffer}
 
     @cached_property
     def buffers(self) -> dict[str, Shape]:
-        return self.op.buffers(self.input_shapes)
+        """Shapes of what is saved but not learnt (running statistics)."""
+        if self.parameters is None:
+            return self.op.buffers(self.input_shapes)
+        return {name: p.shape for name, p in self.parameters.items() if p.buffer}
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """All outputs."""
+        return (Value(self.output_shape),) if self.outputs is None else self.outputs
 
     @cached_property
     def cost(self) -> Cost | None:
@@ -63,6 +189,15 @@ class Node:
     def scope(self) -> str:
         """Path of the enclosing scope; empty at the top."""
         return self.name.rpartition(".")[0]
+
+
+class Source(Protocol):
+    """What a frontend keeps of where a graph came from."""
+
+    @property
+    def kind(self) -> str:
+        """`module`, `exported`, `onnx` or `checkpoint`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +220,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Scope:
-    """A named sequence.  An empty one passes its input on (an identity branch)."""
+    """A named sequence.  An empty one passes its input on (an identity branch).
+
+    Without a name it only groups (a branch of a captured module): its layers' paths do not mention it.
+    """
 
     name: str
     items: tuple[Item, ...]
@@ -115,7 +253,14 @@ class SideOutputs:
     branches: tuple[Scope | Leaf, ...]
 
 
-Item = Layer | Scope | Join | SideOutputs
+@dataclass(frozen=True)
+class Flow:
+    """Layers and scopes whose flow is not series-parallel, in execution order; the edges are those of their nodes."""
+
+    items: tuple[Layer | Scope, ...]
+
+
+Item = Layer | Scope | Join | SideOutputs | Flow
 
 
 @dataclass(frozen=True)
@@ -123,7 +268,8 @@ class Graph:
     """A network with every shape known.
 
     `outputs` are indices: the main output first, then side outputs in order.  `arguments` are the spec's arguments
-    as used, `defaults` as the spec gives them.
+    as used.  The first `inputs` nodes are inputs; a checkpoint, of which only parameters are known, has none.  `source`
+    is what a frontend keeps for the rooms that run the real thing (`archinspect.frontends`); None for a spec.
     """
 
     name: str
@@ -132,19 +278,42 @@ class Graph:
     outputs: tuple[int, ...]
     arguments: Mapping[str, Any] = field(default_factory=dict, compare=False)
     metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    inputs: int = 1
+    source: Source | None = field(default=None, compare=False, repr=False)
+    #: names of the outputs, where they have some; of as many as there are outputs
+    output_names: tuple[str, ...] = ()
+    #: which output of its node each output is; empty where all are the first
+    output_ports: tuple[int, ...] = ()
 
     @property
     def input_shape(self) -> Shape:
-        return self.nodes[0].output_shape
+        """The shape of the first input; () for a network that has none."""
+        return self.nodes[0].output_shape if self.inputs else ()
 
     @property
     def output_shape(self) -> Shape:
-        return self.nodes[self.outputs[0]].output_shape
+        """The shape of the main output; () for a network that has none."""
+        return self.nodes[self.outputs[0]].output_shape if self.outputs else ()
 
     @property
     def layers(self) -> tuple[Node, ...]:
-        """All nodes but the input."""
-        return self.nodes[1:]
+        """All nodes but the inputs."""
+        return self.nodes[self.inputs :]
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Every parameter and buffer once, in the order of the calls that read them first."""
+        found: dict[int, Parameter] = {}
+        for node in self.layers:
+            if node.parameters is None:
+                tensors = [(name, shape, False) for name, shape in node.weights.items()]
+                tensors += [(name, shape, True) for name, shape in node.buffers.items()]
+                for name, shape, buffer in tensors:
+                    own = Parameter((f"{node.name}.{name}",), shape, trainable=not buffer, buffer=buffer)
+                    found[id(own)] = own
+            else:
+                found.update((id(parameter), parameter) for parameter in node.parameters.values())
+        return tuple(found.values())
 
     @cached_property
     def consumers(self) -> tuple[tuple[int, ...], ...]:
@@ -168,8 +337,15 @@ def _walk(path: str, items: tuple[Item, ...]) -> Iterator[tuple[str, Item]]:
     for item in items:
         yield path, item
         if isinstance(item, Scope):
-            yield from _walk(f"{path}.{item.name}" if path else item.name, item.items)
+            yield from _walk(below(path, item.name), item.items)
+        elif isinstance(item, Flow):
+            yield from _walk(path, item.items)
         elif isinstance(item, (Join, SideOutputs)):
             for branch in item.branches:
                 if isinstance(branch, Scope):
-                    yield from _walk(f"{path}.{branch.name}" if path else branch.name, branch.items)
+                    yield from _walk(below(path, branch.name), branch.items)
+
+
+def below(path: str, name: str) -> str:
+    """The path of what is called `name` in the scope at `path`; a nameless group is at its scope's own path."""
+    return f"{path}.{name}" if path and name else path or name

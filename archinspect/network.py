@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import fail
+from .frontends.spec import load_graph
 from .graph import Graph
-from .spec import load_graph
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .analysis.rewrites import Substitution
     from .check.verification import Verification
     from .diagram.picture import Picture
+    from .frontends.spec.load import InputSize
     from .latency.predict import Prediction
     from .latency.results import Measurement
-    from .spec.load import InputSize
 
 
 def load(model: str | os.PathLike[str], *, input: InputSize | None = None, **arguments: Any) -> Network:
@@ -41,7 +41,7 @@ def from_text(
     arguments: Mapping[str, Any] | None = None,
 ) -> Network:
     """A network from the text of a spec; `file` is the name that errors show.  Raises ArchinspectError."""
-    from .spec.load import lay_out, read_text
+    from .frontends.spec.load import lay_out, read_text
 
     return Network(lay_out(read_text(text, file), arguments, input))
 
@@ -148,7 +148,7 @@ class Network:
 
     def dump(self) -> str:
         """The network as the text of a spec, with every block and argument written out."""
-        from .spec import dump
+        from .frontends.spec import dump
 
         return dump(self.graph)
 

@@ -13,6 +13,7 @@ _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB")
 _KERAS = ("B", "KB", "MB", "GB", "TB", "PB")
 _SI = ("", " k", " M", " G", " T", " P")
+_TYPES = {"float64": "fp64", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _TIME = ((10**9, "ns"), (10**6, "µs"), (10**3, "ms"), (1, "s"))
 
 
@@ -87,6 +88,11 @@ def seconds(duration: float) -> str:
         if abs(duration) * scale < 999.995 or unit == "s":
             return f"{duration * scale:.2f} {unit}"
     raise AssertionError("the last unit takes every duration")
+
+
+def dtype(name: str) -> str:
+    """PyTorch's name of a type as tables write it: float32 → `fp32`, bfloat16 → `bf16`; others as they are."""
+    return _TYPES.get(name, name)
 
 
 def _scaled(count: int, base: int, units: tuple[str, ...], *, gap: str) -> str:

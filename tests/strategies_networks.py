@@ -12,10 +12,10 @@ import yaml
 from hypothesis import strategies as st
 
 from archinspect.errors import OpError
+from archinspect.frontends.spec import lay_out
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
 from archinspect.ops import REGISTRY, Op, Shape
-from archinspect.spec import lay_out
-from archinspect.spec.load import read_text
 
 Item = dict[str, Any] | str
 Drawn = tuple[list[Item], Shape]

@@ -8,7 +8,7 @@ import pytest
 
 from archinspect.analysis import analyse
 from archinspect.collector import uncollected
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 
 
 def test_held_inside_and_back_afterwards() -> None:

@@ -23,8 +23,10 @@ def depth(graph: Graph) -> int:
         before = (
             longest[sources[0]] if len(sources) == 1 else max([longest[i] for i in _path(node)], default=0)
         )
-        longest.append(before + COUNTED.get(op.category, 0) + ATTENTION.get(op.type, 0))
-    return longest[graph.outputs[0]]
+        # A product of two activations has no weights, and is no layer that papers count.
+        layers = COUNTED.get(op.category, 0) if node.parameters is None or node.parameters else 0
+        longest.append(before + layers + ATTENTION.get(op.type, 0))
+    return longest[graph.outputs[0]] if graph.outputs else 0
 
 
 def _path(node: Node) -> tuple[int, ...]:

@@ -10,16 +10,22 @@ FP32_BYTES = 4
 
 
 def activation_bytes(node: Node, element_bytes: int = FP32_BYTES) -> int:
-    """Bytes that the layer's output takes; none where it is its input's own memory (flatten, dropout in evaluation)."""
+    """Bytes that the call's outputs take; none where they lie in other memory (flatten, dropout in evaluation).
+
+    `element_bytes` is the size of an element where the node does not know its type (the nodes of a spec).
+    """
+    if node.outputs is not None:
+        return 0 if node.memory is not None else sum([value.bytes for value in node.outputs])
     return 0 if node.op.aliases else prod(node.output_shape) * element_bytes
 
 
 def peak_activation_bytes(graph: Graph, element_bytes: int = FP32_BYTES) -> int:
     """The most bytes of activations that are alive at the same time in one forward pass without gradients.
 
-    Layers run in the graph's order.  A layer's inputs and output are alive while it runs, and an activation lives until
-    its last reader has run; a view keeps what it looks at alive.  Nothing is computed in place.  The network's input
-    belongs to the caller, who keeps it; so do the outputs.  Workspaces of kernels come on top.
+    Calls run in the graph's order.  A call's inputs and outputs are alive while it runs, and an activation lives until
+    its last reader has run; a view keeps what it looks at alive, and what is written in place needs no memory of its
+    own.  The network's inputs belong to the caller, who keeps them; so do the outputs.  Workspaces of kernels come on
+    top.
     """
     nodes = graph.nodes
     count = len(nodes)
@@ -30,17 +36,21 @@ def peak_activation_bytes(graph: Graph, element_bytes: int = FP32_BYTES) -> int:
         for source in sources:
             last[owner[source]] = index
         last.append(index)
-        owner.append(owner[sources[0]] if node.op.aliases and sources else index)
-    for kept in (0, *graph.outputs):
+        if node.outputs is None:
+            owner.append(owner[sources[0]] if node.op.aliases and sources else index)
+        else:
+            owner.append(index if node.memory is None or node.memory < 0 else owner[node.memory])
+            last[owner[index]] = index
+    for kept in (*range(graph.inputs), *graph.outputs):
         last[owner[kept]] = count
-    freed = [0] * (count + 1)  # elements by the step that needs them last
+    freed = [0] * (count + 1)  # bytes by the step that needs them last
     alive = most = 0
     for index, node in enumerate(nodes):
         if owner[index] == index:
-            size = prod(node.output_shape)
+            size = activation_bytes(node, element_bytes)
             freed[last[index]] += size
             alive += size
             if alive > most:
                 most = alive
         alive -= freed[index]
-    return most * element_bytes
+    return most

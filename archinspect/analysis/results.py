@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Graph, Join, Node, Scope, SideOutputs
+from ..graph import Graph, Join, Node, Parameter, Scope, SideOutputs, below
+from ..ops.derivation import sum_of_products
 from .depth import depth
 from .memory import FP32_BYTES, peak_activation_bytes
 from .receptive_field import Field, receptive_fields
@@ -33,7 +34,7 @@ class Row:
     """One layer, or a folded scope: sums over its layers, shape and field of its end.
 
     `macs` and `flops` are None where nothing of the row can be counted; `complete` is False where something cannot.
-    `activation_bytes` are those of the outputs in fp32.
+    `activation_bytes` are those of the outputs, in fp32 where the network does not know its types (a spec).
     """
 
     name: str
@@ -49,6 +50,8 @@ class Row:
     _end: int = field(repr=False)
     _parts: tuple[Node, ...] | tuple[Row, ...] = field(repr=False, compare=False)
     _fields: Fields = field(repr=False, compare=False)
+    #: of a call that says which parameters it reads: those that are counted here, by the op's names for them
+    _own: Mapping[str, Parameter] | None = field(default=None, repr=False, compare=False)
 
     def __init__(self, **values: Any) -> None:
         # A frozen dataclass's own sets each of these through object.__setattr__: a third of the time of an analysis.
@@ -67,7 +70,7 @@ class Row:
             op, inputs, output = first.op, first.input_shapes, first.output_shape
             return {
                 "shape": op.derive_shape(inputs, output),
-                "params": op.derive_params(inputs),
+                "params": op.derive_params(inputs) if self._own is None else _params_of(first, self._own),
                 "macs": op.derive_macs(inputs, output),
                 "flops": op.derive_flops(inputs, output),
             }
@@ -79,10 +82,16 @@ class Row:
         from ..formula import equation  # not every table shows derivations
 
         field = self.receptive_field
+        first = self._parts[0]
+        values = first.outputs or () if isinstance(first, Node) else ()
+        more: dict[str, object] = {"dtype": values[0].dtype} if values else {}
+        if len(values) > 1:
+            more["outputs"] = [{"shape": list(value.shape), "dtype": value.dtype} for value in values]
         return {
             "name": self.name,
             "op": self.op,
             "output_shape": list(self.output_shape),
+            **more,
             "params": self.params,
             "trainable": self.trainable,
             "buffers": self.buffers,
@@ -154,7 +163,7 @@ class Analysis:
             buffers=sum([row.buffers for row in rows]),
             macs=sum([row.macs or 0 for row in rows]),
             flops=sum([row.flops or 0 for row in rows]),
-            weight_bytes=params * FP32_BYTES,
+            weight_bytes=_weight_bytes(graph, params),
             activation_bytes=sum([row.activation_bytes for row in rows]),
             peak_activation_bytes=peak_activation_bytes(graph),
             depth=depth(graph),
@@ -190,9 +199,46 @@ class Analysis:
         return {
             "model": self.model,
             "input": list(self.input),
+            **_interface(self._graph),
             "rows": [row.to_dict() for row in self.rows],
             "totals": self.totals.to_dict(),
         }
+
+
+def _weight_bytes(graph: Graph, params: int) -> int:
+    """Bytes of the learnable parameters by their types; in fp32 for a spec, which has none."""
+    if graph.source is None:
+        return params * FP32_BYTES
+    return sum(parameter.bytes for parameter in graph.parameters if not parameter.buffer)
+
+
+def _interface(graph: Graph) -> dict[str, object]:
+    """Inputs and outputs with their names and types, for a network that has several of either."""
+    if graph.inputs == 1 and len(graph.outputs) == 1:
+        return {}
+    ports = graph.output_ports or (0,) * len(graph.outputs)
+    names = graph.output_names or tuple(graph.nodes[index].name for index in graph.outputs)
+    inputs = [(node.name, node.values[0]) for node in graph.nodes[: graph.inputs]]
+    outputs = [
+        (name, graph.nodes[index].values[port])
+        for name, index, port in zip(names, graph.outputs, ports, strict=True)
+    ]
+    return {
+        key: [{"name": name, "shape": list(value.shape), "dtype": value.dtype} for name, value in found]
+        for key, found in (("inputs", inputs), ("outputs", outputs))
+    }
+
+
+def _params_of(node: Node, own: Mapping[str, Parameter]) -> str:
+    """The derivation of a call's parameters: the layer's own where it is the first to read them all."""
+    learnt = {name: parameter for name, parameter in own.items() if not parameter.buffer}
+    if (
+        learnt
+        and len(learnt) == len(node.weights)
+        and node.op.weights(node.input_shapes).keys() == learnt.keys()
+    ):
+        return node.op.derive_params(node.input_shapes)
+    return sum_of_products(parameter.shape for parameter in learnt.values())
 
 
 def row_of(figures: Mapping[str, Any], node: Node, index: int, fields: Fields) -> Row:
@@ -228,7 +274,7 @@ def _end(rows: list[Row], graph: Graph) -> Row:
     """The row whose output leaves the scope.  Where side outputs leave it too, the main path leaves last."""
     inside = {row._end for row in rows}
     leaving = [r for r in rows if r._end in graph.outputs or not inside.issuperset(graph.consumers[r._end])]
-    return max(leaving, key=lambda row: row._end)
+    return max(leaving, key=lambda row: row._end, default=rows[-1])
 
 
 def _blocks(graph: Graph) -> dict[str, str]:
@@ -238,7 +284,7 @@ def _blocks(graph: Graph) -> dict[str, str]:
         branches = item.branches if isinstance(item, (Join, SideOutputs)) else (item,)
         for scope in branches:
             if isinstance(scope, Scope) and scope.block is not None:
-                found[f"{path}.{scope.name}" if path else scope.name] = scope.block.name
+                found[below(path, scope.name)] = scope.block.name
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import fail, nearest, suggestion
-from ..spec import shipped
+from ..frontends.spec import shipped
 from .judge import Judge
 from .ledger import Claim, Ledgers
 from .reading import lecture, published, read_ledgers

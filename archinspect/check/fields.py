@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import Diagnostic, suggestion
 from ..formula import FormulaError
-from ..spec.nodes import Mapping, Scalar, Sequence, Tree, Value, entries
+from ..frontends.spec.nodes import Mapping, Scalar, Sequence, Tree, Value, entries
 from .equations import evaluate
 from .ledger import Claim
 from .printed import NotANumberError, Printed, parse

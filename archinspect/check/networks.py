@@ -7,9 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ..errors import ArchinspectError, Diagnostic
+from ..frontends.spec import load_graph, shipped
+from ..frontends.spec.models import MODEL
 from ..graph import Graph
-from ..spec import load_graph, shipped
-from ..spec.models import MODEL
 from .ledger import Claim
 from .quantities import params, size
 from .select import NoSuchLayerError, Selection, select

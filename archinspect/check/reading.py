@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ArchinspectError, Diagnostic, fail, suggestion
-from ..spec.load import specs_folder
-from ..spec.nodes import Mapping, Scalar, Tree, Value, entries
-from ..spec.source import Source, read, refuse_control_characters
+from ..frontends.spec.load import specs_folder
+from ..frontends.spec.nodes import Mapping, Scalar, Tree, Value, entries
+from ..frontends.spec.source import Source, read, refuse_control_characters
 from .fields import Fields
 from .ledger import Claim, Figure, Ledger, Ledgers, Quote, Section, Table
 from .printed import NotANumberError, parse

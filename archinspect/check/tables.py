@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import suggestion
-from ..spec.nodes import Mapping, Scalar, Value, entries
+from ..frontends.spec.nodes import Mapping, Scalar, Value, entries
 from .equations import split, summands
 from .ledger import Cell, Claim, Table
 from .roles import DETAILS, FORMULA, LABEL, LAYER, QUANTITIES, ROLES, SIZES

@@ -165,7 +165,7 @@ def _top(
 
 def _meant(name: str) -> str:
     """What someone who typed an unknown command probably wanted."""
-    from ..spec import shipped
+    from ..frontends.spec import shipped
 
     if name in shipped() or name.endswith((".yaml", ".yml")) or "->" in name:
         return f"to see its parameters: {PROGRAM} params {name if name.isprintable() and ' ' not in name else 'MODEL'}"

@@ -35,7 +35,7 @@ def answer_in_typers_form() -> None:
 
 def models(ctx: Any, args: list[str], incomplete: str) -> list[str]:
     """Names of shipped networks and specs lying about, for MODEL."""
-    from ..spec import shipped
+    from ..frontends.spec import shipped
 
     folder, _, start = incomplete.rpartition("/")
     try:

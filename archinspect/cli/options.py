@@ -69,6 +69,6 @@ Explain = Annotated[
 
 def arguments(settings: list[str] | None) -> dict[str, Any]:
     """`--set` as the mapping that the loader takes.  Raises ArchinspectError (A401)."""
-    from ..spec import parse_settings
+    from ..frontends.spec import parse_settings
 
     return parse_settings(settings or [])

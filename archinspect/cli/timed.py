@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from ..files import refuse_unwritable
+from ..frontends.spec import load_graph
 from ..latency.ceilings import precision
 from ..latency.devices import device, device_here
 from ..latency.plan import plan
@@ -18,7 +19,6 @@ from ..latency.predict import predict
 from ..latency.results import Comparison, Measurement
 from ..latency.saved import Request, save
 from ..report.table import Report
-from ..spec import load_graph
 from .options import arguments
 from .pictures import emit_with_charts, refuse_early
 

@@ -13,7 +13,7 @@ from functools import reduce
 from typing import Any
 
 from ..errors import fail, suggestion
-from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
+from ..graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs, below
 from ..ops.base import Shape
 from . import captions
 from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, total
@@ -88,7 +88,7 @@ def scope_paths(graph: Graph) -> dict[str, Scope]:
             candidates = item.branches
         for scope in candidates:
             if isinstance(scope, Scope):
-                found[_join(path, scope.name)] = scope
+                found[below(path, scope.name)] = scope
     return found
 
 
@@ -102,6 +102,9 @@ class _Builder:
         """Elements of a sequence that reads `shape`."""
         elements: list[Element] = []
         for item in items:
+            if isinstance(item, Flow):
+                elements += self.items(item.items, path, shape)
+                continue
             element = self._item(item, path, shape)
             if element is None:
                 continue
@@ -119,7 +122,7 @@ class _Builder:
 
     def scope(self, scope: Scope, path: str, shape: Shape | None = None) -> Frame:
         """The scope as a frame."""
-        path = _join(path, scope.name)
+        path = below(path, scope.name)
         if shape is None:
             first = next(_nodes_of(scope.items), 0)
             shape = self.graph.nodes[first].input_shapes[0] if first else self.graph.input_shape
@@ -129,7 +132,7 @@ class _Builder:
         nodes = tuple(_nodes_of(scope.items))
         return Frame(path, scope.name, block, body, nodes, total(body), shape, end)
 
-    def _item(self, item: Item, path: str, shape: Shape) -> Element | None:
+    def _item(self, item: Layer | Scope | Join | SideOutputs, path: str, shape: Shape) -> Element | None:
         if isinstance(item, Layer):
             return self._layer(item.index)
         if isinstance(item, Scope):
@@ -155,7 +158,7 @@ class _Builder:
     def _branch(self, branch: Scope | Leaf, path: str, shape: Shape) -> Branch:
         if isinstance(branch, Leaf):
             return Branch(branch.name, (self._layer(branch.index),))
-        inner = _join(path, branch.name)
+        inner = below(path, branch.name)
         frame = self.scope(branch, path, shape)
         if len(frame.body) > 1 and not self.folding.opens(inner):
             return Branch(branch.name, (collapsed(frame),))
@@ -183,7 +186,7 @@ def _io(title: str, shape: Shape, node: int | None = None) -> Card:
 
 def _nodes_of(items: Iterable[Any]) -> Iterator[int]:
     for item in items:
-        if isinstance(item, Scope):
+        if isinstance(item, (Scope, Flow)):
             yield from _nodes_of(item.items)
             continue
         if isinstance(item, (Join, SideOutputs)):
@@ -194,7 +197,3 @@ def _nodes_of(items: Iterable[Any]) -> Iterator[int]:
 
 def _within(path: str, scope: str) -> bool:
     return path == scope or path.startswith(scope + ".")
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..errors import OpError
@@ -53,22 +54,78 @@ def integer(least: int) -> Kind:
     return Kind(f"int ≥ {least}", parse, str)
 
 
-def pair(least: int) -> Kind:
-    """An integer for both axes, or (vertical, horizontal)."""
+#: how documentation and messages speak of spatial dimensions, by their number
+SPACES: dict[int, dict[str, str]] = {
+    1: {
+        "n": "1",
+        "Number": "One",
+        "layout": "(N, C, L)",
+        "sides": "length",
+        "lines": "elements",
+        "border": "(left, right)",
+        "window": "k",
+        "side": "L",
+        "map": "signal",
+        "ones": "1",
+    },
+    2: {
+        "n": "2",
+        "Number": "Two",
+        "layout": "(N, C, H, W)",
+        "sides": "height and width",
+        "lines": "rows and columns",
+        "border": "(left, right, top, bottom)",
+        "window": "k_h·k_w",
+        "side": "H",
+        "map": "image",
+        "ones": "1×1",
+    },
+    3: {
+        "n": "3",
+        "Number": "Three",
+        "layout": "(N, C, D, H, W)",
+        "sides": "depth, height and width",
+        "lines": "planes, rows and columns",
+        "border": "(left, right, top, bottom, front, back)",
+        "window": "k_d·k_h·k_w",
+        "side": "D",
+        "map": "volume",
+        "ones": "1×1×1",
+    },
+}
+_COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 6: "six"}
+
+
+@cache
+def sizes(dimensions: int, least: int) -> Kind:
+    """An integer for each of so many spatial dimensions, or one for all of them: stride, padding, dilation."""
+    return _repeated(dimensions, least, f"({SPACES[dimensions]['sides'].replace(' and', ',')})")
+
+
+@cache
+def borders(dimensions: int, least: int) -> Kind:
+    """Widths before and after each spatial dimension, the last one first as PyTorch has it, or one for all."""
+    kind = _repeated(2 * dimensions, least, SPACES[dimensions]["border"])
+    return Kind(f"int or {SPACES[dimensions]['border']} ≥ {least}", kind.parse, kind.show)
+
+
+def _repeated(count: int, least: int, names: str) -> Kind:
+    """One integer, stored as often as `count` says, or as many integers."""
     one = integer(least)
 
-    def parse(value: Any) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            if len(value) != 2:
-                raise OpError("A207", f"expected one integer or two (height, width), got {len(value)}")
-            return one.parse(value[0]), one.parse(value[1])
-        number = one.parse(value)
-        return number, number
+    def parse(value: Any) -> tuple[int, ...]:
+        if not isinstance(value, tuple):
+            return (one.parse(value),) * count
+        if len(value) != count:
+            several = f" or {_COUNTS[count]} {names}" if count > 1 else ""
+            raise OpError("A207", f"expected one integer{several}, got {len(value)}")
+        return tuple(map(one.parse, value))
 
-    def show(value: tuple[int, int]) -> str:
-        return str(value[0]) if value[0] == value[1] else f"({value[0]}, {value[1]})"
+    def show(value: tuple[int, ...]) -> str:
+        return str(value[0]) if len(set(value)) == 1 else f"({', '.join(map(str, value))})"
 
-    return Kind(f"int or (int, int) ≥ {least}", parse, show)
+    several = f" or ({', '.join(['int'] * count)})" if count > 1 else ""
+    return Kind(f"int{several} ≥ {least}", parse, show)
 
 
 def optional(kind: Kind) -> Kind:

@@ -11,13 +11,13 @@ No op file imports torch: `torch_call` only *names* what to construct.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, FrozenInstanceError, dataclass
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from ..errors import OpError
 from ..geometry import Axis
-from .attributes import Kind
+from .attributes import SPACES, Kind
 from .cost import NO_COST, Cost
 from .torch_call import TorchCall
 
@@ -26,6 +26,7 @@ __all__ = [
     "NO_COST",
     "REGISTRY",
     "Attribute",
+    "Axes",
     "Cost",
     "Op",
     "Positions",
@@ -34,6 +35,7 @@ __all__ = [
     "TorchCall",
     "attr",
     "module_call",
+    "need_map",
     "need_rank",
     "numel",
     "register",
@@ -42,6 +44,8 @@ __all__ = [
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
+#: what each dimension of a tensor means: "batch", "channel", "space", "sequence", "feature"; "" where nobody knows
+Axes = tuple[str, ...]
 #: for each dimension of a tensor the axes of the image, 0 vertical and 1 horizontal, that lie along it
 Positions = tuple[frozenset[int], ...]
 
@@ -64,18 +68,35 @@ class Attribute:
         return self.kind.show(value)
 
 
-def attr(kind: Kind, doc: str, default: Any = MISSING) -> Any:
-    """Declare an attribute: what values it takes, what it means, and PyTorch's default (none: required)."""
-    metadata = {"kind": kind, "doc": doc}
-    if default is MISSING:
-        return field(metadata=metadata)
-    return field(default=kind.parse(default), metadata=metadata)
+@dataclass(frozen=True, slots=True)
+class _Declaration:
+    """An attribute as an op's class states it; `register` makes it an `Attribute`."""
+
+    kind: Kind | Callable[[int], Kind]
+    doc: str
+    default: Any
 
 
+def attr(kind: Kind | Callable[[int], Kind], doc: str, default: Any = MISSING) -> Any:
+    """Declare an attribute: what values it takes, what it means, and PyTorch's default (none: required).
+
+    In a family of ops the kind may depend on the number of spatial dimensions.
+    """
+    return _Declaration(kind, doc, default)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(attr,))
 class Op:
-    """Base of all ops.  Shapes are full PyTorch shapes, batch first: (N, C, H, W)."""
+    """Base of all ops.  Shapes are full PyTorch shapes, batch first: (N, C, H, W).
+
+    Ops that differ in nothing but their number of spatial dimensions are one class, the family, which declares
+    attributes and methods for any number, and a member for each: `Conv2d` is a `Convolution` with `spatial = 2`.
+    The documentation of a family is a template, which `attributes.SPACES` has the words for.
+    """
 
     type: ClassVar[str] = ""
+    #: in a family of ops the number of spatial dimensions
+    spatial: ClassVar[int] = 0
     category: ClassVar[str] = ""
     attributes: ClassVar[tuple[Attribute, ...]] = ()
     kinds: ClassVar[dict[str, Kind]] = {}  # of the attributes, by name
@@ -137,6 +158,10 @@ class Op:
             **{name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()}
         )
 
+    def replace(self, **attributes: Any) -> Self:
+        """The op with other values for some attributes."""
+        return type(self)(**{**self.__dict__, **attributes})
+
     def shape(self, inputs: Shapes) -> Shape:
         """Output shape.  Raises OpError when the inputs do not suit the op."""
         raise NotImplementedError
@@ -153,8 +178,8 @@ class Op:
         """Work of one forward pass in evaluation mode; None when it cannot be counted."""
         raise NotImplementedError
 
-    def windows(self, inputs: Shapes) -> tuple[Axis, Axis] | None:
-        """Vertical and horizontal axis for the receptive field; None for an op that keeps positions apart.
+    def windows(self, inputs: Shapes) -> tuple[Axis, ...] | None:
+        """An axis for each spatial dimension, for the receptive field; None for an op that keeps positions apart.
 
         An axis is one of `geometry`: `Window` (convolution, pooling), `TransposedWindow`, `AdaptiveWindow` or
         `Resampling`.  Each has a `reach`: n neighbouring outputs read at most `reach.inputs(n)` neighbouring inputs.
@@ -190,10 +215,9 @@ class Op:
         return _tuple(str(d) for d in output)
 
     def derive_params(self, inputs: Shapes) -> str:
-        terms = ["×".join(map(str, shape)) or "1" for shape in self.weights(inputs).values()]
-        if len(terms) > 1:
-            terms = [f"({t})" if "×" in t else t for t in terms]
-        return " + ".join(terms) or "0"
+        from .derivation import sum_of_products
+
+        return sum_of_products(self.weights(inputs).values())
 
     def derive_macs(self, inputs: Shapes, output: Shape) -> str:
         cost = self.cost(inputs, output)
@@ -236,30 +260,21 @@ CATEGORIES = (
 )
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(attr,))
 def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType], OpType]:
-    """Make the class a frozen dataclass and enter it in the registry under its spec name."""
+    """Enter the class in the registry under its spec name, with the attributes that it and its family declare."""
 
     def decorate(cls: OpType) -> OpType:
         if type in REGISTRY:
             raise ValueError(f"op '{type}' is registered twice: {REGISTRY[type].__name__} and {cls.__name__}")
         if category not in CATEGORIES:
             raise ValueError(f"op '{type}' has an unknown category '{category}'")
-        dataclass(init=False, repr=False, eq=False, match_args=False)(
-            cls
-        )  # without slots it is the same class
+        words = SPACES.get(cls.spatial)
         cls.type = type
         cls.category = category
         cls.samples = tuple(samples)
-        cls.attributes = tuple(
-            Attribute(
-                f.name,
-                f.metadata["kind"],
-                f.metadata["doc"],
-                f.default,
-            )
-            for f in fields(cls)  # type: ignore[arg-type]
-        )
+        if words and cls.__doc__ is None:
+            cls.__doc__ = (cls.__mro__[1].__doc__ or "").format_map(words)
+        cls.attributes = tuple(_attributes(cls, words))
         cls.kinds = {a.name: a.kind for a in cls.attributes}
         cls._defaults = {a.name: a.default for a in cls.attributes}
         cls._required = tuple(a.name for a in cls.attributes if a.required)
@@ -267,6 +282,22 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
         return cls
 
     return decorate
+
+
+def _attributes(cls: type[Op], words: Mapping[str, str] | None) -> Iterator[Attribute]:
+    """The attributes that a class and those above it declare; those of the class above come first."""
+    for owner in reversed(cls.__mro__):
+        for name, declared in owner.__dict__.items():
+            if isinstance(declared, _Declaration):
+                kind, doc, default = declared.kind, declared.doc, declared.default
+                if not isinstance(kind, Kind):
+                    kind = kind(cls.spatial)
+                yield Attribute(
+                    name,
+                    kind,
+                    doc.format_map(words) if words else doc,
+                    default if default is MISSING else kind.parse(default),
+                )
 
 
 def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:
@@ -278,6 +309,22 @@ def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:
             notes=[f"{len(shape)} dimensions ≠ {rank}"],
             help=_WAY_OUT.get((rank, len(shape)), ""),
         )
+
+
+def need_map(op: Op, shape: Shape) -> None:
+    """Refuse an input that is no map of as many spatial dimensions as the family's member works on."""
+    rank = len(shape)
+    if rank == op.spatial + 2:
+        return
+    try:
+        need_rank(op, shape, op.spatial + 2, SPACES[op.spatial]["layout"])
+    except OpError as error:
+        sibling = op.type.replace(f"{op.spatial}d", f"{rank - 2}d")
+        if op.spatial != 2 and rank == 2:
+            error.help = "is it placed after flatten?"
+        elif sibling in REGISTRY and (op.spatial, rank) != (2, 3):
+            error.help = f"use {sibling}"
+        raise
 
 
 #: by the number of dimensions that an op works on, and the number that it gets
@@ -297,7 +344,7 @@ def module_call(op: Op, target: str, *inferred: int | Shape) -> TorchCall:
     kwargs = {}
     for a in op.attributes:
         value = getattr(op, a.name)
-        if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+        if isinstance(value, tuple) and len(set(value)) == 1:
             value = value[0]  # nn.Conv2d(64, 64, 3) reads better than nn.Conv2d(64, 64, (3, 3))
         if a.required:
             args.append(value)

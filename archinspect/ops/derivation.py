@@ -23,3 +23,11 @@ def shape_of(shape: Shape, **formulas: str) -> str:
     """A shape as text, with the dimensions `d1`, `d2` ... replaced by formulas."""
     parts = [formulas.get(f"d{axis}", str(size)) for axis, size in enumerate(shape)]
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+
+def sum_of_products(shapes: Iterable[Shape]) -> str:
+    """Elements of several tensors: `(64×3×7×7) + 64`; `0` for none."""
+    terms = ["×".join(map(str, shape)) or "1" for shape in shapes]
+    if len(terms) > 1:
+        terms = [f"({term})" if "×" in term else term for term in terms]
+    return " + ".join(terms) or "0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from .table import AtLeast, Cell, Cells, Column, Report, Table
 if TYPE_CHECKING:
     from ..analysis import Analysis, Row
     from ..graph import Graph
+
+_FEW = 5  # names in a note, before the rest is counted
 
 _NAME = Column("name", "Layer", "name")
 _TYPE = Column("op", "Type", optional=-1)
@@ -26,9 +29,11 @@ def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
     """Learnable parameters of each layer and in all."""
     totals = analysis.totals
     split = f"trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}"
-    notes = [f"Params: {split}; {units.binary_bytes(totals.weight_bytes)} in fp32."]
+    notes = [f"Params: {split}; {units.binary_bytes(totals.weight_bytes)} in {_types(graph)}."]
     if totals.buffers:
-        notes.append(f"Not counted: {totals.buffers:,} buffer elements (running statistics).")
+        what = "running statistics" if graph.source is None else "tensors that are saved, not learnt"
+        notes.append(f"Not counted: {totals.buffers:,} buffer elements ({what}).")
+    notes += _shared(graph)
     columns = (_NAME, _TYPE, _SHAPE, _PARAMS)
     rows = [(r.name, r.op, r.output_shape, r.params) for r in analysis.rows]
     total = ("Total", "", "", totals.params)
@@ -79,9 +84,10 @@ def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Repor
         f"Params: trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}, "
         f"buffers {totals.buffers:,} (not counted).",
         f"Cost: {_cost(graph, analysis)}",
-        f"Memory in fp32: weights {units.binary_bytes(totals.weight_bytes)}, "
+        f"Memory in {_types(graph)}: weights {units.binary_bytes(totals.weight_bytes)}, "
         f"all activations {units.binary_bytes(totals.activation_bytes)}, "
         f"peak {units.binary_bytes(totals.peak_activation_bytes)} during inference.",
+        *_shared(graph),
     ]
     which = ("shape", "params", "macs", "flops") if explain else ()
     return _report(graph, analysis, columns, rows, total, notes, which)
@@ -127,7 +133,44 @@ def _subtitle(graph: Graph) -> str:
         f"{name}={str(value).lower() if isinstance(value, bool) else value}"
         for name, value in graph.arguments.items()
     )
-    return f"Input {units.shape_text(graph.input_shape)}" + (f"; {changed}" if changed else "")
+    return f"{_inputs(graph)}; {changed}" if changed else _inputs(graph)
+
+
+def _inputs(graph: Graph) -> str:
+    """`Input 1×3×224×224`; several inputs with their names and types."""
+    nodes = graph.nodes[: graph.inputs]
+    if len(nodes) == 1 and nodes[0].values[0].dtype == "float32":
+        return f"Input {units.shape_text(graph.input_shape)}"
+    shown = [
+        f"{node.name} {units.shape_text(node.output_shape)} {node.values[0].dtype}" for node in nodes[:_FEW]
+    ]
+    more = f" and {len(nodes) - _FEW} more" if len(nodes) > _FEW else ""
+    return f"Input{'s' if len(nodes) > 1 else ''} {', '.join(shown)}{more}"
+
+
+def _types(graph: Graph) -> str:
+    """The types of the parameters, the most numerous first: `fp32`, `bf16 and fp32`."""
+    if graph.source is None:
+        return "fp32"
+    elements: Counter[str] = Counter()
+    for parameter in graph.parameters:
+        if not parameter.buffer:
+            elements[parameter.dtype] += parameter.numel
+    return " and ".join(units.dtype(name) for name, _ in elements.most_common()) or "fp32"
+
+
+def _shared(graph: Graph) -> list[str]:
+    """Which parameters have several names, as tied weights do."""
+    if graph.source is None:
+        return []
+    tied = [" = ".join(p.names) for p in graph.parameters if len(p.names) > 1]
+    return [f"Shared, counted once: {_some(tied)}."] if tied else []
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of many."""
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
 
 
 def _field(row: Row) -> Cell:
@@ -145,11 +188,16 @@ def _cost(graph: Graph, analysis: Analysis) -> str:
     totals = analysis.totals
     least = "" if totals.complete else "at least "
     figures = f"{units.si(totals.macs, 'MACs')}, {units.si(totals.flops, 'FLOPs')}"
-    return f"{least}{figures} for a batch of {graph.input_shape[0]}."
+    batch = f"a batch of {graph.input_shape[0]}" if graph.input_shape else "one pass"
+    return f"{least}{figures} for {batch}."
 
 
 def _uncounted(analysis: Analysis) -> list[str]:
     names = [f"{row.name} ({row.op})" for row in analysis.rows if not row.complete]
+    if len(names) > _FEW:  # many of few kinds: each kind once, with the first place
+        kinds = Counter(row.op for row in analysis.rows if not row.complete)
+        first = {row.op: row.name for row in reversed(analysis.rows) if not row.complete}
+        names = [f"{kind} ({count}×, the first {first[kind]})" for kind, count in kinds.items()]
     return [f"Cannot be counted: {', '.join(names)}; totals are lower bounds."] if names else []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .table import AtLeast, Cell, Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
-    from ..analysis.sweep import Objective, Sweep, Variant
+    from ..sweep import Objective, Sweep, Variant
 
 _FIGURES = (
     Column("params", "Params", "int"),

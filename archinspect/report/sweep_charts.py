@@ -9,7 +9,7 @@ from .. import units
 from ..plot import Axis, Chart, Line, Point, Points, Series
 
 if TYPE_CHECKING:
-    from ..analysis.sweep import Objective, Sweep, Variant
+    from ..sweep import Objective, Sweep, Variant
 
 _TITLES = {
     "params": "parameters",

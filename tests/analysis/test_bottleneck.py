@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archinspect.analysis.bottleneck import Convolution, Figures
 from archinspect.errors import ArchinspectError
 from archinspect.formula import evaluate
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 
 
 def test_the_lectures_convolution() -> None:

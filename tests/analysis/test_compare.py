@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from archinspect.analysis.compare import Comparison, compare, stages
 from archinspect.analysis.rewrites import rewrite_called, substitute
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
-from archinspect.spec import load_graph
 from tests.strategies_networks import graph_of, networks, specs
 
 FIGURES = ("params", "macs", "flops", "activation_bytes")

@@ -19,10 +19,10 @@ from archinspect.analysis.rewrites import (
 )
 from archinspect.analysis.rewrites.reductions import reductions
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import dump, load_graph
+from archinspect.frontends.spec.load import lay_out, read_text
 from archinspect.graph import Graph
 from archinspect.ops.convolution import Conv2d
-from archinspect.spec import dump, load_graph
-from archinspect.spec.load import lay_out, read_text
 from tests.strategies_networks import networks
 
 

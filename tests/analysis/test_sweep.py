@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archinspect.analysis import Totals, analyse
-from archinspect.analysis.sweep import Evaluator, Figures, Objective, Variant, front, grid, objectives, sweep
 from archinspect.errors import ArchinspectError
-from archinspect.spec import load_graph, shipped
+from archinspect.frontends.spec import load_graph, shipped
+from archinspect.sweep import Evaluator, Figures, Objective, Variant, front, grid, objectives, sweep
 from tests.strategies_networks import graph_of, specs
 
 KEYS = (

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from archinspect import sweep as sweeps
 from archinspect.analysis import analyse
-from archinspect.analysis import sweep as sweeps
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 
 from . import peers
 from .pairs import Pair, Timed, functions, processes

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from archinspect.analysis import analyse
-from archinspect.spec import load_graph, shipped
+from archinspect.frontends.spec import load_graph, shipped
 
 from .figures import OURS, Figure, Growth
 from .pairs import Timed, processes

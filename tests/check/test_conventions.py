@@ -13,10 +13,10 @@ from archinspect.check.batch import with_batch
 from archinspect.check.conventions import CONVENTIONS, OURS, count, difference
 from archinspect.check.witnesses import hear
 from archinspect.errors import ArchinspectError, OpError
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.ops import REGISTRY, Shape
 from archinspect.pytorch import build
-from archinspect.spec import load_graph
 from tests.ops.strategies import STRATEGIES
 from tests.spec.support import layers
 

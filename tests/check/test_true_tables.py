@@ -7,7 +7,7 @@ import pytest
 from archinspect.analysis import analyse
 from archinspect.check.judge import judge
 from archinspect.check.reading import read_text
-from archinspect.spec import load_graph, shipped
+from archinspect.frontends.spec import load_graph, shipped
 
 FEW = ("alexnet_grouped", "densenet121", "googlenet", "mobilenet_v1", "squeezenet1_0", "vit_b_16", "zfnet")
 HEAD = """source: a table that tells the truth

@@ -19,10 +19,10 @@ from archinspect.check.verify import verify
 from archinspect.check.witnesses import hear
 from archinspect.cli.app import run
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
 from archinspect.ops import REGISTRY
 from archinspect.pytorch import build
-from archinspect.spec import load_graph, shipped
 from tests.spec.support import graph_of
 from tests.strategies_networks import networks
 

@@ -234,7 +234,7 @@ def test_schema_is_a_json_schema_that_the_shipped_specs_satisfy() -> None:
     import jsonschema
     import yaml
 
-    from archinspect.spec import shipped
+    from archinspect.frontends.spec import shipped
     from tests.support import SPECS
 
     schema = json.loads(run_cli("schema").stdout)

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from archinspect.diagram import draw
+from archinspect.frontends.spec import lay_out, load_graph
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out, load_graph
-from archinspect.spec.load import read_text
 
 ROUNDS = 5
 

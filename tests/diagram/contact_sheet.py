@@ -13,7 +13,7 @@ from html import escape
 from archinspect.diagram import draw
 from archinspect.diagram.png import to_png
 from archinspect.diagram.typeface import FAMILY, typeface
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 from tests.diagram.benchmark import torchview_picture
 from tests.diagram.gallery import IMAGES
 

@@ -15,7 +15,7 @@ from archinspect.diagram import draw
 from archinspect.diagram.drawing import Text
 from archinspect.diagram.svg import to_svg
 from archinspect.diagram.typeface import typeface
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MEASURE = """

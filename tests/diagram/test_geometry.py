@@ -12,8 +12,8 @@ from archinspect.diagram.blocks import arrange
 from archinspect.diagram.drawing import Box
 from archinspect.diagram.options import Options
 from archinspect.diagram.scene import Scene
+from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
-from archinspect.spec import load_graph, shipped
 from tests.diagram.geometry import faults
 from tests.strategies_networks import networks
 

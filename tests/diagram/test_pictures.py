@@ -18,8 +18,8 @@ from archinspect.diagram.scene import SMALLEST
 from archinspect.diagram.theme import THEMES, contrast, heated
 from archinspect.diagram.typeface import FAMILY, typeface
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
-from archinspect.spec import load_graph, shipped
 from tests.strategies_networks import networks
 
 FOLDINGS = [Folding(), Folding(repeats=False), Folding(depth=1), Folding(depth=2), Folding(alike=True)]

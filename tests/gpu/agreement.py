@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.stats import median
-from archinspect.spec import load_graph
 from tests.gpu.runs import first_run
 from tests.latency.proof.finding import Finding
 from tests.latency.proof.pairing import AGREE, Pairing, take_turns

@@ -7,9 +7,9 @@ import sys
 import time
 from typing import Any
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.plan import Options
 from archinspect.latency.stats import median
-from archinspect.spec import load_graph
 from tests.gpu.runs import codes, command, first_run
 from tests.latency.proof.finding import Finding
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.devices import device_here, recognise
 from archinspect.latency.predict import predict
-from archinspect.spec import load_graph
 from tests.latency.proof.finding import Finding
 
 

@@ -8,8 +8,8 @@ import sys
 import time
 from typing import Any
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.results import Run
-from archinspect.spec import load_graph
 from tests.support import ROOT
 
 

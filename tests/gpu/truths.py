@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.plan import Options
 from archinspect.latency.stats import median
-from archinspect.spec import load_graph
 from tests.gpu.runs import first_run
 from tests.latency.proof.finding import Finding
 

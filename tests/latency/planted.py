@@ -9,11 +9,11 @@ from statistics import fmean
 import torch
 from torch import fx, nn
 
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.latency.measure.prepare import network
 from archinspect.latency.measure.runtime import runtime_for, threads
 from archinspect.latency.timers import synchronised
-from archinspect.spec import load_graph
 from tests.latency.proof.pairing import Pairing, take_turns
 
 LINE = "conv2d(16, 3, padding=1) -> relu -> max_pool2d(2) -> conv2d(32, 3) -> relu -> flatten -> linear(10)"

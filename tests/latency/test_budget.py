@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.budget import Budget
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.measure.prepare import network
@@ -16,7 +17,6 @@ from archinspect.latency.measure.session import Session
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Run
 from archinspect.latency.runtime import Event
-from archinspect.spec import load_graph
 from tests.latency.fakes import FakeGpu
 
 GRAPH = load_graph("conv2d(4, 3) -> relu -> flatten -> linear(10)", input="3x8x8")

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.measure.prepare import network
 from archinspect.latency.measure.runtime import CudaRuntime, find_device
 from archinspect.latency.measure.session import Session
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Run
-from archinspect.spec import load_graph
 from tests.latency.fakes import FakeGpu, fake_cuda
 
 GRAPH = load_graph("conv2d(8, 3, padding=1) -> relu -> conv2d(8, 1) -> flatten -> linear(10)", input="3x8x8")

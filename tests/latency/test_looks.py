@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.conditions import counters
 from archinspect.latency.layers import LayerTiming
@@ -19,7 +20,6 @@ from archinspect.latency.measure.roofs import look
 from archinspect.latency.measure.runtime import HostEvent, TorchRuntime, runtime_for
 from archinspect.latency.results import Run
 from archinspect.latency.runtime import Event
-from archinspect.spec import load_graph
 
 ROOFS = Ceilings("cpu", {"fp32": 1e11}, 1e10, 1e-6, "measured")
 LOWER = replace(ROOFS, peak={"fp32": 0.7e11})

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import archinspect
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.conditions import counters, disturbances
 from archinspect.latency.looks import Look
@@ -26,7 +27,6 @@ from archinspect.latency.measure.runtime import runtime_for
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Measurement, Run
 from archinspect.pytorch import build
-from archinspect.spec import load_graph
 from tests.latency.planted import LINE, SMALL, beside_torchs_timer, planted
 from tests.latency.proof.pairing import AGREE, DIFFER, UNDECIDED
 

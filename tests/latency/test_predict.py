@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.devices import device, devices, recognise
 from archinspect.latency.memory import peak_memory
 from archinspect.latency.predict import predict
-from archinspect.spec import load_graph
 
 OWN = """
 [toaster]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.change import Changes
 from archinspect.latency.devices import device, device_here
@@ -20,7 +21,6 @@ from archinspect.report.latency_charts import measured
 from archinspect.report.latency_comparison import comparison
 from archinspect.report.latency_prediction import beside, record
 from archinspect.report.latency_words import flags
-from archinspect.spec import load_graph
 
 ROOFS = Ceilings("NVIDIA H100 80GB HBM3", {"fp32": 6e13}, 3e12, 2e-6, "measured")
 ENVIRONMENT = {"threads": 1, "cores": 2, "torch": "9.9"}

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.roofline import Floor, Work, attainable, floor, verdict, works
-from archinspect.spec import load_graph
 
 ROOFS = Ceilings("test", {"fp32": 1e12, "tf32": 8e12, "fp16": 16e12}, 1e11, 5e-6, "made up")
 

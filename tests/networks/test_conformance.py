@@ -92,7 +92,7 @@ def test_results_stand_for_subjects_with_a_source() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_spec_is_short_and_satisfies_the_schema(name: str) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    from archinspect.spec import json_schema
+    from archinspect.frontends.spec import json_schema
 
     text = (SPECS / f"{name}.yaml").read_text(encoding="utf-8")
     jsonschema.validate(yaml.safe_load(text), json_schema())

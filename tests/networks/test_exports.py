@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from archinspect.frontends.spec import dump, lay_out
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
 from archinspect.pytorch import build
-from archinspect.spec import dump, lay_out
-from archinspect.spec.load import read_text
 from tests.pytorch.programs import exported, outputs, random_state
 
 from .zoo import NAMES, network

@@ -12,8 +12,8 @@ import pytest
 
 from archinspect.analysis import analyse
 from archinspect.check.verify import verify
-from archinspect.spec import dump, load_graph
-from archinspect.spec.load import lay_out, read_text
+from archinspect.frontends.spec import dump, load_graph
+from archinspect.frontends.spec.load import lay_out, read_text
 
 PAPERS = Path(__file__).parent / "papers"
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from archinspect.analysis import analyse
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
-from archinspect.spec import load_graph
 
 STAGES = yaml.safe_load((Path(__file__).parent / "stages.yaml").read_text(encoding="utf-8"))
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from archinspect.analysis import analyse
-from archinspect.spec import load_graph, shipped
+from archinspect.frontends.spec import load_graph, shipped
 
 TOTALS: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "totals.yaml").read_text(encoding="utf-8")

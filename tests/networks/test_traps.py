@@ -10,9 +10,9 @@ import pytest
 
 from archinspect.analysis import Totals, analyse
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import lay_out, load_graph, shipped
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out, load_graph, shipped
-from archinspect.spec.load import read_text
 from tests.support import SPECS
 
 

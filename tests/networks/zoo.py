@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
-from archinspect.spec import load_graph, shipped
 
 NAMES = shipped()
 #: networks of the lecture's own figures: no paper, no year, no published total

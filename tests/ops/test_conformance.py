@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from archinspect.errors import CODES, OpError
 from archinspect.formula import evaluate
+from archinspect.frontends.spec.calls import Call
+from archinspect.frontends.spec.chains import parse_chain
 from archinspect.ops import REGISTRY, Op, Shapes, numel
-from archinspect.spec.calls import Call
-from archinspect.spec.chains import parse_chain
 
 from .real import real, run_on_meta, state
 from .strategies import STRATEGIES

@@ -6,9 +6,9 @@ Its parameters are those of torchvision's `vit_b_16` (86,567,656); its MACs, bot
 
 from __future__ import annotations
 
+from archinspect.frontends.spec import lay_out
+from archinspect.frontends.spec.load import read_text
 from archinspect.ops import numel
-from archinspect.spec import lay_out
-from archinspect.spec.load import read_text
 
 VIT = """
 name: vit_b_16

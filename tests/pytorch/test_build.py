@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from torch import fx, nn
 
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph, shipped
+from archinspect.frontends.spec.names import is_reserved
 from archinspect.graph import Graph
 from archinspect.ops import REGISTRY
 from archinspect.pytorch import build
-from archinspect.spec import load_graph, shipped
-from archinspect.spec.names import is_reserved
 from tests.check.single import network_of
 from tests.spec.support import graph_of, layers
 from tests.strategies_networks import networks

@@ -14,9 +14,9 @@ import torch
 from onnx.reference import ReferenceEvaluator
 
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import load_graph
 from archinspect.pytorch import build, export_source
 from archinspect.pytorch.onnx import export_onnx
-from archinspect.spec import load_graph
 from tests.support import run_cli
 
 from .programs import outputs, random_state

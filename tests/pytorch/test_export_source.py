@@ -11,9 +11,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
 from archinspect.pytorch import build, export_source
-from archinspect.spec import load_graph, shipped
 from tests.spec.support import graph_of
 from tests.strategies_networks import networks
 

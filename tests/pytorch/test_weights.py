@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from archinspect.errors import ArchinspectError, Diagnostic
+from archinspect.frontends.spec import dump, lay_out, load_graph
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
 from archinspect.pytorch import build
 from archinspect.pytorch.weights.names import pair
-from archinspect.spec import dump, lay_out, load_graph
-from archinspect.spec.load import read_text
 from tests.spec.support import graph_of, refused
 
 from .programs import outputs, random_state

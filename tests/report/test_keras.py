@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from archinspect.analysis import analyse
+from archinspect.frontends.spec import load_graph, shipped
 from archinspect.report.keras import keras
 from archinspect.report.table import Table
-from archinspect.spec import load_graph, shipped
 
 
 def table(model: str, input: str | None = None, depth: int | None = None) -> Table:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from archinspect.errors import ArchinspectError, Diagnostic
+from archinspect.frontends.spec import lay_out
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out
-from archinspect.spec.load import read_text
 
 
 def graph_of(text: str, input: str | tuple[int, ...] | None = None, **arguments: Any) -> Graph:

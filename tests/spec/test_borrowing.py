@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archinspect.errors import ArchinspectError, Diagnostic
+from archinspect.frontends.spec import dump, load_graph
 from archinspect.graph import Graph
-from archinspect.spec import dump, load_graph
 
 from .support import graph_of, names
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archinspect.errors import ArchinspectError, Diagnostic
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 
 from ..support import run_cli
 from .support import refused

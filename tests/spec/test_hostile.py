@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 
 from ..support import run_python
 
@@ -18,7 +18,7 @@ MEBIBYTE = 1 << 20
 PROBE = r"""
 import json, re, sys, time
 from archinspect.errors import ArchinspectError
-from archinspect.spec import load_graph
+from archinspect.frontends.spec import load_graph
 start = time.process_time()
 try:
     load_graph(sys.argv[1])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import dump, load_graph, shipped
 from archinspect.graph import Join, Scope, SideOutputs
-from archinspect.spec import dump, load_graph, shipped
 
 from .support import graph_of, layers, names, refused
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archinspect.errors import CODES, ArchinspectError, Diagnostic
-from archinspect.spec import lay_out
-from archinspect.spec.load import read_text
+from archinspect.frontends.spec import lay_out
+from archinspect.frontends.spec.load import read_text
 
 from ..support import SPECS
 from .test_hostile import HOSTILE

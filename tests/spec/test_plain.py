@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archinspect.spec import chains, expressions
-from archinspect.spec.calls import Call
-from archinspect.spec.chains import read_chain
-from archinspect.spec.expressions import Expression, parse_expression
-from archinspect.spec.plain import plain_call
-from archinspect.spec.syntax import ExpressionError
+from archinspect.frontends.spec import chains, expressions
+from archinspect.frontends.spec.calls import Call
+from archinspect.frontends.spec.chains import read_chain
+from archinspect.frontends.spec.expressions import Expression, parse_expression
+from archinspect.frontends.spec.plain import plain_call
+from archinspect.frontends.spec.syntax import ExpressionError
 
 WORDS = (
     "a",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from archinspect.frontends.spec import dump, json_schema, load_graph
 from archinspect.graph import Join, Layer, Scope
-from archinspect.spec import dump, json_schema, load_graph
 
 from ..support import run_cli
 from .support import graph_of, layers, names, refused

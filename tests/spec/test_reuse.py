@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from archinspect.frontends.spec import read_document, shipped
+from archinspect.frontends.spec.document import Document
+from archinspect.frontends.spec.expand import Expander
+from archinspect.frontends.spec.load import Prepared, read_text
+from archinspect.frontends.spec.names import is_reserved
 from archinspect.graph import Graph
-from archinspect.spec import read_document, shipped
-from archinspect.spec.document import Document
-from archinspect.spec.expand import Expander
-from archinspect.spec.load import Prepared, read_text
-from archinspect.spec.names import is_reserved
 
 from ..strategies_networks import specs
 

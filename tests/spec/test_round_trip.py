@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archinspect.frontends.spec import dump, json_schema, load_graph, read_document, shipped
 from archinspect.graph import Graph
-from archinspect.spec import dump, json_schema, load_graph, read_document, shipped
 
 from ..strategies_networks import networks
 from .support import graph_of

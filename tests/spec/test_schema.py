@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from archinspect.spec import shipped
+from archinspect.frontends.spec import shipped
 
 from ..support import SPECS, run_cli
 

@@ -11,9 +11,9 @@ from functools import cached_property
 
 from ...errors import ArchinspectError, OpError, fail
 from ...graph import Graph
+from ...input_size import parse_input
 from ...ops import Shape
 from ...ops.convolution import Conv2d
-from ...spec.input_size import parse_input
 from ..analyse import analyse
 from ..results import Analysis
 from ..rewrites.assemble import Part, chain

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...graph import Graph, Item, Join, Layer, Leaf, Node, Scope
+from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Node, Scope
 from .stages import stage_of_nodes
 
 
@@ -66,6 +66,9 @@ def pieces(graph: Graph) -> tuple[Piece, ...]:
 def _piece(graph: Graph, item: Item | Leaf, stage: Sequence[int]) -> Piece:
     if isinstance(item, (Layer, Leaf)):
         return _at(graph, item.index, "layer", (), stage)
+    if isinstance(item, Flow):
+        inside = tuple(_piece(graph, inner, stage) for inner in item.items)
+        return Piece("", "flow", None, None, inside)
     if isinstance(item, Scope):
         inside = tuple(_piece(graph, inner, stage) for inner in item.items)
         return Piece(item.name, "scope", None, None, inside, item.block.name if item.block else "")

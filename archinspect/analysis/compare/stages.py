@@ -58,13 +58,13 @@ def stages(graph: Graph, analysis: Analysis) -> tuple[Stage, ...]:
     """The stages that the network has, by scale; their sums are the totals.  `analysis` is the graph's, not folded."""
     found: dict[int, list[int]] = {}
     for index, scale in enumerate(stage_of_nodes(graph)):
-        if index:
+        if index >= graph.inputs:
             found.setdefault(scale, []).append(index)
     return tuple(_stage(graph, analysis, scale, found[scale]) for scale in sorted(found))
 
 
 def _stage(graph: Graph, analysis: Analysis, scale: int, indices: Sequence[int]) -> Stage:
-    rows = [analysis.rows[i - 1] for i in indices]
+    rows = [analysis.rows[i - graph.inputs] for i in indices]
     shape = graph.nodes[indices[0]].output_shape
     return Stage(
         scale=scale,

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import ArchinspectError, OpError
-from ...graph import Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
+from ...errors import ArchinspectError, OpError, fail
+from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
 from ...ops import REGISTRY, Input, Op, Shape, show_shape
 
 
@@ -88,6 +88,12 @@ class _Assembler:
                 taken.add(name)
                 current = self.append(_join(path, name), REGISTRY[op.type](), tuple(ends))
                 made.append(Join(current, branches))
+            elif isinstance(item, Flow):
+                raise fail(
+                    "A403",
+                    f"'{path or self.graph.name}' cannot be rewritten",
+                    notes=["its flow is not a tree of branches that join again"],
+                )
             else:
                 branches, ends = self._branches(item, path, current)
                 taken.update(branch.name for branch in branches)
@@ -154,7 +160,7 @@ def indices(item: Item | Leaf) -> list[int]:
     """The nodes of an item of a structure, in order."""
     if isinstance(item, (Layer, Leaf)):
         return [item.index]
-    if isinstance(item, Scope):
+    if isinstance(item, (Scope, Flow)):
         return [i for inner in item.items for i in indices(inner)]
     found = [i for branch in item.branches for i in indices(branch)]
     return [*found, item.index] if isinstance(item, Join) else found

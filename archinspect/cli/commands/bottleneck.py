@@ -10,10 +10,10 @@ import typer
 
 from ...analysis.rewrites import REWRITES, Options, applicable, rewrite_called, substitute
 from ...errors import fail
+from ...frontends.spec import dump, load_graph
 from ...graph import Graph
 from ...report import Report
 from ...report.rewrites import network, substitution
-from ...spec import dump, load_graph
 from ..options import Format, Input, Output, Set, arguments
 from ..output import emit_text
 from ..pictures import emit_with_charts

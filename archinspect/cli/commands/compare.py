@@ -10,9 +10,9 @@ import typer
 from ...analysis import analyse
 from ...analysis.compare import compare as hold_beside
 from ...errors import fail
+from ...frontends.spec import load_graph, shipped
+from ...frontends.spec.settings import split_settings
 from ...report.compare import MOST_MODELS, comparison
-from ...spec import load_graph, shipped
-from ...spec.settings import split_settings
 from .. import completion
 from ..options import Format, Input, Output
 from ..pictures import emit_with_charts

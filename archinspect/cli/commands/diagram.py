@@ -16,7 +16,7 @@ from ...diagram.picture import FORMATS, Picture, format_of
 from ...diagram.theme import THEMES
 from ...errors import ArchinspectError
 from ...files import write
-from ...spec import load_graph
+from ...frontends.spec import load_graph
 from ..options import Input, Model, Set, arguments
 from ..output import chosen_format, emit_text, put
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from ...errors import fail
+from ...frontends.spec import load_graph
 from ...graph import Graph
 from ...pytorch import export_source
-from ...spec import load_graph
 from ..options import Input, Model, Set, arguments
 from ..output import emit_text
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...analysis import analyse
+from ...frontends.spec import load_graph
 from ...report.layers import flops as table
-from ...spec import load_graph
 from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
 from .tables import as_counted_by

@@ -10,8 +10,8 @@ import typer
 from ...analysis import analyse
 from ...check.reading import published
 from ...errors import fail, suggestion
+from ...frontends.spec import load_graph, shipped
 from ...report.networks import Listed, challenge_results, networks
-from ...spec import load_graph, shipped
 from ..options import Format, Output
 from ..output import emit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ...spec import json_schema
+from ...frontends.spec import json_schema
 from ..options import OutputFile
 from ..output import emit_text
 

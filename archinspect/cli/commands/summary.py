@@ -9,7 +9,7 @@ import typer
 
 from ...analysis import analyse
 from ...errors import fail
-from ...spec import load_graph
+from ...frontends.spec import load_graph
 from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
 from .tables import as_counted_by

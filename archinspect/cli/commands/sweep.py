@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...analysis.sweep import DEFAULT, front, grid, objectives
-from ...analysis.sweep import sweep as evaluate
 from ...errors import EXIT_INTERRUPTED
 from ...report.sweep import sweep as table
+from ...sweep import DEFAULT, front, grid, objectives
+from ...sweep import sweep as evaluate
 from ..options import Format, Model, Output
 from ..pictures import emit_with_charts
 
 if TYPE_CHECKING:
-    from ...analysis.sweep import Objective, Sweep
     from ...plot import Chart
+    from ...sweep import Objective, Sweep
 
 
 def sweep(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ...analysis import analyse
+from ...frontends.spec import load_graph
 from ...report import layers
-from ...spec import load_graph
 from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
 

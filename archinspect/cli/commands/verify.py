@@ -8,8 +8,8 @@ import typer
 
 from ...check.verify import verify as hold_against
 from ...errors import EXIT_FAILED, fail
+from ...frontends.spec import load_graph
 from ...report.verify import verification
-from ...spec import load_graph
 from ..options import Format, Input, Model, Output, Set, arguments
 from ..output import emit
 

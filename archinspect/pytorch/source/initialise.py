@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...frontends.spec.initializers import initialised
 from ...graph import Graph
-from ...spec.initializers import initialised
 from .expressions import Literal
 
 _BODY = "        "

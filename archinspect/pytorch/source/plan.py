@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...graph import BlockUse, Graph, Join, Layer, Leaf, Node, Scope
+from ...errors import fail
+from ...graph import BlockUse, Flow, Graph, Join, Layer, Leaf, Node, Scope
 
 #: names that `nn.Sequential` needs itself
 _OF_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})
@@ -121,6 +122,8 @@ class _Planner:
                 outputs += nested
                 steps.append(Merge(nodes[item.index], branches))
                 current = item.index
+            elif isinstance(item, Flow):
+                raise fail("A403", "source is written from branches that join again, and this flow is none")
             else:
                 branches, ends, nested = self.branches(item.branches, current, inner)
                 outputs += [*nested, *ends]

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...errors import ArchinspectError, fail
+from ...frontends.spec.weight_names import WeightName, their_name
 from ...ops import Shape, show_shape
-from ...spec.weight_names import WeightName, their_name
 
 Shapes = Mapping[str, Shape]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from archinspect.diagram import draw
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
-from archinspect.spec import load_graph
 from tests.diagram.page.browser import Visit, chromium
 
 

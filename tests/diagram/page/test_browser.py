@@ -13,9 +13,9 @@ import pytest
 from archinspect.analysis import analyse
 from archinspect.diagram import draw
 from archinspect.diagram.drawing import Text
+from archinspect.frontends.spec import lay_out, load_graph, shipped
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out, load_graph, shipped
-from archinspect.spec.load import read_text
 from tests.diagram.page.browser import Visit
 
 Open = Callable[..., Visit]

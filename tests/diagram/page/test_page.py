@@ -14,7 +14,7 @@ import pytest
 from archinspect.analysis import analyse
 from archinspect.diagram import draw
 from archinspect.errors import ArchinspectError
-from archinspect.spec import load_graph, shipped
+from archinspect.frontends.spec import load_graph, shipped
 from tests.support import run_cli
 
 

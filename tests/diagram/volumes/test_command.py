@@ -10,8 +10,8 @@ import pytest
 from archinspect.diagram import draw
 from archinspect.diagram.drawing import Text
 from archinspect.diagram.theme import THEMES, contrast
-from archinspect.spec import lay_out, load_graph
-from archinspect.spec.load import read_text
+from archinspect.frontends.spec import lay_out, load_graph
+from archinspect.frontends.spec.load import read_text
 from tests.support import run_cli
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,9 +9,9 @@ from archinspect.diagram.volumes import arranged
 from archinspect.diagram.volumes.compose import Picture, compose
 from archinspect.diagram.volumes.scene import Line, Sign, Words
 from archinspect.errors import ArchinspectError
+from archinspect.frontends.spec import lay_out, load_graph
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out, load_graph
-from archinspect.spec.load import read_text
 
 
 def picture(model: str | Graph, **options: object) -> Picture:

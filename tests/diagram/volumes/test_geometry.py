@@ -13,9 +13,9 @@ from archinspect.diagram.volumes import arranged
 from archinspect.diagram.volumes.compose import compose
 from archinspect.diagram.volumes.prism import Prism, meet
 from archinspect.diagram.volumes.scene import Placed, Scene, Words
+from archinspect.frontends.spec import lay_out, load_graph, shipped
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
-from archinspect.spec import lay_out, load_graph, shipped
-from archinspect.spec.load import read_text
 from tests.diagram.volumes.faults import faults
 from tests.strategies_networks import networks
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.measure import measure
 from archinspect.latency.plan import Options
-from archinspect.spec import load_graph
 from tests.support import run_cli
 
 pytestmark = pytest.mark.slow  # compiling takes seconds

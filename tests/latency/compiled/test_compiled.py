@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 from torch._inductor.utils import run_and_get_code
 
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.measure import compare, inductor, measure
@@ -21,7 +22,6 @@ from archinspect.latency.measure.prepare import network
 from archinspect.latency.measure.session import Session
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Run
-from archinspect.spec import load_graph
 from tests.latency.fakes import FakeCuda, FakeGpu
 from tests.latency.test_measure import prove
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import fx
 
+from archinspect.frontends.spec import load_graph
 from archinspect.latency.measure.instrument import segments
 from archinspect.latency.measure.provenance import (
     Lines,
@@ -21,7 +22,6 @@ from archinspect.latency.measure.provenance import (
     viewed,
 )
 from archinspect.pytorch import build
-from archinspect.spec import load_graph
 
 ATEN = torch.ops.aten
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.judge import judged
@@ -13,7 +14,6 @@ from archinspect.latency.layers import Fused, LayerTiming, Row, layer_timings
 from archinspect.latency.results import Run
 from archinspect.latency.roofline import COMPUTE, MEMORY, works
 from archinspect.latency.traffic import FusedWork, fused_works
-from archinspect.spec import load_graph
 
 FP32 = PRECISIONS["fp32"]
 ROOFS = Ceilings("a device", {"fp32": 1e9}, 1e9, 1e-9, "measured")

@@ -18,6 +18,7 @@ import torch
 from torch import fx
 
 from archinspect import shipped
+from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.contest import contest
@@ -30,7 +31,6 @@ from archinspect.latency.results import Run
 from archinspect.latency.stats import median
 from archinspect.latency.stopping import Precision
 from archinspect.latency.timers import Timer, synchronised
-from archinspect.spec import load_graph
 from tests.latency.planted import SMALL, beside_torchs_timer, planted, spin
 from tests.latency.proof.finding import Finding
 from tests.latency.proof.pairing import AGREE, DIFFER, UNDECIDED

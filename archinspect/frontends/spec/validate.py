@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from ..errors import suggestion
+from ...errors import suggestion
 from .calls import Argument, Call, calls, conditions
 from .document import JOINS, Block, Document, Statement, statements
 from .expressions import Expression

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops import REGISTRY
+from ...ops import REGISTRY
 from .document import JOINS, SIDE_OUTPUT
 from .initializers import INITIALIZERS
 from .reader import METADATA

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..errors import nearest, suggestion
+from ...errors import nearest, suggestion
+from ...input_size import INPUT_HELP, parse_input
 from .calls import Call
 from .chains import parse_chain
 from .document import Block, Document, Initializer, Parameter
-from .input_size import INPUT_HELP, parse_input
 from .nodes import Mapping, Scalar, Sequence, Tree, Value, entries, plain_value
 from .source import MAX_NAME
 from .statements import StatementReader

@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from ..errors import Diagnostic, Span
+from ...errors import Diagnostic, Span
 
 MAX_TEXT = 4000
 #: what Python's tokenizer warns of: odd escapes, numbers that run into words; catching warnings costs more than parsing

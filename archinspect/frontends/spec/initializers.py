@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors import OpError, suggestion
-from ..ops import REGISTRY
+from ...errors import OpError, suggestion
+from ...ops import REGISTRY
 from .document import Initializer
 
 #: torch.nn.init's functions without their trailing underscore, and the arguments they take

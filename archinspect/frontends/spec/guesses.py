@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..ops import Op, Shape, Shapes
+from ...ops import Op, Shape, Shapes
 
 
 class Guess(NamedTuple):

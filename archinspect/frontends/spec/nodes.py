@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import ArchinspectError, Diagnostic, Span
+from ...errors import ArchinspectError, Diagnostic, Span
 from .problems import Problems
 from .source import MAX_DEPTH, MAX_EVENTS, NOWHERE, Source
 

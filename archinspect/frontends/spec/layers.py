@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import OpError, Span
-from ..graph import Node
-from ..ops import REGISTRY, Op, show_shape
+from ...errors import OpError, Span
+from ...graph import Node
+from ...ops import REGISTRY, Op, show_shape
 from .calls import Call
 from .document import Document
 from .guesses import Guess, is_echo, likely_shape, passed_on

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import fail, suggestion
+from ..errors import fail, suggestion
 from .grid import INPUT
 from .variants import Variant
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..errors import Diagnostic, Span
+from ...errors import Diagnostic, Span
 from .calls import Call, calls
 from .document import Document, Statement
 from .nodes import Scalar

@@ -6,8 +6,8 @@ import os
 import re
 from functools import cache
 
-from ..errors import ArchinspectError, Diagnostic, Span, fail, nearest
-from ..ops import REGISTRY
+from ...errors import ArchinspectError, Diagnostic, Span, fail, nearest
+from ...ops import REGISTRY
 from .chains import read_chain
 from .document import Body, Document, Statement
 from .nodes import Scalar, Tree
@@ -49,7 +49,7 @@ def shipped() -> list[str]:
 @cache
 def specs_folder() -> str:
     """Where the shipped specs lie: inside an installed package, or beside it in a checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     inside = os.path.join(package, "specs")
     return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(package), "specs")
 

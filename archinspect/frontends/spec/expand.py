@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import ArchinspectError
-from ..graph import BlockUse, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
-from ..ops import REGISTRY, Input
+from ...errors import ArchinspectError
+from ...graph import BlockUse, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
+from ...ops import REGISTRY, Input
 from .calls import Call
 from .document import Block, Body, Document, Statement
 from .naming import Naming

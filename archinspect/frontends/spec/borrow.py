@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import ArchinspectError, Diagnostic, nearest
-from ..ops import REGISTRY
+from ...errors import ArchinspectError, Diagnostic, nearest
+from ...ops import REGISTRY
 from .calls import calls
 from .document import Block, Document, Statement, statements
 from .nodes import Scalar

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ...graph import Node, Scope
-from ...ops import Shape
-from ...spec.calls import Call
-from ...spec.document import Block, Document
-from ...spec.expand import Environment, Expander
-from ...spec.expressions import Expression
-from ...spec.nodes import Scalar
+from ..frontends.spec.calls import Call
+from ..frontends.spec.document import Block, Document
+from ..frontends.spec.expand import Environment, Expander
+from ..frontends.spec.expressions import Expression
+from ..frontends.spec.nodes import Scalar
+from ..graph import Node, Scope
+from ..ops import Shape
 from .footprint import Folded, Footprints, combine
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ArchinspectError, Diagnostic
+from ...errors import ArchinspectError, Diagnostic
 from .calls import Call, Part
 from .document import Block, Document, Statement
 from .expressions import Expression

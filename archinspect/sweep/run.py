@@ -13,7 +13,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
-from ...errors import fail, nearest
+from ..errors import fail, nearest
 from .grid import INPUT, Grid
 from .variants import Evaluator, Variant
 

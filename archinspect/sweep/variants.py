@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import ArchinspectError
-from ...ops import Shape
-from ...spec import read_document
-from ...spec.load import Prepared
-from ...spec.settings import split_settings
-from ..memory import FP32_BYTES
+from ..analysis.memory import FP32_BYTES
+from ..errors import ArchinspectError
+from ..frontends.spec import read_document
+from ..frontends.spec.load import Prepared
+from ..frontends.spec.settings import split_settings
+from ..ops import Shape
 from .folding import FoldingExpander, Memory
 from .footprint import combine
 from .grid import INPUT

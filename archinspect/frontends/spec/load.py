@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..collector import uncollected
-from ..errors import ArchinspectError, Span
-from ..graph import Graph
+from ...collector import uncollected
+from ...errors import ArchinspectError, Span
+from ...graph import Graph
+from ...input_size import INPUT_HELP, parse_input
 from .document import Document
 from .expand import Expander
-from .input_size import INPUT_HELP, parse_input
 from .models import is_one_line, read_document, read_text, shipped, specs_folder
 from .paths import with_paths
 from .problems import in_reading_order

@@ -8,8 +8,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ...errors import fail
-from ...spec import parse_settings
+from ..errors import fail
+from ..frontends.spec import parse_settings
 
 MOST_VARIANTS = 1_000_000
 INPUT = "input"

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..errors import ArchinspectError, Diagnostic, Span, fail
+from ...errors import ArchinspectError, Diagnostic, Span, fail
 
 #: A network written by hand is a few kilobytes; limits keep a hostile file an error, not an outage.
 MAX_BYTES = 1 << 19

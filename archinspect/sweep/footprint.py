@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import ClassVar, NamedTuple
 
-from ...graph import Node
-from ...ops import Cost, Op, Shape, Shapes
+from ..graph import Node
+from ..ops import Cost, Op, Shape, Shapes
 
 
 class Footprint(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import OpError, Span
-from ..graph import Node
+from ...errors import OpError, Span
+from ...graph import Node
 from .calls import Call, Part
 from .document import Block, Document, Statement
 from .expressions import Expression
@@ -185,7 +185,7 @@ class Values:
 
     def op_error(self, error: OpError, span: Span, path: str, current: int | None) -> None:
         """An op's error where it stands; with `current`, the input that it did not suit."""
-        from ..ops import show_shape
+        from ...ops import show_shape
 
         notes = error.notes
         if current is not None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ArchinspectError, Diagnostic, Span, suggestion
+from ...errors import ArchinspectError, Diagnostic, Span, suggestion
 from .document import Document
 from .models import is_one_line
 from .nodes import parse_plain

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..graph import Item, Join, Layer, Leaf, Node, Scope, SideOutputs
+from ...graph import Flow, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
 from .document import Block
 
 
@@ -78,6 +78,8 @@ def _shifted_item(item: Item, shift: int) -> Item:
         return Layer(item.index + shift)
     if isinstance(item, Scope):
         return Scope(item.name, _shifted(item.items, shift), item.block)
+    if isinstance(item, Flow):
+        raise TypeError("a spec has no Flow")
     branches = tuple([_shifted_branch(branch, shift) for branch in item.branches])
     return Join(item.index + shift, branches) if isinstance(item, Join) else SideOutputs(branches)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 
-from ..errors import Span
+from ...errors import Span
 from .calls import Chain
 from .chains import read_chain
 from .document import INLINE, JOINS, SIDE_OUTPUT, Body, Document, Statement

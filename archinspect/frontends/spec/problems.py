@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ArchinspectError, Diagnostic, Span
+from ...errors import ArchinspectError, Diagnostic, Span
 
 #: a file with more errors than this is no spec; explaining all of them would take long and help nobody
 MAX_ERRORS = 100

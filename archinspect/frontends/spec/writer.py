@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
+from ...errors import fail
+from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
 from .document import Initializer
 from .reader import METADATA
 
@@ -45,6 +46,8 @@ def _sequence(graph: Graph, items: tuple[Item, ...], indent: str) -> Iterator[st
             yield f"{indent}- {node.name.rpartition('.')[2]}: {_scalar(str(node.op))}"
         elif isinstance(item, Scope):
             yield from _scope(graph, item, f"{indent}- ", indent + "    ")
+        elif isinstance(item, Flow):
+            raise fail("A403", "a spec says branches that join again, and this flow is none")
         else:
             keyword = graph.nodes[item.index].op.type if isinstance(item, Join) else "side_output"
             yield f"{indent}- {keyword}:"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from ..errors import suggestion
-from ..ops import REGISTRY
+from ...errors import suggestion
+from ...ops import REGISTRY
 from .document import Block
 
 

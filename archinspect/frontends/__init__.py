@@ -1,0 +1,1 @@
+"""Frontends: what turns specs, modules, ONNX files and checkpoints into a graph."""

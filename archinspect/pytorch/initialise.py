@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ..errors import fail
-from ..frontends.spec.initializers import initialised
 from ..graph import Graph
+from .source.initialise import initialised
 
 
 def initialise(module: nn.Module, graph: Graph) -> None:

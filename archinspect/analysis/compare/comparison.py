@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -74,13 +75,18 @@ class Side:
     @property
     def receptive_field(self) -> Row | None:
         """The last layer on the way to the output that still has positions: its field is the network's."""
-        end: int | None = self.graph.outputs[0]
-        while end:
-            shape = self.graph.nodes[end].output_shape
+        graph = self.graph
+        end = graph.outputs[0] if graph.outputs else 0
+        while end >= graph.inputs and graph.nodes[end].inputs:
+            shape = graph.nodes[end].output_shape
             if len(shape) == 4 and max(shape[2:]) > 1:
-                return self.analysis.rows[end - 1]
-            end = self.graph.nodes[end].inputs[0]
+                return self.row(end)
+            end = graph.nodes[end].inputs[0]
         return None
+
+    def row(self, index: int) -> Row:
+        """The figures of the node at `index`, which is no input."""
+        return self.analysis.rows[index - self.graph.inputs]
 
     def to_dict(self) -> dict[str, object]:
         seen = self.receptive_field
@@ -115,7 +121,8 @@ class Comparison:
     @property
     def renamed(self) -> tuple[tuple[str, str], ...]:
         """Layers that are the same and have another path, as (path in a, path in b)."""
-        pairs = [(self.a.graph.nodes[i].name, self.b.graph.nodes[j].name) for i, j in self.matches if i and j]
+        nodes, others = self.a.graph.nodes, self.b.graph.nodes
+        pairs = [(nodes[i].name, others[j].name) for i, j in self.matches if i is not None and j is not None]
         return tuple((one, other) for one, other in pairs if one != other)
 
     @property
@@ -139,15 +146,15 @@ class Comparison:
 
     def _difference(self, match: Match) -> Difference | None:
         i, j = match
-        one = self.a.analysis.rows[i - 1] if i else None
-        other = self.b.analysis.rows[j - 1] if j else None
+        one = None if i is None else self.a.row(i)
+        other = None if j is None else self.b.row(j)
         change: Change = "changed"
-        if i and j:
+        if i is not None and j is not None:
             left, right = self.a.graph.nodes[i], self.b.graph.nodes[j]
             if describe.same(left, right):
                 return None
             what = describe.change(left, right)
-        elif i:
+        elif i is not None:
             change, what = "removed", describe.layer(self.a.graph.nodes[i])
         else:
             assert j is not None
@@ -170,4 +177,18 @@ def _minus(one: Row | None, other: Row | None, key: str) -> int:
 
 def compare(a: Graph, b: Graph, *, labels: tuple[str, str] = ("", "")) -> Comparison:
     """Align two networks by structure.  `labels` name them where their own names would not tell them apart."""
-    return Comparison(Side(a, labels[0]), Side(b, labels[1]), tuple(align(pieces(a), pieces(b))))
+    matches = align(pieces(a), pieces(b))
+    return Comparison(Side(a, labels[0]), Side(b, labels[1]), (*matches, *_apart(a, b, matches)))
+
+
+def _apart(a: Graph, b: Graph, matches: Sequence[Match]) -> Iterator[Match]:
+    """What is in no structure (parameters that nothing reads, calls without effect on an output), by name."""
+    mine = _left(a, {i for i, _ in matches})
+    theirs = _left(b, {j for _, j in matches})
+    yield from ((index, theirs.get(name)) for name, index in mine.items())
+    yield from ((None, index) for name, index in theirs.items() if name not in mine)
+
+
+def _left(graph: Graph, matched: set[int | None]) -> dict[str, int]:
+    rest = range(graph.inputs, len(graph.nodes))
+    return {graph.nodes[index].name: index for index in rest if index not in matched}

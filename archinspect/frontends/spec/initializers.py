@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ...errors import OpError, suggestion
 from ...ops import REGISTRY
 from .document import Initializer
@@ -53,8 +51,3 @@ def check_initializer(initializer: Initializer) -> OpError | None:
     if initializer.function == "constant" and "val" not in initializer.kwargs:
         return OpError("A204", "'constant' needs val", help="constant(val=0.1)")
     return None
-
-
-def initialised(weights: Iterable[str]) -> list[str]:
-    """Those of a layer's weights that an initialiser of its op is for: all but the biases."""
-    return [name for name in weights if not name.endswith("bias")]

@@ -125,8 +125,3 @@ def _split(text: str, code: str) -> list[tuple[str, bool, int]]:
             help = "letters, digits, '_', '-' and dots, with {name} for what differs"
             raise ExpressionError(code, f"'{literal}' is not part of a path", column, len(literal), help)
     return found
-
-
-def their_name(rules: tuple[WeightName, ...], key: str) -> str:
-    """What a checkpoint calls our key by the first rule that is for it; the same name where none is."""
-    return next((name for rule in rules if (name := rule.rename(key)) is not None), key)

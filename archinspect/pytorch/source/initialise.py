@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from ...frontends.spec.initializers import initialised
+from collections.abc import Iterable
+
 from ...graph import Graph
 from .expressions import Literal
 
 _BODY = "        "
+
+
+def initialised(weights: Iterable[str]) -> list[str]:
+    """Those of a layer's weights that an initialiser of its op is for: all but the biases."""
+    return [name for name in weights if not name.endswith("bias")]
 
 
 def initialisation(graph: Graph) -> list[str]:

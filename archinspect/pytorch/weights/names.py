@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from ...errors import ArchinspectError, fail
-from ...frontends.spec.weight_names import WeightName, their_name
 from ...ops import Shape, show_shape
 
 Shapes = Mapping[str, Shape]
@@ -15,6 +15,22 @@ Shapes = Mapping[str, Shape]
 #: counted by batch norms in training; checkpoints older than PyTorch 0.4.1 do not have it, and it starts at zero
 _COUNTER = "num_batches_tracked"
 _SHOWN = 5
+
+
+class WeightName(Protocol):
+    """A rule of the spec: what a checkpoint calls the tensors of some layers."""
+
+    @property
+    def ours(self) -> str: ...
+    @property
+    def theirs(self) -> str: ...
+    def rename(self, key: str) -> str | None: ...
+    def knows(self, key: str) -> bool: ...
+
+
+def their_name(rules: Sequence[WeightName], key: str) -> str:
+    """What a checkpoint calls our key by the first rule that is for it; the same name where none is."""
+    return next((name for rule in rules if (name := rule.rename(key)) is not None), key)
 
 
 def pair(ours: Shapes, theirs: Shapes, rules: tuple[WeightName, ...]) -> dict[str, str]:

@@ -66,7 +66,6 @@ SPACES: dict[int, dict[str, str]] = {
         "window": "k",
         "side": "L",
         "map": "signal",
-        "ones": "1",
     },
     2: {
         "n": "2",
@@ -78,7 +77,6 @@ SPACES: dict[int, dict[str, str]] = {
         "window": "k_h·k_w",
         "side": "H",
         "map": "image",
-        "ones": "1×1",
     },
     3: {
         "n": "3",
@@ -90,7 +88,6 @@ SPACES: dict[int, dict[str, str]] = {
         "window": "k_d·k_h·k_w",
         "side": "D",
         "map": "volume",
-        "ones": "1×1×1",
     },
 }
 _COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 6: "six"}
@@ -126,6 +123,21 @@ def _repeated(count: int, least: int, names: str) -> Kind:
 
     several = f" or ({', '.join(['int'] * count)})" if count > 1 else ""
     return Kind(f"int{several} ≥ {least}", parse, show)
+
+
+def several(least: int) -> Kind:
+    """One integer for all dimensions, stored as a tuple of one, or an integer for each of any number of them."""
+    one = integer(least)
+
+    def parse(value: Any) -> tuple[int, ...]:
+        values = value if isinstance(value, tuple) else (value,)
+        if not values:
+            raise OpError("A207", "expected one integer or more, got none")
+        return tuple(map(one.parse, values))
+
+    return Kind(
+        f"int or (int, ...) ≥ {least}", parse, lambda value: str(value[0]) if len(value) == 1 else str(value)
+    )
 
 
 def optional(kind: Kind) -> Kind:

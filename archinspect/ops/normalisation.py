@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from ..errors import OpError
-from .attributes import FLAG, Kind, integer, number, optional
+from .attributes import FLAG, SPACES, integer, number, optional, several
 from .base import (
     Cost,
     Op,
@@ -14,6 +14,7 @@ from .base import (
     TorchCall,
     attr,
     module_call,
+    need_map,
     need_rank,
     numel,
     register,
@@ -24,19 +25,7 @@ from .derivation import product, times
 from .pointwise import Pointwise
 from .statistics import EPS, derive_statistics, need_several, statistics_cost
 
-
-def _parse_sizes(value: Any) -> tuple[int, ...]:
-    sizes = value if isinstance(value, tuple) else (value,)
-    if not sizes:
-        raise OpError("A207", "expected one or more trailing dimensions, got none")
-    return tuple(integer(1).parse(size) for size in sizes)
-
-
-def _show_sizes(value: tuple[int, ...]) -> str:
-    return str(value[0]) if len(value) == 1 else str(value)
-
-
-_SIZES = Kind("int or (int, ...) ≥ 1", _parse_sizes, _show_sizes)
+_SIZES = several(1)
 
 
 @register(
@@ -75,9 +64,9 @@ class LayerNorm(Op):
         elif x[-len(sizes) :] != sizes or len(sizes) >= len(x):
             raise OpError(
                 "A305",
-                f"normalized_shape {_show_sizes(sizes)} is not how the input {show_shape(x)} ends",
+                f"normalized_shape {_SIZES.show(sizes)} is not how the input {show_shape(x)} ends",
                 notes=[f"{show_shape(x[-len(sizes) :])} ≠ {show_shape(sizes)}"],
-                help=f"give the last sizes of the input, such as {_show_sizes(x[-min(len(sizes), len(x) - 1) :])}",
+                help=f"give the last sizes of the input, such as {_SIZES.show(x[-min(len(sizes), len(x) - 1) :])}",
                 attribute="normalized_shape",
             )
         return x
@@ -190,23 +179,18 @@ class GroupNorm(Op):
         return TorchCall(call.target, (self.num_groups, inputs[0][1]), call.kwargs)
 
 
-@register(
-    "instance_norm2d",
-    category="normalisation",
-    samples=[({}, ((1, 64, 56, 56),)), ({"affine": True, "eps": 1e-6}, ((2, 6, 5, 4),))],
-)
-class InstanceNorm2d(Op):
-    """Instance normalisation over (N, C, H, W): each channel of each image by its own mean and variance.
+class InstanceNorm(Op):
+    """Instance normalisation over {layout}: each channel of each {map} by its own mean and variance.
 
-    Sources: PyTorch `nn.InstanceNorm2d`; Ulyanov et al. 2016, arXiv:1607.08022.
+    Sources: PyTorch `nn.InstanceNorm{n}d`; Ulyanov et al. 2016, arXiv:1607.08022.
     """
 
     eps: float = attr(number(0), EPS, 1e-5)
     affine: bool = attr(FLAG, "learn a scale and a shift per channel", False)
 
     def shape(self, inputs: Shapes) -> Shape:
-        need_rank(self, inputs[0], 4, "(N, C, H, W)")
-        need_several(self, numel(inputs[0][2:]), "channel and image")
+        need_map(self, inputs[0])
+        need_several(self, numel(inputs[0][2:]), f"channel and {SPACES[self.spatial]['map']}")
         return inputs[0]
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
@@ -223,7 +207,34 @@ class InstanceNorm2d(Op):
         return derive_statistics(output, numel(output[:2]), 2 * self.affine)
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return module_call(self, "nn.InstanceNorm2d", inputs[0][1])
+        return module_call(self, f"nn.InstanceNorm{self.spatial}d", inputs[0][1])
+
+
+@register(
+    "instance_norm1d",
+    category="normalisation",
+    samples=[({}, ((1, 64, 400),)), ({"affine": True, "eps": 1e-6}, ((2, 6, 5),))],
+)
+class InstanceNorm1d(InstanceNorm):
+    spatial: ClassVar[int] = 1
+
+
+@register(
+    "instance_norm2d",
+    category="normalisation",
+    samples=[({}, ((1, 64, 56, 56),)), ({"affine": True, "eps": 1e-6}, ((2, 6, 5, 4),))],
+)
+class InstanceNorm2d(InstanceNorm):
+    spatial: ClassVar[int] = 2
+
+
+@register(
+    "instance_norm3d",
+    category="normalisation",
+    samples=[({}, ((1, 64, 8, 28, 28),)), ({"affine": True, "eps": 1e-6}, ((2, 6, 3, 5, 4),))],
+)
+class InstanceNorm3d(InstanceNorm):
+    spatial: ClassVar[int] = 3
 
 
 @register(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .attributes import number
-from .base import Shape, Shapes, TorchCall, attr, module_call, need_rank, register
+from .base import Shape, Shapes, TorchCall, attr, module_call, need_map, register
 from .shaping import Moving
 
 
@@ -29,23 +29,41 @@ class Dropout(_TrainingOnly):
         return module_call(self, "nn.Dropout")
 
 
-@register(
-    "dropout2d", category="regularisation", samples=[({}, ((1, 64, 28, 28),)), ({"p": 0.2}, ((2, 3, 5, 4),))]
-)
-class Dropout2d(_TrainingOnly):
+class ChannelDropout(_TrainingOnly):
     """In training each channel is zeroed with probability p, and the others are scaled by 1/(1 − p).
 
-    Source: PyTorch `nn.Dropout2d`.
+    Source: PyTorch `nn.Dropout{n}d`.
     """
 
     p: float = attr(number(0, 1), "probability of a channel to be zeroed", 0.5)
 
     def shape(self, inputs: Shapes) -> Shape:
-        need_rank(self, inputs[0], 4, "(N, C, H, W)")
+        need_map(self, inputs[0])
         return inputs[0]
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return module_call(self, "nn.Dropout2d")
+        return module_call(self, f"nn.Dropout{self.spatial}d")
+
+
+@register("dropout1d", category="regularisation", samples=[({}, ((1, 64, 400),)), ({"p": 0.2}, ((2, 3, 5),))])
+class Dropout1d(ChannelDropout):
+    spatial: ClassVar[int] = 1
+
+
+@register(
+    "dropout2d", category="regularisation", samples=[({}, ((1, 64, 28, 28),)), ({"p": 0.2}, ((2, 3, 5, 4),))]
+)
+class Dropout2d(ChannelDropout):
+    spatial: ClassVar[int] = 2
+
+
+@register(
+    "dropout3d",
+    category="regularisation",
+    samples=[({}, ((1, 64, 8, 28, 28),)), ({"p": 0.2}, ((2, 3, 2, 5, 4),))],
+)
+class Dropout3d(ChannelDropout):
+    spatial: ClassVar[int] = 3
 
 
 @register(

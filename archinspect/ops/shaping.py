@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import OpError
 from ..geometry import Window
-from .attributes import Kind, integer
+from .attributes import Kind, borders, integer
 from .base import (
     NO_COST,
     Cost,
@@ -18,6 +18,7 @@ from .base import (
     TorchCall,
     attr,
     module_call,
+    need_map,
     need_rank,
     register,
     show_shape,
@@ -102,22 +103,46 @@ class Identity(Moving):
         return module_call(self, "nn.Identity")
 
 
-def _parse_sides(value: Any) -> tuple[int, int, int, int]:
-    least = integer(0)
-    if not isinstance(value, tuple):
-        size = least.parse(value)
-        return size, size, size, size
-    if len(value) != 4:
-        raise OpError("A207", f"expected one integer or four (left, right, top, bottom), got {len(value)}")
-    left, right, top, bottom = map(least.parse, value)
-    return left, right, top, bottom
+class _Pad(Moving):
+    """What the paddings share, whatever they fill the border with."""
+
+    padding: tuple[int, ...] = attr(lambda n: borders(n, 0), "one width for all sides, or {border}")
+
+    def windows(self, inputs: Shapes) -> tuple[Window, ...]:
+        return tuple([Window(1, 1, before, after) for before, after in self._sides()])
+
+    def _sides(self) -> list[tuple[int, int]]:
+        """Before and after each spatial dimension, the first one first."""
+        last = 2 * self.spatial - 2
+        return [(self.padding[i], self.padding[i + 1]) for i in range(last, -1, -2)]
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        need_map(self, x)
+        sides = zip(x[2:], self._sides(), strict=True)
+        return x[0], x[1], *[size + before + after for size, (before, after) in sides]
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, f"nn.{type(self).__name__}")
+
+    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
+        sides = enumerate(zip(inputs[0][2:], self._sides(), strict=True), 2)
+        return shape_of(
+            output, **{f"d{axis}": f"{size} + {before} + {after}" for axis, (size, (before, after)) in sides}
+        )
 
 
-def _show_sides(value: tuple[int, int, int, int]) -> str:
-    return str(value[0]) if len(set(value)) == 1 else str(value)
+class ZeroPad(_Pad):
+    """Zeros around {layout}.  Source: PyTorch `nn.ZeroPad{n}d`."""
 
 
-_SIDES = Kind("int or (left, right, top, bottom) ≥ 0", _parse_sides, _show_sides)
+@register(
+    "zero_pad1d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 64, 400),)), ({"padding": (0, 1)}, ((2, 3, 5),))],
+)
+class ZeroPad1d(ZeroPad):
+    spatial: ClassVar[int] = 1
 
 
 @register(
@@ -125,31 +150,137 @@ _SIDES = Kind("int or (left, right, top, bottom) ≥ 0", _parse_sides, _show_sid
     category="shape",
     samples=[({"padding": 3}, ((1, 3, 224, 224),)), ({"padding": (0, 1, 2, 3)}, ((2, 3, 5, 4),))],
 )
-class ZeroPad2d(Moving):
-    """Zeros around (N, C, H, W).  Source: PyTorch `nn.ZeroPad2d`."""
+class ZeroPad2d(ZeroPad):
+    spatial: ClassVar[int] = 2
 
-    padding: tuple[int, int, int, int] = attr(
-        _SIDES, "one width for all sides, or (left, right, top, bottom)"
-    )
 
-    def windows(self, inputs: Shapes) -> tuple[Window, Window]:
-        left, right, top, bottom = self.padding
-        return Window(1, 1, top, bottom), Window(1, 1, left, right)
+@register(
+    "zero_pad3d",
+    category="shape",
+    samples=[
+        ({"padding": 1}, ((1, 3, 16, 112, 112),)),
+        ({"padding": (0, 1, 2, 3, 1, 0)}, ((2, 3, 2, 5, 4),)),
+    ],
+)
+class ZeroPad3d(ZeroPad):
+    spatial: ClassVar[int] = 3
+
+
+class _MirrorPad(_Pad):
+    """Paddings that read the border from inside the input, which has to be large enough for it."""
+
+    #: by how much a border has to be shorter than the side
+    _shorter: ClassVar[int]
 
     def shape(self, inputs: Shapes) -> Shape:
-        (x,) = inputs
-        need_rank(self, x, 4, "(N, C, H, W)")
-        left, right, top, bottom = self.padding
-        return x[0], x[1], x[2] + top + bottom, x[3] + left + right
+        output = super().shape(inputs)
+        for size, sides in zip(inputs[0][2:], self._sides(), strict=True):
+            if max(sides) > size - self._shorter:
+                raise OpError(
+                    "A302",
+                    f"{self.type} has no {max(sides)} elements to repeat on a side of {size}",
+                    notes=[f"{max(sides)} > {size}" + (f" − {self._shorter}" if self._shorter else "")],
+                    help=f"use a padding of at most {size - self._shorter}",
+                    attribute="padding",
+                )
+        return output
 
-    def torch_call(self, inputs: Shapes) -> TorchCall:
-        sides = self.padding
-        return TorchCall("nn.ZeroPad2d", (sides[0] if len(set(sides)) == 1 else sides,))
 
-    def derive_shape(self, inputs: Shapes, output: Shape) -> str:
-        left, right, top, bottom = self.padding
-        rows, columns = inputs[0][2:]
-        return shape_of(output, d2=f"{rows} + {top} + {bottom}", d3=f"{columns} + {left} + {right}")
+class ReflectionPad(_MirrorPad):
+    """{layout} mirrored at its borders, without the outermost elements.  Source: PyTorch `nn.ReflectionPad{n}d`."""
+
+    _shorter: ClassVar[int] = 1
+
+
+@register(
+    "reflection_pad1d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 64, 400),)), ({"padding": (0, 4)}, ((2, 3, 5),))],
+)
+class ReflectionPad1d(ReflectionPad):
+    spatial: ClassVar[int] = 1
+
+
+@register(
+    "reflection_pad2d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 3, 256, 256),)), ({"padding": (0, 1, 2, 3)}, ((2, 3, 5, 4),))],
+)
+class ReflectionPad2d(ReflectionPad):
+    spatial: ClassVar[int] = 2
+
+
+@register(
+    "reflection_pad3d",
+    category="shape",
+    samples=[({"padding": 1}, ((1, 3, 16, 56, 56),)), ({"padding": (0, 1, 2, 3, 1, 0)}, ((2, 3, 2, 5, 4),))],
+)
+class ReflectionPad3d(ReflectionPad):
+    spatial: ClassVar[int] = 3
+
+
+class ReplicationPad(_Pad):
+    """{layout} with its outermost elements repeated.  Source: PyTorch `nn.ReplicationPad{n}d`."""
+
+
+@register(
+    "replication_pad1d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 64, 400),)), ({"padding": (0, 7)}, ((2, 3, 5),))],
+)
+class ReplicationPad1d(ReplicationPad):
+    spatial: ClassVar[int] = 1
+
+
+@register(
+    "replication_pad2d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 3, 256, 256),)), ({"padding": (0, 1, 2, 7)}, ((2, 3, 5, 4),))],
+)
+class ReplicationPad2d(ReplicationPad):
+    spatial: ClassVar[int] = 2
+
+
+@register(
+    "replication_pad3d",
+    category="shape",
+    samples=[({"padding": 1}, ((1, 3, 16, 56, 56),)), ({"padding": (0, 1, 2, 3, 1, 0)}, ((2, 3, 2, 5, 4),))],
+)
+class ReplicationPad3d(ReplicationPad):
+    spatial: ClassVar[int] = 3
+
+
+class CircularPad(_MirrorPad):
+    """{layout} continued at each border by what stands at the opposite one.  Source: PyTorch `nn.CircularPad{n}d`."""
+
+    _shorter: ClassVar[int] = 0
+
+
+@register(
+    "circular_pad1d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 64, 400),)), ({"padding": (0, 5)}, ((2, 3, 5),))],
+)
+class CircularPad1d(CircularPad):
+    spatial: ClassVar[int] = 1
+
+
+@register(
+    "circular_pad2d",
+    category="shape",
+    samples=[({"padding": 3}, ((1, 3, 256, 256),)), ({"padding": (0, 1, 2, 3)}, ((2, 3, 5, 4),))],
+)
+class CircularPad2d(CircularPad):
+    spatial: ClassVar[int] = 2
+
+
+@register(
+    "circular_pad3d",
+    category="shape",
+    samples=[({"padding": 1}, ((1, 3, 16, 56, 56),)), ({"padding": (0, 1, 2, 3, 1, 0)}, ((2, 3, 2, 5, 4),))],
+)
+class CircularPad3d(CircularPad):
+    spatial: ClassVar[int] = 3
 
 
 @register(

@@ -6,9 +6,26 @@ import math
 
 from ..errors import OpError
 from ..geometry import Resampling
-from .attributes import FLAG, integer, number, one_of, optional, pair
-from .base import NO_COST, Cost, Op, Shape, Shapes, TorchCall, attr, module_call, need_rank, numel, register
-from .derivation import product, shape_of
+from .attributes import FLAG, SPACES, integer, number, one_of, optional, several
+from .base import (
+    NO_COST,
+    Cost,
+    Op,
+    Shape,
+    Shapes,
+    TorchCall,
+    attr,
+    module_call,
+    need_rank,
+    numel,
+    register,
+    show_shape,
+)
+from .derivation import product, shape_of, times
+
+#: by the number of spatial dimensions the mode that weights the nearest elements
+_LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+_LAYOUTS = " or ".join(words["layout"] for words in SPACES.values())
 
 
 @register(
@@ -18,19 +35,24 @@ from .derivation import product, shape_of
         ({"scale_factor": 2}, ((1, 64, 28, 28),)),
         ({"scale_factor": 1.5, "mode": "bilinear"}, ((2, 3, 5, 4),)),
         ({"size": (9, 7), "mode": "bilinear", "align_corners": True}, ((2, 3, 5, 4),)),
+        ({"scale_factor": 2.5, "mode": "linear"}, ((2, 3, 5),)),
+        ({"size": (4, 9, 7), "mode": "trilinear", "align_corners": False}, ((2, 3, 3, 5, 4),)),
     ],
 )
 class Upsample(Op):
-    """A larger map by repeating the nearest element, or by weighting the four nearest ones.
+    """A larger map by repeating the nearest element, or by weighting the nearest ones.
 
-    Give `size` or `scale_factor`.  Cost: none for 'nearest'; for 'bilinear' four multiplications and three additions
-    per output.  Source: PyTorch `nn.Upsample`.
+    Give `size` or `scale_factor`; a signal (N, C, L) and a volume (N, C, D, H, W) do as well.  Cost: none for
+    'nearest'; for 'linear' two multiplications and an addition per output, for 'bilinear' four and three, for
+    'trilinear' eight and seven.  Source: PyTorch `nn.Upsample`.
     """
 
-    size: tuple[int, int] | None = attr(optional(pair(1)), "height and width of the output", None)
+    size: tuple[int, ...] | None = attr(optional(several(1)), "height and width of the output", None)
     scale_factor: float | None = attr(optional(number(0)), "factor for height and width", None)
-    mode: str = attr(one_of("nearest", "bilinear"), "how elements in between are found", "nearest")
-    align_corners: bool | None = attr(optional(FLAG), "whether corners fall on corners (bilinear)", None)
+    mode: str = attr(one_of("nearest", *_LINEAR.values()), "how elements in between are found", "nearest")
+    align_corners: bool | None = attr(
+        optional(FLAG), "whether corners fall on corners (all but nearest)", None
+    )
 
     def __post_init__(self) -> None:
         if (self.size is None) == (self.scale_factor is None):
@@ -51,35 +73,61 @@ class Upsample(Op):
 
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs
-        need_rank(self, x, 4, "(N, C, H, W)")
-        rows, columns = (self._output(x[2 + axis], axis) for axis in (0, 1))
-        if not rows or not columns:
+        self._need_layout(x)
+        sides = self._sides(x)
+        if not min(sides):
+            factor = f"{self.scale_factor:g}"
             raise OpError(
                 "A302",
-                f"the output would be {rows}×{columns}",
-                notes=[
-                    f"⌊{x[2]}×{self.scale_factor:g}⌋ = {rows}, ⌊{x[3]}×{self.scale_factor:g}⌋ = {columns}"
-                ],
+                f"the output would be {'×'.join(map(str, sides))}",
+                notes=[", ".join(f"⌊{n}×{factor}⌋ = {out}" for n, out in zip(x[2:], sides, strict=True))],
                 help=f"use a scale_factor of at least 1/{min(x[2:])}",
                 attribute="scale_factor",
             )
-        return x[0], x[1], rows, columns
+        return x[0], x[1], *sides
 
-    def _output(self, size: int, axis: int) -> int:
+    def _need_layout(self, x: Shape) -> None:
+        """Refuse what is no signal, map or volume, and a mode or a size that is meant for another one."""
+        space = len(x) - 2
+        if space not in _LINEAR:
+            raise OpError(
+                "A301",
+                f"upsample needs an input {_LAYOUTS}, and gets {len(x)}-D {show_shape(x)}",
+                help="is it placed after flatten?" if space == 0 else "",
+            )
+        if self.mode not in ("nearest", _LINEAR[space]):
+            raise OpError(
+                "A301",
+                f"mode='{self.mode}' does not work on {len(x)}-D {show_shape(x)}",
+                help=f"use mode='{_LINEAR[space]}'",
+                attribute="mode",
+            )
+        if self.size is not None and len(self.size) not in (1, space):
+            raise OpError(
+                "A301",
+                f"size {show_shape(self.size)} does not suit {len(x)}-D {show_shape(x)}",
+                notes=[f"{len(self.size)} sizes for {space} spatial dimensions"],
+                help="give one integer, or one for each spatial dimension",
+                attribute="size",
+            )
+
+    def _sides(self, x: Shape) -> Shape:
         if self.size is not None:
-            return self.size[axis]
+            return self.size if len(self.size) > 1 else self.size * (len(x) - 2)
         assert self.scale_factor is not None
-        return math.floor(size * self.scale_factor)
+        return tuple([math.floor(size * self.scale_factor) for size in x[2:]])
 
-    def windows(self, inputs: Shapes) -> tuple[Resampling, Resampling]:
+    def windows(self, inputs: Shapes) -> tuple[Resampling, ...]:
         taps = 1 if self.mode == "nearest" else 2
-        vertical, horizontal = (
-            Resampling(inputs[0][2 + axis], self._output(inputs[0][2 + axis], axis), taps) for axis in (0, 1)
-        )
-        return vertical, horizontal
+        axes = zip(inputs[0][2:], self._sides(inputs[0]), strict=True)
+        return tuple([Resampling(size, output, taps) for size, output in axes])
+
+    def _per_output(self, output: Shape) -> int:
+        """Operations on each element: as many products as neighbours, and one sum fewer."""
+        return 0 if self.mode == "nearest" else 2 ** (len(output) - 1) - 1
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
-        return NO_COST if self.mode == "nearest" else Cost(elementwise=7 * numel(output))
+        return Cost(elementwise=self._per_output(output) * numel(output))
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         call = module_call(self, "nn.Upsample")
@@ -91,15 +139,16 @@ class Upsample(Op):
         if self.scale_factor is None:
             return shape_of(output)
         numerator, denominator = self.scale_factor.as_integer_ratio()
-        if denominator == 1:
-            return shape_of(output, d2=f"{numerator}×{inputs[0][2]}", d3=f"{numerator}×{inputs[0][3]}")
         if denominator > 1000:  # a factor such as 0.1 is no short fraction in binary
             return shape_of(output)
-        scale = f"×{numerator}/{denominator}"
-        return shape_of(output, d2=f"⌊{inputs[0][2]}{scale}⌋", d3=f"⌊{inputs[0][3]}{scale}⌋")
+        if denominator == 1:
+            formulas = [f"{numerator}×{size}" for size in inputs[0][2:]]
+        else:
+            formulas = [f"⌊{size}×{numerator}/{denominator}⌋" for size in inputs[0][2:]]
+        return shape_of(output, **{f"d{axis}": formula for axis, formula in enumerate(formulas, 2)})
 
     def derive_flops(self, inputs: Shapes, output: Shape) -> str:
-        return "0" if self.mode == "nearest" else f"7×{product(output)}"
+        return times(self._per_output(output), product(output))
 
 
 @register(

@@ -16,13 +16,20 @@ eps = st.sampled_from([1e-5, 1e-6, 0.001])
 flag = st.booleans()
 
 
-def pairs(least: int, most: int) -> st.SearchStrategy[Any]:
+def sizes(dimensions: int, least: int, most: int) -> st.SearchStrategy[Any]:
+    """One integer, or one for each spatial dimension."""
     one = st.integers(least, most)
-    return one | st.tuples(one, one)
+    return one | st.tuples(*[one] * dimensions)
 
 
 channels = st.sampled_from([1, 2, 3, 4, 6, 8, 12])
-maps = st.tuples(st.integers(1, 3), channels, st.integers(1, 12), st.integers(1, 12))
+#: inputs (N, C, L), (N, C, H, W) and (N, C, D, H, W)
+spaces = {
+    1: st.tuples(st.integers(1, 3), channels, st.integers(1, 24)),
+    2: st.tuples(st.integers(1, 3), channels, st.integers(1, 12), st.integers(1, 12)),
+    3: st.tuples(st.integers(1, 2), channels, st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)),
+}
+maps = spaces[2]
 features = st.tuples(st.integers(1, 3), st.integers(1, 12))
 tokens = st.tuples(st.integers(1, 3), st.integers(1, 6), channels)
 anything = maps | features | tokens
@@ -38,15 +45,17 @@ def case(inputs: st.SearchStrategy[Any], **attributes: st.SearchStrategy[Any]) -
 
 @st.composite
 def upsampling(draw: st.DrawFn) -> Case:
+    space = draw(st.sampled_from([1, 2, 2, 3]))
     attributes: dict[str, Any] = (
-        {"size": draw(pairs(1, 9))}
+        {"size": draw(sizes(space, 1, 9))}
         if draw(flag)
         else {"scale_factor": draw(st.sampled_from([1, 2, 3, 0.5, 1.5, 2.25]))}
     )
     if draw(flag):
-        attributes["mode"] = "bilinear"
+        attributes["mode"] = {1: "linear", 2: "bilinear", 3: "trilinear"}[space]
         attributes["align_corners"] = draw(st.sampled_from([None, True, False]))
-    return attributes, (draw(maps),)
+    # Now and then something else than what mode and size are meant for.
+    return attributes, (draw(spaces[draw(st.sampled_from([space, space, space, 1, 2, 3]))]),)
 
 
 @st.composite
@@ -86,48 +95,66 @@ def joined(draw: st.DrawFn, equal: bool) -> Case:
     return {}, tuple(branches)
 
 
-_POOL = {
-    "kernel_size_": pairs(1, 4),
-    "stride": st.none() | pairs(1, 3),
-    "padding": pairs(0, 2),
-    "ceil_mode": flag,
-}
+def _families(n: int) -> dict[str, st.SearchStrategy[Case]]:
+    """The ops that exist for each number of spatial dimensions."""
+    inputs = spaces[n]
+    pool = {
+        "kernel_size_": sizes(n, 1, 4),
+        "stride": st.none() | sizes(n, 1, 3),
+        "padding": sizes(n, 0, 2),
+        "ceil_mode": flag,
+    }
+    border = st.integers(0, 3) | st.tuples(*[st.integers(0, 3)] * (2 * n))
+    statistics = {"eps": eps, "momentum": st.none() | rate, "affine": flag, "track_running_stats": flag}
+    return {
+        f"adaptive_avg_pool{n}d": case(inputs, output_size_=sizes(n, 1, 8)),
+        f"adaptive_max_pool{n}d": case(inputs, output_size_=sizes(n, 1, 8)),
+        f"avg_pool{n}d": case(inputs, **pool, count_include_pad=flag),
+        f"batch_norm{n}d": case(inputs | features if n == 1 else inputs, **statistics),
+        f"circular_pad{n}d": case(inputs, padding_=border),
+        f"conv{n}d": case(
+            inputs,
+            out_channels_=channels,
+            kernel_size_=sizes(n, 1, 4),
+            stride=sizes(n, 1, 3),
+            padding=st.sampled_from(["same", "valid"]) | sizes(n, 0, 3),
+            dilation=sizes(n, 1, 3),
+            groups=small,
+            bias=flag,
+        ),
+        f"conv_transpose{n}d": case(
+            inputs,
+            out_channels_=channels,
+            kernel_size_=sizes(n, 1, 4),
+            stride=sizes(n, 1, 3),
+            padding=sizes(n, 0, 2),
+            output_padding=sizes(n, 0, 2),
+            groups=small,
+            bias=flag,
+            dilation=sizes(n, 1, 2),
+        ),
+        f"dropout{n}d": case(inputs, p=rate),
+        f"instance_norm{n}d": case(inputs, eps=eps, affine=flag),
+        f"max_pool{n}d": case(inputs, **pool, dilation=sizes(n, 1, 2)),
+        f"reflection_pad{n}d": case(inputs, padding_=border),
+        f"replication_pad{n}d": case(inputs, padding_=border),
+        f"zero_pad{n}d": case(inputs, padding_=border),
+    }
+
 
 STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
-    "adaptive_avg_pool2d": case(maps, output_size_=pairs(1, 8)),
-    "adaptive_max_pool2d": case(maps, output_size_=pairs(1, 8)),
+    **_families(1),
+    **_families(2),
+    **_families(3),
     "add": joined(equal=True),
-    "avg_pool2d": case(maps, **_POOL, count_include_pad=flag),
     "batch_norm2d": case(
         maps, eps=eps, momentum=st.none() | rate, affine=flag, track_running_stats=flag, scale=flag
     ),
     "channel_shuffle": case(maps, groups_=small),
     "class_token": case(tokens),
     "concat": joined(equal=False),
-    "conv2d": case(
-        maps,
-        out_channels_=channels,
-        kernel_size_=pairs(1, 4),
-        stride=pairs(1, 3),
-        padding=st.sampled_from(["same", "valid"]) | pairs(0, 3),
-        dilation=pairs(1, 3),
-        groups=small,
-        bias=flag,
-    ),
-    "conv_transpose2d": case(
-        maps,
-        out_channels_=channels,
-        kernel_size_=pairs(1, 4),
-        stride=pairs(1, 3),
-        padding=pairs(0, 2),
-        output_padding=pairs(0, 2),
-        groups=small,
-        bias=flag,
-        dilation=pairs(1, 2),
-    ),
     "drop_path": case(anything, p_=rate),
     "dropout": case(anything, p=rate),
-    "dropout2d": case(maps, p=rate),
     "elu": case(anything, alpha=rate),
     "flatten": case(anything, start_dim=st.integers(-2, 2), end_dim=st.integers(-2, 2)),
     "gelu": case(anything, approximate=st.sampled_from(["none", "tanh"])),
@@ -135,14 +162,12 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "hardsigmoid": case(anything),
     "hardswish": case(anything),
     "identity": case(anything),
-    "instance_norm2d": case(maps, eps=eps, affine=flag),
     "layer_norm": layer_norm(),
     "layer_norm2d": case(maps, eps=eps),
     "layer_scale": case(anything, init=rate),
     "leaky_relu": case(anything, negative_slope=rate),
     "linear": case(features | tokens, out_features_=channels, bias=flag),
     "local_response_norm": case(maps, size_=small, alpha=rate, beta=rate, k=rate),
-    "max_pool2d": case(maps, **_POOL, dilation=pairs(1, 2)),
     "mish": case(anything),
     "mean_tokens": case(tokens),
     "multihead_attention": case(tokens, num_heads_=small, dropout=rate, bias=flag),
@@ -163,5 +188,4 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "tanh": case(anything),
     "tokens": case(maps),
     "upsample": upsampling(),
-    "zero_pad2d": case(maps, padding_=st.integers(0, 3) | st.tuples(*[st.integers(0, 3)] * 4)),
 }

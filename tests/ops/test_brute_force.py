@@ -21,18 +21,30 @@ from archinspect.ops import REGISTRY, Cost, Op, Shape, Shapes
 from . import formulas, naive
 from .counted import Number, counted, tensor
 from .real import real
-from .strategies import STRATEGIES, case, channels, flag, pairs
+from .strategies import STRATEGIES, case, flag, sizes
 
-maps = st.tuples(st.integers(1, 2), channels.filter(lambda c: c <= 4), st.integers(1, 6), st.integers(1, 6))
 few_channels = st.sampled_from([1, 2, 4])
-CONVOLUTION = {
-    "out_channels_": few_channels,
-    "kernel_size_": pairs(1, 3),
-    "stride": pairs(1, 3),
-    "dilation": pairs(1, 2),
-    "groups": st.integers(1, 2),
-    "bias": flag,
+#: inputs small enough for loops, by their number of spatial dimensions
+small = {
+    n: st.tuples(st.integers(1, 2), few_channels, *[st.integers(1, most)] * n)
+    for n, most in ((1, 12), (2, 6), (3, 3))
 }
+
+
+def convolutions(n: int, *, transposed: bool) -> st.SearchStrategy[tuple[dict[str, Any], Shapes]]:
+    padding = sizes(n, 0, 1) if transposed else st.sampled_from(["same", "valid"]) | sizes(n, 0, 2)
+    more = {"output_padding": sizes(n, 0, 1)} if transposed else {}
+    return case(
+        small[n],
+        out_channels_=few_channels,
+        kernel_size_=sizes(n, 1, 3 if n < 3 else 2),
+        stride=sizes(n, 1, 3),
+        padding=padding,
+        dilation=sizes(n, 1, 2),
+        groups=st.integers(1, 2),
+        bias=flag,
+        **more,
+    )
 
 
 def prepared(name: str, drawn: tuple[dict[str, Any], Shapes]) -> tuple[Op, Shape, Shape]:
@@ -63,20 +75,22 @@ def start(op: Op, shape: Shape) -> tuple[torch.nn.Module, torch.Tensor, Counter[
     return layer, x, tally, counted(x, tally)
 
 
-@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
-def test_convolutions_multiply_as_often_as_their_macs(name: str) -> None:
-    padding = {"conv2d": st.sampled_from(["same", "valid"]) | pairs(0, 2), "conv_transpose2d": pairs(0, 1)}[
-        name
-    ]
-    more = {} if name == "conv2d" else {"output_padding": pairs(0, 1)}
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_convolutions_multiply_as_often_as_their_macs(n: int, transposed: bool) -> None:
+    name, loop = (
+        (f"conv_transpose{n}d", naive.transposed_convolution)
+        if transposed
+        else (f"conv{n}d", naive.convolution)
+    )
 
     @settings(max_examples=25)
-    @given(case(maps, **CONVOLUTION, padding=padding, **more))
+    @given(convolutions(n, transposed=transposed))
     def check(drawn: tuple[dict[str, Any], Shapes]) -> None:
         op, shape, output = prepared(name, drawn)
         layer, x, tally, elements = start(op, shape)
         weights = {k.rpartition(".")[2]: counted(v, tally) for k, v in layer.state_dict().items()}
-        made = getattr(naive, name)(op, elements, shape, weights, output)
+        made = loop(op, elements, shape, weights, output)
         cost = agrees(op, shape, made, x, layer)
         assert tally["·"] == cost.macs
         assert tally["bias"] == cost.bias_adds
@@ -86,7 +100,10 @@ def test_convolutions_multiply_as_often_as_their_macs(name: str) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "adaptive_max_pool2d", "adaptive_avg_pool2d"])
+POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("name", POOLS)
 def test_pools_compare_and_add_as_often_as_they_cost(name: str) -> None:
     @settings(max_examples=40)
     @given(STRATEGIES[name])
@@ -135,7 +152,7 @@ def groups_of(op: Any, shape: Shape) -> list[list[Shape]]:
                 return (index[0], *index[2:])
             case "group_norm":
                 return index[0], index[1] // (shape[1] // op.num_groups)
-            case "instance_norm2d":
+            case "instance_norm1d" | "instance_norm2d" | "instance_norm3d":
                 return index[:2]
         return (index[1],)  # batch norm without running statistics
 
@@ -145,7 +162,10 @@ def groups_of(op: Any, shape: Shape) -> list[list[Shape]]:
     return list(made.values())
 
 
-NORMALISATIONS = ["batch_norm2d", "group_norm", "instance_norm2d", "layer_norm", "layer_norm2d", "softmax"]
+NORMALISATIONS = [
+    *(f"{kind}_norm{n}d" for kind in ("batch", "instance") for n in (1, 2, 3)),
+    *("group_norm", "layer_norm", "layer_norm2d", "softmax"),
+]
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)
@@ -154,8 +174,9 @@ def test_normalisations_cost_what_they_do(name: str) -> None:
     @given(STRATEGIES[name])
     def check(drawn: tuple[dict[str, Any], Shapes]) -> None:
         attributes, inputs = drawn
-        if name == "batch_norm2d":
-            attributes = {**attributes, "track_running_stats": False, "scale": True}
+        if name.startswith("batch_norm"):
+            attributes = {**attributes, "track_running_stats": False}
+            attributes.pop("scale", None)
         op, shape, _ = prepared(name, (attributes, inputs))
         layer, x, tally, elements = start(op, shape)
         learnt = op.weights((shape,))

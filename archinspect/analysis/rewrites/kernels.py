@@ -114,11 +114,10 @@ def _stack(node: Node, op: Conv2d, options: Options) -> list[Conv2d]:
     return made
 
 
-def _share(padding: tuple[int, int] | str, count: int, number: int) -> tuple[int, int] | str:
+def _share(padding: tuple[int, ...] | str, count: int, number: int) -> tuple[int, ...] | str:
     if isinstance(padding, str):
         return padding
-    vertical, horizontal = (side // count + (number < side % count) for side in padding)
-    return vertical, horizontal
+    return tuple(side // count + (number < side % count) for side in padding)
 
 
 def _rows_columns(node: Node, op: Conv2d, options: Options) -> list[Conv2d]:

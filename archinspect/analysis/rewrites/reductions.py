@@ -66,7 +66,7 @@ def without(graph: Graph, reduction: Reduction) -> dict[int, tuple[Part, ...]]:
 
 def changed(op: Conv2d, **attributes: object) -> Conv2d:
     """The convolution with some attributes changed."""
-    return Conv2d(**{**op.__dict__, **attributes})
+    return op.replace(**attributes)
 
 
 def find_reductions(graph: Graph, options: Options) -> list[Site]:

@@ -29,7 +29,7 @@ def with_width(graph: Graph, name: str, width: int) -> Graph | None:
             field = next((field for field in _ATTRIBUTES if hasattr(op, field)), None)
             if field is None:
                 return None
-            op = replace(op, **{field: width})  # type: ignore[type-var]
+            op = op.replace(**{field: width})
         inputs = tuple(nodes[index].output_shape for index in node.inputs)
         try:
             shape = op.shape(inputs) if node.inputs else node.output_shape

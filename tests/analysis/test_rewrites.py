@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -212,6 +213,30 @@ def test_a_form_that_cannot_be_built_says_where_and_the_others_go_on() -> None:
     assert (failure.code, failure.path) == ("A304", "block35_1.add")
     assert "error" in forms["naive"].to_dict()
     assert forms["no-reductions"].failure is None
+
+
+def test_a_rewrite_whose_sites_cannot_be_found_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    """A residual block at another width no longer fits the gate behind it: the command goes on with the others."""
+    file = tmp_path / "gated.yaml"
+    file.write_text(
+        """
+name: gated
+input: 64x28x28
+layers:
+  - block:
+      - add:
+          residual: conv2d(16, 1) -> conv2d(16, 3, padding=1) -> conv2d(128, 1)
+          shortcut: conv2d(128, 1)
+  - multiply:
+      map: identity
+      gate: adaptive_avg_pool2d(1) -> conv2d(128, 1) -> sigmoid
+"""
+    )
+    forms = {form.rewrite.name: form for form in applicable(load_graph(str(file)))}
+    refused = forms["basic-blocks"].failure
+    assert refused is not None
+    assert "equal channels" in refused.message
+    assert forms["asymmetric"].failure is None
 
 
 @pytest.mark.slow

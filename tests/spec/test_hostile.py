@@ -54,6 +54,16 @@ def chain_of_blocks(count: int) -> str:
     return f"{HEAD}blocks:\n{''.join(blocks)}layers:\n  - all: b{count - 1}()\n"
 
 
+def doubling_under_conditions(levels: int) -> str:
+    """Blocks that each use the next twice, under a condition that only the layout can decide."""
+    blocks = [f"  b{levels}():\n    - conv: conv2d(8, 1)\n"]
+    blocks += [
+        f"  b{i}():\n    - x if in_channels > 0: b{i + 1}()\n    - y if in_channels > 0: b{i + 1}()\n"
+        for i in range(levels)
+    ]
+    return f"{HEAD}blocks:\n{''.join(blocks)}layers:\n  - all: b0()\n"
+
+
 HOSTILE: dict[str, tuple[str, str]] = {
     "alias bomb": (bomb(), "A105"),
     "million repeats": (f"{HEAD}layers:\n  - c[1..1000000]: conv2d(8, 3, padding=1)\n", "A103"),
@@ -66,6 +76,8 @@ HOSTILE: dict[str, tuple[str, str]] = {
     ),
     "repeats of nothing": (f"{HEAD}layers:\n  - c[1..1000000000]: []\n", "A103"),
     "doubling blocks": (doubling(40), "A103"),
+    "doubling blocks under a condition": (doubling_under_conditions(40), "A103"),
+    "rounding to many digits": (f"{LAYERS}  - c: conv2d(4 + round(4, -99999999), 3)\n", "A213"),
     "long chain of blocks": (chain_of_blocks(20_000), "A103"),
     "deep lists": ("[" * 100_000, "A103"),
     "deep mappings": ("{a: " * 100_000, "A103"),

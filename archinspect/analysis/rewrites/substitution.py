@@ -64,12 +64,16 @@ class Priced:
 
 @dataclass(frozen=True)
 class Substitution:
-    """A rewrite of a network at some sites."""
+    """A rewrite of a network at some sites.
+
+    `refused` says why its sites could not even be found: a width that has to be tried for them fits nowhere.
+    """
 
     graph: Graph = field(repr=False)
     rewrite: Rewrite
     sites: tuple[Site, ...]
     options: Options
+    refused: Diagnostic | None = None
 
     @cached_property
     def rewritten(self) -> Graph:
@@ -79,6 +83,8 @@ class Substitution:
     @cached_property
     def failure(self) -> Diagnostic | None:
         """Why the rewritten network cannot be: a layer that was fixed to a width which is now another."""
+        if self.refused is not None:
+            return self.refused
         try:
             self.rewritten  # noqa: B018  looking builds it
         except ArchinspectError as error:
@@ -163,8 +169,15 @@ def substitute(
 def applicable(graph: Graph, options: Options | None = None) -> list[Substitution]:
     """Every rewrite that finds something in the graph, at all its sites; `failure` says which cannot be built."""
     options = options or Options()
-    found = [(rewrite, rewrite.find(graph, options)) for rewrite in REWRITES.values()]
-    return [Substitution(graph, rewrite, tuple(sites), options) for rewrite, sites in found if sites]
+    made: list[Substitution] = []
+    for each in REWRITES.values():
+        try:
+            sites = tuple(each.find(graph, options))
+        except ArchinspectError as error:  # one rewrite that does not fit leaves the others as they are
+            made.append(Substitution(graph, each, (), options, error.diagnostics[0]))
+            continue
+        made += [Substitution(graph, each, sites, options)] if sites else []
+    return made
 
 
 def _matches(path: str, pattern: str) -> bool:

@@ -15,10 +15,22 @@ def make_divisible(value: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
+def rounded(value: float, digits: int = 0) -> float:
+    """Python's `round`; a whole number without `digits`.
+
+    Raises ValueError for more digits than any number here has: Python would work out 10 to that power.
+    """
+    if abs(digits) > _MOST_DIGITS:
+        raise ValueError(f"it rounds to {_MOST_DIGITS} digits at most")
+    return round(value, digits) if digits else round(value)
+
+
+_MOST_DIGITS = 400
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "int": int,
     "max": max,
     "min": min,
-    "round": round,
+    "round": rounded,
     "make_divisible": make_divisible,
 }

@@ -12,8 +12,8 @@ from .layers import Layers
 from .names import is_reserved
 from .nodes import Scalar
 from .scopes import Names
-from .size import refuse_too_many_layers
-from .source import MAX_NAME, MAX_PATH, MAX_SCOPES
+from .size import refuse, refuse_too_many_layers
+from .source import MAX_NAME, MAX_NODES, MAX_PATH, MAX_SCOPES
 from .values import UNKNOWN, Environment
 
 #: beyond so many statements the network's size is computed in advance; few networks are as large
@@ -55,6 +55,10 @@ class Naming(Layers):
 
     def _count(self, work: int) -> None:
         self._met += work
+        # What is laid out is counted, too: a condition that follows a width cannot be counted in advance.
+        most = max(len(self.nodes), self._met)
+        if most > MAX_NODES:
+            refuse(self.document, most)
         if self._met >= self._uncounted:
             self._uncounted = math.inf
             refuse_too_many_layers(self.document, self._arguments, self.broken)

@@ -8,7 +8,7 @@ and layers that a condition leaves out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from ...errors import ArchinspectError, Diagnostic
 from .calls import Call, Part
@@ -35,18 +35,22 @@ def refuse_too_many_layers(
     for statement in document.layers:
         total += counter.statement(statement, arguments, 0)
         if total > MAX_NODES:
-            key = statement.key
-            span = key.span if key else None
-            error = Diagnostic(
-                "A103",
-                "the network has too many layers",
-                span,
-                statement.name or "",
-                (f"{total:,} layers up to here > limit {MAX_NODES:,}",),
-                "repeat fewer times",
-            )
-            found = in_reading_order(with_paths(document.errors, document), document.source.file)
-            raise ArchinspectError([*found, error])
+            refuse(document, total, statement)
+
+
+def refuse(document: Document, layers: int, statement: Statement | None = None) -> NoReturn:
+    """Raise A103, with the errors found so far, for a network of so many layers up to a statement."""
+    span = statement.key.span if statement is not None and statement.key else None
+    error = Diagnostic(
+        "A103",
+        "the network has too many layers",
+        span,
+        statement.name or "" if statement is not None else "",
+        (f"{layers:,} layers up to here > limit {MAX_NODES:,}",),
+        "repeat fewer times",
+    )
+    found = in_reading_order(with_paths(document.errors, document), document.source.file)
+    raise ArchinspectError([*found, error])
 
 
 class _Counter:

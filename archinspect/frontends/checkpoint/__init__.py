@@ -1,0 +1,368 @@
+"""Checkpoints as graphs that hold parameters alone: names, shapes, types and bytes, straight from headers.
+
+`load_checkpoint` tells the format by the file's content: safetensors (one file, or many named by an index), GGUF, and
+what torch.save and torch.jit.save write.  No tensor is read, no pickle is executed, and nothing beside the standard
+library is imported.  A damaged or hostile header is an ArchinspectError; reading one takes time and memory by its size.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...collector import uncollected
+from ...errors import fail
+from ...graph import BlockUse, Graph, Layer, Node, Parameter, Scope
+from ...ops.tensor import TensorOp
+from . import gguf, packed, safetensors, torch_files, zips
+from .stored import (
+    MAX_DEPTH,
+    MAX_HEADER,
+    MAX_NAME,
+    Contents,
+    HeaderError,
+    Stored,
+    clipped,
+    open_file,
+    printable,
+)
+
+__all__ = ["CheckpointSource", "is_checkpoint", "load_checkpoint"]
+
+#: endings of the files that are read here; `.pt` and `.bin` may be other things, which the content tells
+SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt", ".bin", ".ckpt", ".index.json")
+_INDEX = ".index.json"
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
+_FORMATS = "safetensors, GGUF, and what torch.save writes"
+_SHOWN_METADATA = 200  # characters of one text
+
+
+@dataclass(frozen=True)
+class CheckpointSource:
+    """Where a graph of parameters came from.
+
+    `format` is the files' ("safetensors", "GGUF 3", "PyTorch zip", "TorchScript"), `file_bytes` their sizes together,
+    `data_bytes` the part of it that is tensors, `metadata` what the headers say beside, `notes` what a reader of the
+    figures must know.
+    """
+
+    path: str
+    format: str
+    files: tuple[str, ...]
+    file_bytes: int
+    data_bytes: int
+    metadata: Mapping[str, Any]
+    notes: tuple[str, ...]
+    kind: str = "checkpoint"
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "format": self.format,
+            "files": list(self.files),
+            "file_bytes": self.file_bytes,
+            "data_bytes": self.data_bytes,
+            "metadata": dict(self.metadata),
+        }
+
+
+def is_checkpoint(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is named as checkpoints are; what is in the file may still be something else."""
+    return os.fspath(path).lower().endswith(SUFFIXES)
+
+
+@uncollected
+def load_checkpoint(path: str | os.PathLike[str]) -> Graph:
+    """The parameters of a checkpoint as a graph without inputs: a node for each module that has some.
+
+    `path` is a file, an index of shards (`model.safetensors.index.json`), or any one shard of a split GGUF.
+
+    Raises ArchinspectError: A102 for what is no readable file, A501 for a header that is damaged or of another kind.
+    """
+    path = os.fspath(path)
+    if path.lower().endswith(_INDEX):
+        files = _Files()
+        contents = _indexed(path, files)
+    else:
+        files = _Files()
+        contents = files.read(path)
+        contents = _with_other_shards(path, contents, files)
+    packed.unpack(contents)
+    return _graph(path, contents, files)
+
+
+# Files --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Files:
+    """The files that were read, with their sizes."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def read(self, path: str) -> Contents:
+        """What one file holds, by its content.  Raises ArchinspectError."""
+        file, size = open_file(path)
+        with file:
+            try:
+                contents = _read(path, file, size)
+            except HeaderError as error:
+                raise error.in_file(path) from None
+            except OSError as error:
+                raise fail("A102", f"cannot read '{path}': {error.strerror}", help="check the disk") from None
+        self.sizes[path] = size
+        return contents
+
+
+def _read(path: str, file: Any, size: int) -> Contents:
+    start = file.read(64)
+    file.seek(0)
+    if not size:
+        raise HeaderError("it is empty")
+    if path.lower().endswith(".safetensors"):
+        _refuse_pointer(start)
+        return safetensors.read(file, size)
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if start.startswith(gguf.MAGIC):
+            return gguf.read(data, size)
+        if start.startswith(zips.MAGIC):
+            return torch_files.read_zip(data, size)
+        # A pickle begins with its protocol; that of protocol 1 with the magic number of torch.save.
+        if start[0] == 0x80 or start.startswith(b"L1195470371"):
+            return torch_files.read_legacy(data, size)
+    if start[8:9] == b"{":
+        return safetensors.read(file, size)
+    _refuse_pointer(start)
+    shown = start[:24].decode("ascii", "backslashreplace")
+    raise HeaderError(f"it begins with {shown!r}, as no checkpoint does", help=f"readable are {_FORMATS}")
+
+
+def _refuse_pointer(start: bytes) -> None:
+    if start.startswith(b"version https://git-lfs"):
+        raise HeaderError(
+            "it is a pointer of Git LFS: the weights themselves were not fetched",
+            help="git lfs pull fetches them",
+        )
+
+
+def _indexed(path: str, files: _Files) -> Contents:
+    """All shards that an index names, as one.  Raises ArchinspectError, also for shards that are missing."""
+    file, size = open_file(path)
+    with file:
+        try:
+            if size > MAX_HEADER:
+                raise HeaderError("the index is too large", notes=[f"{size:,} bytes > limit {MAX_HEADER:,}"])
+            index = safetensors.parse(file.read(), "the index")
+            shards = _shards(index)
+        except HeaderError as error:
+            raise error.in_file(path) from None
+    folder = os.path.dirname(path)
+    _refuse_missing(path, [os.path.join(folder, name) for name in shards])
+    found: list[tuple[str, Contents]] = []
+    for name, listed in shards.items():
+        contents = files.read(os.path.join(folder, name))
+        absent = listed - {tensor.name for tensor in contents.tensors}
+        if absent:
+            reason = f"the shard '{name}' has no tensor '{min(absent)}', which the index says it has"
+            raise HeaderError(reason, notes=[f"{len(absent):,} of {len(listed):,} are absent"]).in_file(path)
+        found.append((name, contents))
+    metadata = index.get("metadata")
+    return _joined(path, found, metadata if isinstance(metadata, dict) else {})
+
+
+def _shards(index: Mapping[str, Any]) -> dict[str, set[str]]:
+    """The shards of an index in order, with the names of their tensors.  Raises HeaderError."""
+    listed = index.get("weight_map")
+    if not isinstance(listed, dict) or not listed:
+        raise HeaderError("the index has no 'weight_map' of tensors and files")
+    shards: dict[str, set[str]] = {}
+    for tensor, name in listed.items():
+        # A name with a folder in it could lead anywhere; libraries write plain ones.
+        if not isinstance(name, str) or not name or re.search(r"[/\\:\0]", name) or name in (".", ".."):
+            raise HeaderError(f"the index names a shard that is no file beside it: {clipped(name)}")
+        if name.lower().endswith(_INDEX):
+            raise HeaderError(f"the index names an index as a shard: {clipped(name)}")
+        shards.setdefault(name, set()).add(tensor)
+    return dict(sorted(shards.items()))
+
+
+def _with_other_shards(path: str, contents: Contents, files: _Files) -> Contents:
+    """A split GGUF as a whole; of another file that is called a shard, a note that there is more."""
+    named = _SHARD.fullmatch(os.path.basename(path))
+    count = contents.metadata.get("split.count")
+    if type(count) is int and count > 1:
+        if named is None or count != int(named["count"]):
+            reason = f"it is one of {count:,} parts, and its name does not say which"
+            raise HeaderError(reason, help="parts are called NAME-00001-of-00003.gguf").in_file(path)
+        names = [
+            f"{named['stem']}-{part:05}-of-{named['count']}{named['suffix']}" for part in range(1, count + 1)
+        ]
+        paths = [os.path.join(os.path.dirname(path), name) for name in names]
+        _refuse_missing(path, paths)
+        parts = [contents if other == path else files.read(other) for other in paths]
+        return _joined(path, list(zip(names, parts, strict=True)), {})
+    if named is not None and int(named["count"]) > 1:
+        contents.notes.append(f"One of {int(named['count']):,} shards; their index ({_INDEX}) names all.")
+    return contents
+
+
+def _refuse_missing(path: str, shards: list[str]) -> None:
+    missing = [os.path.basename(shard) for shard in shards if not os.path.exists(shard)]
+    if missing:
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        reason = f"{len(missing):,} of {len(shards):,} shards are missing: {', '.join(missing[:3])}{more}"
+        raise HeaderError(reason, help="they must lie beside it").in_file(path)
+
+
+def _joined(path: str, parts: list[tuple[str, Contents]], metadata: Mapping[str, Any]) -> Contents:
+    """Several files as one.  Raises ArchinspectError where two have a tensor of the same name."""
+    homes: dict[str, str] = {}
+    joined = Contents(parts[0][1].format, [], 0)
+    for name, part in parts:
+        for tensor in part.tensors:
+            if tensor.name in homes:
+                reason = f"the tensor '{tensor.name}' is in '{homes[tensor.name]}' and in '{name}'"
+                raise HeaderError(reason).in_file(path)
+            homes[tensor.name] = name
+            if tensor.identity is not None:
+                tensor.identity = (name, tensor.identity)  # storages are numbered in each file anew
+            joined.tensors.append(tensor)
+        joined.data_bytes += part.data_bytes
+        joined.metadata = part.metadata | joined.metadata
+        joined.notes += [note for note in part.notes if note not in joined.notes]
+    joined.metadata.update(metadata)
+    return joined
+
+
+# The graph ----------------------------------------------------------------------------------------------------------
+
+
+def _graph(path: str, contents: Contents, files: _Files) -> Graph:
+    """The tensors as parameters of the modules that their names tell."""
+    try:
+        root = _tree(contents.tensors)
+    except HeaderError as error:
+        raise error.in_file(path) from None
+    nodes: list[Node] = []
+    classes = {printable(scope): name for scope, name in contents.classes.items()}
+    structure = _structure(root, "", "", nodes, classes)
+    source = CheckpointSource(
+        path,
+        contents.format,
+        tuple(os.path.basename(file) for file in files.sizes),
+        sum(files.sizes.values()),
+        contents.data_bytes,
+        {printable(str(key), _SHOWN_METADATA): _shown(value) for key, value in contents.metadata.items()},
+        tuple(printable(note) for note in contents.notes),
+    )
+    return Graph(_name(path, contents), tuple(nodes), structure, (), inputs=0, source=source)
+
+
+@dataclass(slots=True)
+class _Module:
+    """A module as the names of tensors tell it: its own tensors by their last parts, and the modules inside it."""
+
+    own: dict[str, Parameter] = field(default_factory=dict)
+    inside: dict[str, _Module] = field(default_factory=dict)
+
+
+def _tree(tensors: list[Stored]) -> _Module:
+    """The tree of modules.  Tensors of one identity are one parameter, which stands where its first name is."""
+    root = _Module()
+    names: dict[Any, list[str]] = {}
+    taken: set[str] = set()
+    for number, tensor in enumerate(tensors):
+        name = printable(tensor.name, 2 * MAX_NAME)
+        if len(name) > MAX_NAME or name.count(".") > MAX_DEPTH:
+            raise HeaderError(
+                f"a tensor's name is too long: '{name[:60]}…'", notes=[f"{len(name):,} characters"]
+            )
+        unique, count = name, 1
+        while unique in taken:  # keys of a pickle may differ in their types alone, such as 1 and "1"
+            count += 1
+            unique = f"{name}#{count}"
+        taken.add(unique)
+        tensor.name = unique
+        names.setdefault(_identity(tensor, number), []).append(unique)
+    parameters: dict[Any, Parameter] = {}
+    for number, tensor in enumerate(tensors):
+        key = _identity(tensor, number)
+        if key not in parameters:
+            buffer = tensor.buffer is True
+            parameters[key] = Parameter(
+                tuple(names[key]),
+                tensor.shape,
+                tensor.dtype,
+                trainable=not buffer and tensor.trainable is not False,
+                buffer=buffer,
+                stored=tensor.bytes,
+            )
+        name = tensor.name
+        scope = tensor.scope if tensor.holder is None else printable(tensor.holder)
+        module = root
+        # A tensor of no module is shown under its own name, as if it were a module.
+        for part in (scope or name).split("."):
+            module = module.inside.setdefault(part, _Module())
+        last = name[len(scope) + 1 :] if scope and name.startswith(f"{scope}.") else name
+        module.own[last if last not in module.own else name] = parameters[key]
+    return root
+
+
+def _identity(tensor: Stored, number: int) -> Any:
+    """What tells a tensor from others: tied ones have the same."""
+    return ("alone", number) if tensor.identity is None else tensor.identity
+
+
+def _structure(module: _Module, name: str, path: str, nodes: list[Node], classes: Mapping[str, str]) -> Scope:
+    """The module as a scope; nodes for it and what is inside are added to `nodes`, in order."""
+    items: list[Layer | Scope] = []
+    if module.own:
+        items.append(_layer(module, path, nodes))
+    inside = list(module.inside.items())
+    if all(part.isdecimal() and len(part) < 10 for part, _ in inside):
+        inside.sort(key=lambda item: int(item[0]))  # files often sort names as texts: 0, 1, 10, 2
+    for part, inner in inside:
+        below = f"{path}.{part}" if path else part
+        if inner.inside:
+            items.append(_structure(inner, part, below, nodes, classes))
+        else:
+            items.append(_layer(inner, below, nodes))
+    block = classes.get(path)
+    return Scope(name, tuple(items), BlockUse(block, {}) if block else None)
+
+
+def _layer(module: _Module, path: str, nodes: list[Node]) -> Layer:
+    # Weights first, as modules declare them; safetensors sorts by name.
+    own = dict(sorted(module.own.items(), key=lambda item: item[0] != "weight"))
+    op = TensorOp("parameters", "parameters", (), ())
+    nodes.append(Node.of_call(path, op, (), (), (), parameters=own, module=path))
+    return Layer(len(nodes) - 1)
+
+
+def _name(path: str, contents: Contents) -> str:
+    """The network's name: what the file says of itself, or else how the file is called."""
+    base = os.path.basename(path)
+    for suffix in (_INDEX, *SUFFIXES):
+        if base.lower().endswith(suffix):
+            base = base[: -len(suffix)]
+    for suffix in SUFFIXES:  # model.safetensors.index.json
+        base = base.removesuffix(suffix)
+    named = contents.metadata.get("general.name")
+    text = named if isinstance(named, str) and named.strip() else base
+    return printable(text, 100) or "checkpoint"
+
+
+def _shown(value: Any) -> Any:
+    """A value of metadata that JSON and terminals can take."""
+    if isinstance(value, str):
+        return printable(value, _SHOWN_METADATA)
+    if isinstance(value, float):
+        return value if abs(value) < 1e308 else str(value)
+    if isinstance(value, (bool, int)) or value is None:
+        return value if not isinstance(value, int) or value.bit_length() <= 64 else clipped(value)
+    if isinstance(value, list) and len(value) <= 64:
+        return [_shown(inner) for inner in value]
+    return clipped(value)

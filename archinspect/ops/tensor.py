@@ -7,14 +7,29 @@ maps its own names to them.  Costs follow `docs/counting.md`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
 from .base import NO_COST, Cost, Op, Shape, Shapes
 
-__all__ = ["Motion", "TensorOp", "matmul", "moving", "opaque", "pointwise", "reduction", "softmax"]
+__all__ = [
+    "Motion",
+    "TensorOp",
+    "attention",
+    "einsum_macs",
+    "matmul",
+    "moving",
+    "normalisation",
+    "opaque",
+    "pointwise",
+    "product",
+    "products",
+    "recurrent",
+    "reduction",
+    "softmax",
+]
 
 
 class Motion(NamedTuple):
@@ -41,11 +56,11 @@ class TensorOp(Op):
     reading.  `work` is None where nobody knows what it costs.  `formulas` are derivations of `macs` and `flops`.
     """
 
-    # What the class of a layer says once, each of these says for itself.
-    type: str  # type: ignore[misc]
-    category: str  # type: ignore[misc]
-    operands: Shapes
-    results: Shapes
+    # What the class of a layer says once, each of these says for itself; `field()`: without the class's value.
+    type: str = field()  # type: ignore[misc]
+    category: str = field()  # type: ignore[misc]
+    operands: Shapes = field()
+    results: Shapes = field()
     details: Mapping[str, Any] = field(default_factory=dict)
     work: Cost | None = NO_COST
     formulas: Mapping[str, str] = field(default_factory=dict)
@@ -123,9 +138,174 @@ def matmul(
         results,
         details,
         Cost(macs=count * inner, bias_adds=count if bias else 0),
-        {"macs": f"{_product(results[0])}×{inner}"},
+        {"macs": f"{product(results[0])}×{inner}"},
         Motion("mix", (len(operands[0]) - 1,)),
     )
+
+
+def products(
+    type: str,
+    operands: Shapes,
+    results: Shapes,
+    macs: int,
+    formula: str,
+    *,
+    category: str = "linear",
+    bias: bool = False,
+    elementwise: int = 0,
+    motion: Motion = _UNKNOWN,
+    **details: Any,
+) -> TensorOp:
+    """Sums of products, as many as `formula` says; `bias` is added to each element of the first result."""
+    cost = Cost(macs=macs, bias_adds=prod(results[0]) if bias else 0, elementwise=elementwise)
+    return TensorOp(type, category, operands, results, details, cost, {"macs": formula}, motion)
+
+
+def attention(
+    type: str,
+    operands: Shapes,
+    results: Shapes,
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    *,
+    mask: bool = False,
+    causal: bool = False,
+) -> TensorOp:
+    """softmax(q·kᵀ·scale + mask)·v over (..., L, E), (..., S, E) and (..., S, V).
+
+    Each of L·S scores takes E products, each of L results V·S.  A causal mask is counted as if all were computed.
+    Elementwise are the scale (one product for each element of q), a mask of numbers, and the softmax over S.
+    """
+    length, width = query[-2:]
+    keys, values = key[-2], value[-1]
+    batch = prod(results[0][:-2])
+    groups = batch * length
+    scores = groups * keys
+    return TensorOp(
+        type,
+        "attention",
+        operands,
+        results,
+        {"is_causal": True} if causal else {},
+        Cost(
+            macs=scores * (width + values),
+            elementwise=prod(query) + 4 * scores - groups + (scores if mask else 0),
+            comparisons=scores - groups,
+        ),
+        {"macs": f"{product(results[0][:-2])}×{length}×{keys}×({width} + {values})"},
+        Motion("mix", (len(query) - 2,)),
+    )
+
+
+#: per unit of a cell and step: elementwise operations and comparisons.  A sigmoid is three, a tanh five.
+_CELLS = {
+    "lstm": (27, 0),  # x + h for 4 gates, 3 sigmoids, a tanh; f·c + i·g; o·tanh(c)
+    "gru": (19, 0),  # x + h for 3 gates, 2 sigmoids, r·h, a tanh; (1 − z)·n + z·h
+    "rnn_tanh": (6, 0),
+    "rnn_relu": (1, 1),
+}
+
+
+def recurrent(
+    type: str,
+    operands: Shapes,
+    results: Shapes,
+    steps: int,
+    weights: Sequence[Shape],
+    **details: Any,
+) -> TensorOp:
+    """Recurrent layers or one cell (`lstm`, `gru`, `rnn_tanh`, `rnn_relu`, `..._cell`) over `steps` vectors in all.
+
+    Every step multiplies by every matrix of `weights` once, and adds every vector of them.
+    """
+    matrices = [shape for shape in weights if len(shape) == 2]
+    operations, comparisons = _CELLS[type.removesuffix("_cell")]
+    gates = {"lstm": 4, "gru": 3}.get(type.removesuffix("_cell"), 1)
+    # The matrix that multiplies the input has a row for each unit and gate; a projection has none of its own.
+    units = sum(shape[0] // gates for shape in matrices[:: _matrices_per_layer(matrices, gates)])
+    return TensorOp(
+        type,
+        "recurrent",
+        operands,
+        results,
+        details,
+        Cost(
+            macs=steps * sum(map(prod, matrices)),
+            bias_adds=steps * sum(shape[0] for shape in weights if len(shape) == 1),
+            elementwise=steps * units * operations,
+            comparisons=steps * units * comparisons,
+        ),
+        {"macs": f"{steps}×({' + '.join(map(product, matrices))})"},
+        Motion("mix", tuple(range(max(0, len(operands[0]) - 1)))),
+    )
+
+
+def _matrices_per_layer(matrices: Sequence[Shape], gates: int) -> int:
+    """2, or 3 where an LSTM projects its output: the third matrix is (projection, units)."""
+    projected = len(matrices) > 2 and gates == 4 and matrices[2][1] * 4 == matrices[0][0] == matrices[1][0]
+    return 3 if projected and matrices[2][0] == matrices[1][1] else 2
+
+
+def normalisation(
+    type: str,
+    operands: Shapes,
+    results: Shapes,
+    groups: int,
+    per_element: int,
+    per_group: int,
+    **details: Any,
+) -> TensorOp:
+    """Normalising groups of elements by their own statistics, and scaling."""
+    cost = Cost(elementwise=per_element * prod(results[0]) + per_group * groups)
+    formula = f"{per_element}×{product(results[0])} + {per_group}×{groups}"
+    return TensorOp(
+        type, "normalisation", operands, results, details, cost, {"flops": formula}, Motion("pointwise")
+    )
+
+
+def einsum_macs(equation: str, shapes: Shapes) -> tuple[int, str]:
+    """MACs of an einsum whose operands are contracted in pairs from left to right, and the formula.
+
+    Two operands that share no summed letter are multiplied element by element: no MACs.  A letter that only one of
+    them has, and that nobody reads later, is summed before.
+    """
+    left, arrow, output = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow:
+        letters = left.replace(",", "").replace(".", "")
+        once = sorted(letter for letter in set(letters) if letters.count(letter) == 1)
+        output = ("..." if "..." in left else "") + "".join(once)
+    unnamed = max(
+        [
+            len(shape) - len(term.replace("...", ""))
+            for term, shape in zip(terms, shapes, strict=True)
+            if "..." in term
+        ],
+        default=0,
+    )
+    dots = [chr(0x3B1 + i) for i in range(unnamed)]  # a letter for each dimension that "..." stands for
+    sizes: dict[str, int] = {}
+    named = []
+    for term, shape in zip(terms, shapes, strict=True):
+        if "..." in term:
+            count = len(shape) - len(term.replace("...", ""))
+            term = term.replace("...", "".join(dots[unnamed - count :]))
+        for letter, size in zip(term, shape, strict=True):
+            sizes[letter] = max(sizes.get(letter, 1), size)
+        named.append(term)
+    output = output.replace("...", "".join(dots))
+    macs, parts, current = 0, [], set(named[0])
+    for at, term in enumerate(named[1:], 1):
+        kept = set(output).union(*named[at + 1 :])
+        both = current | set(term)
+        if any(sizes[letter] > 1 for letter in (current & set(term)) - kept):
+            alone = {letter for letter in both - kept if (letter in current) != (letter in term)}
+            factors = [sizes[letter] for letter in sorted(both - alone)]
+            macs += prod(factors)
+            parts.append(product(tuple(factors)))
+        current = both & kept
+    return macs, " + ".join(parts) or "0"
 
 
 def reduction(
@@ -181,9 +361,10 @@ def opaque(type: str, operands: Shapes, results: Shapes, **details: Any) -> Tens
     return TensorOp(type, "opaque", operands, results, details, None)
 
 
-def _product(shape: Shape) -> str:
+def product(shape: Shape) -> str:
+    """Sizes as a formula: `2×3×4`."""
     return "×".join(map(str, shape)) or "1"
 
 
 def _times(count: int, shape: Shape) -> str:
-    return f"{count}×{_product(shape)}" if count > 1 else _product(shape) if count else "0"
+    return f"{count}×{product(shape)}" if count > 1 else product(shape) if count else "0"

@@ -62,6 +62,18 @@ class Row:
         """Input pixels per side that an output element depends on; (height, width) where they differ."""
         return self._fields.all[self._end]
 
+    @property
+    def tensors(self) -> dict[str, Parameter]:
+        """Parameters and buffers that are counted here, by their names below the row's; none for rows of a spec."""
+        if self._own is not None:
+            return dict(self._own)
+        found: dict[str, Parameter] = {}
+        for part in self._parts:
+            if isinstance(part, Row):
+                inside = part.name[len(self.name) + 1 :]
+                found.update({below(inside, name): tensor for name, tensor in part.tensors.items()})
+        return found
+
     @cached_property
     def derivations(self) -> dict[str, str]:
         """A formula for each of shape, params, macs and flops; evaluating it gives the figure."""
@@ -184,7 +196,10 @@ class Analysis:
             return self
         blocks = _blocks(self._graph)
         rows = tuple(
-            rows[0] if rows[0].name == name else _folded(name, blocks.get(name, "scope"), rows, self._graph)
+            # A scope may have a row of its own beside those inside it.
+            rows[0]
+            if len(rows) == 1 and rows[0].name == name
+            else _folded(name, blocks.get(name, "scope"), rows, self._graph)
             for name, rows in groups.items()
         )
         return Analysis(self.model, self.input, rows, self._graph)

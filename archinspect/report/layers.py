@@ -27,6 +27,10 @@ _ACTIVATIONS = Column("activation_bytes", "Activations", "bytes", optional=2)
 
 def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
     """Learnable parameters of each layer and in all."""
+    if not graph.inputs:
+        from .checkpoint import stored_parameters  # only checkpoints need it
+
+        return stored_parameters(graph, analysis, explain=explain)
     totals = analysis.totals
     split = f"trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}"
     notes = [f"Params: {split}; {units.binary_bytes(totals.weight_bytes)} in {_types(graph)}."]

@@ -13,7 +13,7 @@ op, so a node of a spec does not carry them.  Nodes of other frontends do (`Node
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -285,6 +285,35 @@ class Graph:
     #: which output of its node each output is; empty where all are the first
     output_ports: tuple[int, ...] = ()
 
+    @classmethod
+    def of_parameters(
+        cls,
+        name: str,
+        parameters: Iterable[Parameter],
+        *,
+        source: Source | None = None,
+        holders: Mapping[str, str] | None = None,
+        classes: Mapping[str, str] | None = None,
+    ) -> Graph:
+        """A network of which only parameters are known: a node without outputs for each module that has some.
+
+        The modules are what the parameters' names tell; tied weights stand in each of theirs.  `holders` names another
+        module for some names, `classes` the classes of modules by path.
+        """
+        root = _Module()
+        for parameter in parameters:
+            for path in parameter.names:
+                scope = (holders or {}).get(path, path.rpartition(".")[0])
+                module = root
+                # A parameter of no module is shown under its own name, as if it were a module.
+                for part in (scope or path).split("."):
+                    module = module.inside.setdefault(part, _Module())
+                last = path[len(scope) + 1 :] if scope and path.startswith(f"{scope}.") else path
+                module.own[path if last in module.own else last] = parameter
+        nodes: list[Node] = []
+        structure = _module_scope(root, "", "", nodes, classes or {})
+        return cls(name, tuple(nodes), structure, (), inputs=0, source=source)
+
     @property
     def input_shape(self) -> Shape:
         """The shape of the first input; () for a network that has none."""
@@ -331,6 +360,42 @@ class Graph:
     def walk(self) -> Iterator[tuple[str, Item]]:
         """Every item of the structure with the path of the scope that holds it, in reading order."""
         yield from _walk("", self.structure.items)
+
+
+@dataclass(slots=True)
+class _Module:
+    """A module as names of parameters tell it: its own by their last parts, and the modules inside it."""
+
+    own: dict[str, Parameter] = field(default_factory=dict)
+    inside: dict[str, _Module] = field(default_factory=dict)
+
+
+def _module_scope(
+    module: _Module, name: str, path: str, nodes: list[Node], classes: Mapping[str, str]
+) -> Scope:
+    """The module as a scope; nodes for it and for what is inside are added to `nodes`, in order."""
+    items: list[Layer | Scope] = [_holder(module, path, nodes)] if module.own else []
+    inside = list(module.inside.items())
+    if all(part.isdecimal() and len(part) < 10 for part, _ in inside):
+        inside.sort(key=lambda item: int(item[0]))  # files often sort names as texts: 0, 1, 10, 2
+    for part, inner in inside:
+        inner_path = below(path, part)
+        if inner.inside:
+            items.append(_module_scope(inner, part, inner_path, nodes, classes))
+        else:
+            items.append(_holder(inner, inner_path, nodes))
+    block = classes.get(path)
+    return Scope(name, tuple(items), BlockUse(block, {}) if block else None)
+
+
+def _holder(module: _Module, path: str, nodes: list[Node]) -> Layer:
+    from .ops.tensor import TensorOp  # specs need none
+
+    # Weights first, as modules declare them; safetensors sorts by name.
+    own = dict(sorted(module.own.items(), key=lambda item: item[0] != "weight"))
+    op = TensorOp("parameters", "parameters", (), ())
+    nodes.append(Node.of_call(path, op, (), (), (), parameters=own, module=path))
+    return Layer(len(nodes) - 1)
 
 
 def _walk(path: str, items: tuple[Item, ...]) -> Iterator[tuple[str, Item]]:

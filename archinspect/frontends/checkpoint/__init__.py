@@ -16,8 +16,7 @@ from typing import Any
 
 from ...collector import uncollected
 from ...errors import fail
-from ...graph import BlockUse, Graph, Layer, Node, Parameter, Scope
-from ...ops.tensor import TensorOp
+from ...graph import Graph, Parameter
 from . import gguf, packed, safetensors, torch_files, zips
 from .stored import (
     MAX_DEPTH,
@@ -243,12 +242,9 @@ def _joined(path: str, parts: list[tuple[str, Contents]], metadata: Mapping[str,
 def _graph(path: str, contents: Contents, files: _Files) -> Graph:
     """The tensors as parameters of the modules that their names tell."""
     try:
-        root = _tree(contents.tensors)
+        names = _printable_names(contents.tensors)
     except HeaderError as error:
         raise error.in_file(path) from None
-    nodes: list[Node] = []
-    classes = {printable(scope): name for scope, name in contents.classes.items()}
-    structure = _structure(root, "", "", nodes, classes)
     source = CheckpointSource(
         path,
         contents.format,
@@ -258,88 +254,57 @@ def _graph(path: str, contents: Contents, files: _Files) -> Graph:
         {printable(str(key), _SHOWN_METADATA): _shown(value) for key, value in contents.metadata.items()},
         tuple(printable(note) for note in contents.notes),
     )
-    return Graph(_name(path, contents), tuple(nodes), structure, (), inputs=0, source=source)
+    return Graph.of_parameters(
+        _name(path, contents),
+        _parameters(contents.tensors, names),
+        source=source,
+        holders={
+            name: printable(tensor.holder)
+            for name, tensor in zip(names, contents.tensors, strict=True)
+            if tensor.holder is not None
+        },
+        classes={printable(scope): name for scope, name in contents.classes.items()},
+    )
 
 
-@dataclass(slots=True)
-class _Module:
-    """A module as the names of tensors tell it: its own tensors by their last parts, and the modules inside it."""
-
-    own: dict[str, Parameter] = field(default_factory=dict)
-    inside: dict[str, _Module] = field(default_factory=dict)
-
-
-def _tree(tensors: list[Stored]) -> _Module:
-    """The tree of modules.  Tensors of one identity are one parameter, which stands where its first name is."""
-    root = _Module()
-    names: dict[Any, list[str]] = {}
-    taken: set[str] = set()
-    for number, tensor in enumerate(tensors):
+def _printable_names(tensors: list[Stored]) -> list[str]:
+    """The names as terminals may see them, each once.  Raises HeaderError for those of absurd length."""
+    names: dict[str, None] = {}
+    for tensor in tensors:
         name = printable(tensor.name, 2 * MAX_NAME)
         if len(name) > MAX_NAME or name.count(".") > MAX_DEPTH:
             raise HeaderError(
                 f"a tensor's name is too long: '{name[:60]}…'", notes=[f"{len(name):,} characters"]
             )
         unique, count = name, 1
-        while unique in taken:  # keys of a pickle may differ in their types alone, such as 1 and "1"
+        while unique in names:  # keys of a pickle may differ in their types alone, such as 1 and "1"
             count += 1
             unique = f"{name}#{count}"
-        taken.add(unique)
-        tensor.name = unique
-        names.setdefault(_identity(tensor, number), []).append(unique)
-    parameters: dict[Any, Parameter] = {}
+        names[unique] = None
+    return list(names)
+
+
+def _parameters(tensors: list[Stored], names: list[str]) -> list[Parameter]:
+    """One parameter for all tensors of one identity, under their names."""
+    groups: dict[Any, list[int]] = {}
     for number, tensor in enumerate(tensors):
-        key = _identity(tensor, number)
-        if key not in parameters:
-            buffer = tensor.buffer is True
-            parameters[key] = Parameter(
-                tuple(names[key]),
-                tensor.shape,
-                tensor.dtype,
-                trainable=not buffer and tensor.trainable is not False,
+        key = ("alone", number) if tensor.identity is None else tensor.identity
+        groups.setdefault(key, []).append(number)
+    parameters = []
+    for numbers in groups.values():
+        first = tensors[numbers[0]]
+        buffer = all(tensors[number].buffer is True for number in numbers)
+        parameters.append(
+            Parameter(
+                tuple(names[number] for number in numbers),
+                first.shape,
+                first.dtype,
+                trainable=not buffer and first.trainable is not False,
                 buffer=buffer,
-                stored=tensor.bytes,
+                stored=first.bytes,
             )
-        name = tensor.name
-        scope = tensor.scope if tensor.holder is None else printable(tensor.holder)
-        module = root
-        # A tensor of no module is shown under its own name, as if it were a module.
-        for part in (scope or name).split("."):
-            module = module.inside.setdefault(part, _Module())
-        last = name[len(scope) + 1 :] if scope and name.startswith(f"{scope}.") else name
-        module.own[last if last not in module.own else name] = parameters[key]
-    return root
-
-
-def _identity(tensor: Stored, number: int) -> Any:
-    """What tells a tensor from others: tied ones have the same."""
-    return ("alone", number) if tensor.identity is None else tensor.identity
-
-
-def _structure(module: _Module, name: str, path: str, nodes: list[Node], classes: Mapping[str, str]) -> Scope:
-    """The module as a scope; nodes for it and what is inside are added to `nodes`, in order."""
-    items: list[Layer | Scope] = []
-    if module.own:
-        items.append(_layer(module, path, nodes))
-    inside = list(module.inside.items())
-    if all(part.isdecimal() and len(part) < 10 for part, _ in inside):
-        inside.sort(key=lambda item: int(item[0]))  # files often sort names as texts: 0, 1, 10, 2
-    for part, inner in inside:
-        below = f"{path}.{part}" if path else part
-        if inner.inside:
-            items.append(_structure(inner, part, below, nodes, classes))
-        else:
-            items.append(_layer(inner, below, nodes))
-    block = classes.get(path)
-    return Scope(name, tuple(items), BlockUse(block, {}) if block else None)
-
-
-def _layer(module: _Module, path: str, nodes: list[Node]) -> Layer:
-    # Weights first, as modules declare them; safetensors sorts by name.
-    own = dict(sorted(module.own.items(), key=lambda item: item[0] != "weight"))
-    op = TensorOp("parameters", "parameters", (), ())
-    nodes.append(Node.of_call(path, op, (), (), (), parameters=own, module=path))
-    return Layer(len(nodes) - 1)
+        )
+    return parameters
 
 
 def _name(path: str, contents: Contents) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from .. import units
 from .table import AtLeast, Cell, Cells, Column, Report, Table, Tone, Toned
@@ -34,6 +34,10 @@ _TONES: dict[str, Tone] = {"added": "good", "removed": "bad", "changed": "fair"}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_MODELS = len(_LETTERS)
 _LONGEST_HEADING = 20
+#: totals that only a pass over inputs tells
+_OF_A_PASS = ("macs", "flops", "activation_bytes", "peak_activation_bytes", "depth", "receptive_field")
+
+T = TypeVar("T")
 
 
 def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: int | None = None) -> Report:
@@ -43,15 +47,20 @@ def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: 
     costs nothing; `depth` sums the differences by scope.
     """
     sides = [found[0].a, *(one.b for one in found)]
-    tables = [_totals(sides), _stages(sides)]
+    # A checkpoint has parameters alone, so nothing else is held side by side.
+    tables = [_parameters(sides)] if parameters_only(found) else [_totals(sides), _stages(sides)]
     tables += [_differences(one, all_layers=all_layers, depth=depth) for one in found]
 
     def document() -> dict[str, object]:
         several = len(found) > 1
+        unknown = dict.fromkeys(_OF_A_PASS) if parameters_only(found) else {}
+        models = [side.to_dict() for side in sides]
+        for model in models:
+            cast("dict[str, object]", model["totals"]).update(unknown)
         return {
-            "models": [side.to_dict() for side in sides],
+            "models": models,
             "differences": [
-                {**({"model": one.b.name} if several else {}), **difference.to_dict()}
+                {**({"model": one.b.name} if several else {}), **difference.to_dict(), **_unknown(one)}
                 for one in found
                 for difference in one.differences
             ],
@@ -61,8 +70,39 @@ def comparison(found: Sequence[Comparison], *, all_layers: bool = False, depth: 
     return Report(tuple(tables), document)
 
 
-def _totals(sides: Sequence[Side]) -> Table:
-    """The totals in columns, under the networks' names, or under letters where names are long."""
+def parameters_only(found: Sequence[Comparison]) -> bool:
+    """Whether one of the networks is a checkpoint."""
+    return any(one.parameters_only for one in found)
+
+
+def _unknown(found: Comparison) -> dict[str, None]:
+    """What a difference between parameters does not say, for JSON."""
+    return dict.fromkeys(("macs", "flops", "activation_bytes")) if found.parameters_only else {}
+
+
+def _parameters(sides: Sequence[Side]) -> Table:
+    """Totals of what checkpoints know."""
+    rows = []
+    for key, (title, is_bytes) in {
+        "params": ("Parameters", False),
+        "weight_bytes": ("Bytes of them", True),
+    }.items():
+        values = [getattr(side.analysis.totals, key) for side in sides]
+        rows.append((title, *_against_first(values, sides, key, is_bytes=is_bytes)))
+    letters = zip(_LETTERS, sides, strict=False)
+    return Table(
+        tuple(_side_columns(sides)),
+        tuple(rows),
+        title=f"{' and '.join(side.name for side in sides)}, side by side",
+        subtitle="; ".join(f"{letter}: {side.name}" for letter, side in letters),
+        notes=(
+            "Ratios are against the first.  A checkpoint holds parameters only: nothing else is compared.",
+        ),
+    )
+
+
+def _side_columns(sides: Sequence[Side]) -> list[Column]:
+    """A column for each network, under its name, or under letters where names are long."""
     columns = [Column("what", "What")]
     headings = [side.name for side in sides]
     if max(map(len, headings)) > _LONGEST_HEADING:
@@ -71,6 +111,12 @@ def _totals(sides: Sequence[Side]) -> Table:
         columns.append(Column(f"model_{number}", heading, "int"))
         if number:
             columns.append(Column(f"ratio_{number}", "Ratio", "ratio"))
+    return columns
+
+
+def _totals(sides: Sequence[Side]) -> Table:
+    """The totals in columns."""
+    columns = _side_columns(sides)
     rows = []
     for key, (title, is_bytes) in _TOTALS.items():
         values = [getattr(side.analysis.totals, key) for side in sides]
@@ -154,7 +200,10 @@ def _stage_cells(stages: Sequence[Stage | Totals | None]) -> list[Cell]:
 
 def _differences(found: Comparison, *, all_layers: bool, depth: int | None) -> Table:
     """Every difference that costs or saves something, the sum, and what is left over (nothing)."""
-    counted = [d for d in found.differences if all_layers or d.params or d.macs]
+    alone = found.parameters_only
+    counted = [
+        d for d in found.differences if all_layers or d.params or d.macs or (alone and d.change == "changed")
+    ]
     if depth is not None:
         rows = _summed(counted, lambda difference: ".".join(difference.path.split(".")[:depth]))
     elif all_layers:
@@ -164,15 +213,25 @@ def _differences(found: Comparison, *, all_layers: bool, depth: int | None) -> T
         rows = _summed(
             counted, lambda difference: whole.get((difference.change, difference.path), difference.path)
         )
-    total = ("Sum", "", sum(d.params for d in counted), sum(d.macs for d in counted), "")
+    total: Cells = ("Sum", "", sum(d.params for d in counted), sum(d.macs for d in counted), "")
+    columns: tuple[Column, ...] = _DIFFERENCES
+    if alone:
+        columns, total = _without_macs(columns), _without_macs(total)
+        rows = [_without_macs(row) for row in rows]
     return Table(
-        _DIFFERENCES,
+        columns,
         tuple(rows),
         total,
         title=f"From {found.a.name} to {found.b.name}",
-        subtitle="What each layer adds to the totals of the first; layers are aligned by structure.",
+        subtitle="What each layer adds to the totals of the first; layers are aligned by "
+        + ("name, then by their shapes." if alone else "structure."),
         notes=tuple(_notes(found, len(found.differences) - len(counted))),
     )
+
+
+def _without_macs(row: tuple[T, ...]) -> tuple[T, ...]:
+    at = next(index for index, column in enumerate(_DIFFERENCES) if column.key == "macs")
+    return (*row[:at], *row[at + 1 :])
 
 
 def _count(differences: int) -> str:
@@ -230,13 +289,15 @@ def _summed(differences: Sequence[Difference], scope_of: Callable[[Difference], 
 
 def _notes(found: Comparison, free: int) -> list[str]:
     notes = [
-        f"{_count(len(found.differences))} to {found.params:+,} parameters and {found.macs:+,} MACs, "
-        f"the difference of the totals; unexplained: {found.unexplained}."
+        f"{_count(len(found.differences))} to {found.params:+,} parameters"
+        + ("" if found.parameters_only else f" and {found.macs:+,} MACs")
+        + f", the difference of the totals; unexplained: {found.unexplained}."
         if found.differences
         else "The two are the same, layer by layer."
     ]
     if free:
-        notes.append(f"{free} of them {'changes' if free == 1 else 'change'} neither (--all lists them).")
+        what = "no parameters" if found.parameters_only else "neither"
+        notes.append(f"{free} of them {'changes' if free == 1 else 'change'} {what} (--all lists them).")
     renamed = [pair for pair in found.renamed if pair[0].rpartition(".")[2] != pair[1].rpartition(".")[2]]
     if renamed:
         shown = ", ".join(f"{one} → {other}" for one, other in renamed[:3])

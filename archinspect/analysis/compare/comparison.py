@@ -10,7 +10,7 @@ from typing import Literal
 from ...graph import Graph
 from ..analyse import analyse
 from ..results import Analysis, Row
-from . import describe
+from . import describe, parameters
 from .align import Match, align
 from .pieces import pieces
 from .stages import Stage, stages
@@ -126,6 +126,11 @@ class Comparison:
         return tuple((one, other) for one, other in pairs if one != other)
 
     @property
+    def parameters_only(self) -> bool:
+        """Whether nothing but parameters is held side by side, since one of the networks is a checkpoint."""
+        return not self.a.graph.inputs
+
+    @property
     def params(self) -> int:
         """Parameters that the second has more than the first, by the totals."""
         return self.b.analysis.totals.params - self.a.analysis.totals.params
@@ -138,7 +143,7 @@ class Comparison:
     def unexplained(self) -> int:
         """What the differences leave of the difference of the totals, in parameters, MACs, FLOPs and bytes: 0."""
         one, other = self.a.analysis.totals, self.b.analysis.totals
-        keys = ("params", "macs", "flops", "activation_bytes")
+        keys = ("params",) if self.parameters_only else ("params", "macs", "flops", "activation_bytes")
         return sum(
             abs(getattr(other, key) - getattr(one, key) - sum(getattr(d, key) for d in self.differences))
             for key in keys
@@ -149,16 +154,20 @@ class Comparison:
         one = None if i is None else self.a.row(i)
         other = None if j is None else self.b.row(j)
         change: Change = "changed"
-        if i is not None and j is not None:
+        words = parameters if self.parameters_only else describe
+        if one is not None and other is not None:
+            assert i is not None
+            assert j is not None
             left, right = self.a.graph.nodes[i], self.b.graph.nodes[j]
-            if describe.same(left, right):
+            # Of tied parameters one row may count those that on the other side are another's.
+            if words.same(left, right) and (not self.parameters_only or one.params == other.params):
                 return None
-            what = describe.change(left, right)
+            what = words.change(left, right)
         elif i is not None:
-            change, what = "removed", describe.layer(self.a.graph.nodes[i])
+            change, what = "removed", words.layer(self.a.graph.nodes[i])
         else:
             assert j is not None
-            change, what = "added", describe.layer(self.b.graph.nodes[j])
+            change, what = "added", words.layer(self.b.graph.nodes[j])
         return Difference(
             path_a=one.name if one else None,
             path_b=other.name if other else None,
@@ -176,7 +185,14 @@ def _minus(one: Row | None, other: Row | None, key: str) -> int:
 
 
 def compare(a: Graph, b: Graph, *, labels: tuple[str, str] = ("", "")) -> Comparison:
-    """Align two networks by structure.  `labels` name them where their own names would not tell them apart."""
+    """Align two networks by structure, or by their parameters alone where one is a checkpoint.
+
+    `labels` name them where their own names would not tell them apart.
+    """
+    if not (a.inputs and b.inputs):
+        a, b = parameters.parameters_of(a), parameters.parameters_of(b)
+        found = parameters.align(a, b)
+        return Comparison(Side(a, labels[0]), Side(b, labels[1]), tuple(found))
     matches = align(pieces(a), pieces(b))
     return Comparison(Side(a, labels[0]), Side(b, labels[1]), (*matches, *_apart(a, b, matches)))
 

@@ -68,7 +68,12 @@ def compare(
 
 
 def _charts(found: Sequence[Comparison]) -> Sequence[Chart]:
-    """Bars by resolution; where one of the networks has a published result, all that have one are shown."""
+    """Bars by resolution; where one of the networks has a published result, all that have one are shown.
+
+    A checkpoint has no resolutions.
+    """
+    if any(one.parameters_only for one in found):
+        return ()
     from ...check.reading import published
     from ...report.compare_charts import comparison_charts
     from ...report.networks import Listed, challenge_results

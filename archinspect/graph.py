@@ -19,7 +19,7 @@ from functools import cached_property
 from math import prod
 from typing import Any, Protocol
 
-from .errors import Span
+from .errors import Span, fail
 from .ops.base import Axes, Cost, Op, Shape, Shapes
 
 #: bytes of one element, by PyTorch's names of types
@@ -360,6 +360,17 @@ class Graph:
     def walk(self) -> Iterator[tuple[str, Item]]:
         """Every item of the structure with the path of the scope that holds it, in reading order."""
         yield from _walk("", self.structure.items)
+
+
+def refuse_parameters_only(graph: Graph, what: str) -> None:
+    """Raises ArchinspectError (A403) for a checkpoint, of which `what` cannot be had."""
+    if not graph.inputs and not graph.outputs:
+        raise fail(
+            "A403",
+            f"{what} of '{graph.name}' cannot be had: a checkpoint holds parameters only",
+            help="give the module or the config that they belong to, such as net.py:Net; params, compare and diagram "
+            "work on a checkpoint",
+        )
 
 
 @dataclass(slots=True)

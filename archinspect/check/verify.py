@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..errors import fail, suggestion
-from ..graph import Graph, Node
+from ..graph import Graph, Node, refuse_parameters_only
 from .batch import with_batch
 from .conventions import CONVENTIONS, OURS, Counts, count
 from .verification import EXECUTION, Figures, LayerCheck, Mismatch, ToolCheck, Verification
@@ -31,6 +31,7 @@ def verify(
     are names of conventions, all of them unless given.  Raises ArchinspectError: A404 without torch, A403 for a name
     that is no convention.
     """
+    refuse_parameters_only(graph, "a verification")
     names = tuple(CONVENTIONS if witnesses is None else witnesses)
     for name in names:
         if name not in CONVENTIONS:

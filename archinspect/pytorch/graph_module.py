@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from ..errors import fail
-from ..graph import Graph, Node
+from ..graph import Graph, Node, refuse_parameters_only
 from ..ops import TorchCall
 from .construct import construct, target
 from .initialise import initialise
@@ -32,6 +32,7 @@ def build(
     Raises ArchinspectError: A207 for an initialiser that does not suit its weight, A209 for a layer with a name that
     the module needs itself, A501 to A503 for weights that cannot be read or do not fit.
     """
+    refuse_parameters_only(graph, "a module")
     device = torch.device(device)
     root = nn.Module()
     with torch.device("meta") if weights is not None else device:  # weights that are read need no start

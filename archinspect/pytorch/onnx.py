@@ -15,7 +15,7 @@ import torch
 from torch import fx
 
 from ..errors import ArchinspectError, fail
-from ..graph import Graph
+from ..graph import Graph, refuse_parameters_only
 from ..ops import numel
 from .graph_module import build
 from .weights import Weights
@@ -31,6 +31,7 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
     The weights are those of `build`.  Raises ArchinspectError: A404 without the onnx extra, A403 for a network that one
     ONNX file cannot hold or torch cannot translate, A501 to A503 for weights that do not fit.
     """
+    refuse_parameters_only(graph, "an ONNX file")
     for package in ("onnx", "onnxscript"):
         if find_spec(package) is None:
             raise fail("A404", f"exporting ONNX needs {package}", help="pip install 'archinspect[onnx]'")

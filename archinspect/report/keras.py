@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import units
+from ..graph import refuse_parameters_only
 from ..ops import numel
 from .table import Column, Report, Table
 
@@ -54,6 +55,7 @@ CLASSES = {
 
 def keras(graph: Graph, analysis: Analysis) -> Report:
     """The summary as Keras prints it: `Layer (type)`, `Output Shape`, `Param #`, three totals."""
+    refuse_parameters_only(graph, "shapes")
     columns = (
         Column("name", "Layer (type)", "name"),
         Column("output_shape", "Output Shape"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import units
+from ..graph import refuse_parameters_only
 from .table import AtLeast, Cell, Cells, Column, Report, Table
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
 
 def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
     """Output shape and receptive field of each layer."""
+    refuse_parameters_only(graph, "shapes")
     calls = {node.name: str(node.op) for node in graph.layers}
     columns = (_NAME, Column("op", "Op"), _SHAPE, _FIELD)
     rows = [(r.name, calls.get(r.name, r.op), r.output_shape, _field(r)) for r in analysis.rows]
@@ -57,6 +59,7 @@ def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
 
 def flops(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
     """Multiply-accumulates and FLOPs of each layer and in all."""
+    refuse_parameters_only(graph, "MACs and FLOPs")
     totals = analysis.totals
     columns = (_NAME, _TYPE, _SHAPE, _MACS, _FLOPS)
     rows = [(r.name, r.op, r.output_shape, r.macs, r.flops) for r in analysis.rows]
@@ -70,6 +73,7 @@ def flops(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
 
 def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
     """Shapes, parameters, cost and memory of each layer and in all."""
+    refuse_parameters_only(graph, "shapes and cost")
     totals = analysis.totals
     columns = (_NAME, _TYPE, _SHAPE, _PARAMS, _MACS, _ACTIVATIONS, _FIELD)
     rows = [

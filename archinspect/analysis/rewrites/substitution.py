@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from ...errors import ArchinspectError, Diagnostic, fail
-from ...graph import Graph
+from ...graph import Graph, refuse_parameters_only
 from ..analyse import analyse
 from ..receptive_field import Field
 from ..results import Analysis, Row, Totals
@@ -150,6 +150,7 @@ def substitute(
 
     Raises ArchinspectError (A403) when that leaves none.
     """
+    refuse_parameters_only(graph, "rewritten forms")
     options = options or Options()
     found = rewrite.find(graph, options)
     if not found:
@@ -168,6 +169,7 @@ def substitute(
 
 def applicable(graph: Graph, options: Options | None = None) -> list[Substitution]:
     """Every rewrite that finds something in the graph, at all its sites; `failure` says which cannot be built."""
+    refuse_parameters_only(graph, "rewritten forms")
     options = options or Options()
     made: list[Substitution] = []
     for each in REWRITES.values():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...analysis import analyse
 from ...frontends.spec import load_graph
+from ...graph import refuse_parameters_only
 from ...report import layers
 from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
 from ..output import emit
@@ -64,6 +65,7 @@ def as_counted_by(
     depth: int | None,
 ) -> Report:
     """The table by another tool's rules.  Raises ArchinspectError (A403) for an unknown tool."""
+    refuse_parameters_only(graph, "figures by another tool's rules")
     from ...check.conventions import count
     from ...report.conventions import by_convention
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from ... import __version__
-from ...graph import Graph
+from ...graph import Graph, refuse_parameters_only
 from ...ops import numel
 from ..names import class_name
 from .carried import carried
@@ -27,6 +27,7 @@ def export_source(graph: Graph, *, weights: str | None = None) -> str:
     The module has the parameter names, shapes and outputs of `build`'s, and needs torch only.  The text is the same for
     equal graphs.  `weights` names a file beside the program that it reads when it is run.
     """
+    refuse_parameters_only(graph, "source code")
     root = plan(graph)
     assert root.outputs == graph.outputs[1:], "the structure and the outputs of the graph differ"
     own = {own_class(node.op.torch_call(node.input_shapes)) for node in graph.layers} - {""}

@@ -21,6 +21,7 @@ REMEDIES = {
     "denormals": "denormal numbers are slow on CPUs: use realistic weights, or torch.set_flush_denormal(True)",
     "not-trustworthy": "give it more time (--time) on a quieter machine, or take the whole alone (--no-layers)",
     "no-rows": "the whole is right; for time per layer leave --compile out, or use torch 2.13 or 2.14",
+    "changing-calls": "the whole is right; rows need a forward pass that calls the same modules each time",
     "inflated": "fold rows (--depth): fewer marks disturb less",
     "launch-bound": "the device waits for the host: use a larger batch, --mode graph, or --compile",
     "interrupted": "stopped by Ctrl-C: figures are of the samples so far",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..ops.tensor import TensorOp
 from .ceilings import Ceilings, precision
 from .flags import Flag
 from .results import Run
@@ -100,6 +101,13 @@ def beaten_roof(run: Run, graph: Graph, ceilings: Ceilings) -> list[Flag]:
 
 
 def _positions(node: Node) -> Iterator[int]:
-    """The sizes of a layer's kernel beyond its channels."""
+    """The sizes of a layer's kernel beyond its channels.
+
+    A convolution whose kernel is computed, and no parameter, has it as its second operand.
+    """
+    op = node.op
     for shape in node.weights.values():
         yield from shape[2:]
+    if isinstance(op, TensorOp) and op.category == "convolution":
+        for shape in op.operands[1:]:
+            yield from shape[2:]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..analysis import peak_activation_bytes
-from ..ops.base import numel
+from .sizes import Sizes, is_spec, own_batch
 
 if TYPE_CHECKING:
     from ..graph import Graph
 
 
-#: a buffer without dimensions counts batches (BatchNorm's num_batches_tracked), in 64-bit integers at any precision
+#: a spec's buffer without dimensions counts batches (num_batches_tracked), in 64-bit integers at any precision
 _COUNTER_BYTES = 8
 
 
@@ -20,9 +20,12 @@ def peak_memory(graph: Graph, batch: int, element_bytes: int) -> int:
 
     Workspaces of kernels come on top.
     """
-    most = (
-        peak_activation_bytes(graph, element_bytes) * batch // graph.input_shape[0]
-    )  # all of them grow with the batch
-    shapes = [s for n in graph.nodes for s in (*n.weights.values(), *n.buffers.values())]
-    counters = _COUNTER_BYTES * sum(not shape for shape in shapes)
-    return sum(numel(shape) for shape in shapes if shape) * element_bytes + most + counters
+    sizes = Sizes(graph, batch, element_bytes)
+    most = peak_activation_bytes(sizes.resized(), element_bytes)
+    if is_spec(graph):
+        most = most * batch // own_batch(graph)  # all of them grow with the batch
+    state = sum(
+        _COUNTER_BYTES if is_spec(graph) and not each.shape else sizes.parameter_bytes(each)
+        for each in graph.parameters
+    )
+    return state + most

@@ -11,6 +11,7 @@ from .devices import Device
 from .layers import scope_at
 from .memory import peak_memory
 from .roofline import COMPUTE, IDLE, LAUNCH, MEMORY, floor, works
+from .sizes import refuse_batch, refuse_no_pass, unknown_work
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -48,6 +49,8 @@ class Prediction:
     precision: Precision
     layers: tuple[PredictedLayer, ...]
     peak_memory_bytes: int
+    #: operations that nobody has a rule for
+    unknown: tuple[str, ...] = ()
 
     @property
     def low_ms(self) -> float:
@@ -84,10 +87,20 @@ class Prediction:
         return None if memory is None else self.peak_memory_bytes <= memory
 
     @property
+    def _at_least(self) -> list[str]:
+        if not self.unknown:
+            return []
+        names = ", ".join(self.unknown)
+        return [
+            f"At least: no rule says what {names} compute; only the bytes that they move are in the figures."
+        ]
+
+    @property
     def assumptions(self) -> tuple[str, ...]:
         d = self.device
         peak = "peak measured" if d.measured else "sheet's dense peak"
         return (
+            *self._at_least,
             f"Peaks and bandwidth: {d.source}.",
             f"Low: every layer at the {peak} (2 FLOPs per MAC) or its bandwidth (input + weights + output, "
             "each moved once), whichever is slower; nothing overlaps, nothing is fused, nothing stays in a cache.",
@@ -131,10 +144,17 @@ def _sum(name: str, rows: Sequence[PredictedLayer]) -> PredictedLayer:
 
 
 def predict(graph: Graph, device: Device, batch: int, precision: Precision) -> Prediction:
-    """Predict each layer and the sum.  Raises ArchinspectError (A403) where the device lacks the precision."""
+    """Predict each layer and the sum.
+
+    Raises ArchinspectError (A403) where the device lacks the precision, or the network a forward pass or that batch.
+    """
+    refuse_no_pass(graph)
+    refuse_batch(graph, batch)
     low_roofs, high_roofs = device.ceilings, device.attainable_ceilings
     layers = []
-    for work in works(graph, batch, precision.bytes):
+    for work, node in zip(works(graph, batch, precision.bytes), graph.layers, strict=True):
+        if not node.values:
+            continue  # parameters that no call reads
         low, high = floor(work, low_roofs, precision), floor(work, high_roofs, precision)
         dispatch = 0.0 if work.idle else device.dispatch_us / 1e6
         # the host prepares the next layer while the device works on this one; the slower of them sets the pace
@@ -145,5 +165,11 @@ def predict(graph: Graph, device: Device, batch: int, precision: Precision) -> P
             )
         )
     return Prediction(
-        graph.name, device, batch, precision, tuple(layers), peak_memory(graph, batch, precision.bytes)
+        graph.name,
+        device,
+        batch,
+        precision,
+        tuple(layers),
+        peak_memory(graph, batch, precision.bytes),
+        unknown_work(graph),
     )

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..ops.base import numel
 from .ceilings import Ceilings, Precision
+from .sizes import Sizes
 
 if TYPE_CHECKING:
     from ..graph import Graph, Node
@@ -62,25 +62,24 @@ class Floor:
 
 
 def works(graph: Graph, batch: int, element_bytes: int) -> tuple[Work, ...]:
-    """The work of each layer of `graph` at that batch, in execution order, the input left out."""
-    return tuple(_work(node, batch, graph.input_shape[0], element_bytes) for node in graph.layers)
+    """The work of each layer of `graph` at that batch, in execution order, the inputs left out.
+
+    Parameters that several calls read are moved once, by the first of them.
+    """
+    sizes = Sizes(graph, batch, element_bytes)
+    return tuple(_work(sizes, index, node) for index, node in enumerate(graph.nodes) if index >= graph.inputs)
 
 
-def _work(node: Node, batch: int, spec_batch: int, element_bytes: int) -> Work:
-    cost = node.cost
-    if node.op.aliases:
+def _work(sizes: Sizes, index: int, node: Node) -> Work:
+    if node.op.aliases or not node.values:
         return Work(node.name, node.op.type, 0, 0, 0, 0, convolution=False)
-    # MACs and activations are proportional to the batch, weights are not
-    macs = None if cost is None else cost.macs * batch // spec_batch
-    inputs = sum(numel(shape) for shape in node.input_shapes) * batch // spec_batch
-    state = [*node.weights.values(), *(shape for shape in node.buffers.values() if shape)]
     return Work(
         name=node.name,
         op=node.op.type,
-        macs=macs,
-        input_bytes=inputs * element_bytes,
-        weight_bytes=sum(map(numel, state)) * element_bytes,
-        output_bytes=numel(node.output_shape) * batch // spec_batch * element_bytes,
+        macs=sizes.macs(index),
+        input_bytes=sizes.read_bytes(index),
+        weight_bytes=sizes.weight_bytes[index],
+        output_bytes=sizes.written_bytes(index),
         convolution=node.op.category == "convolution",
     )
 

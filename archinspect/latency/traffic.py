@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..ops.base import NO_COST, numel
+from ..ops.base import NO_COST
 from .ceilings import Ceilings, Precision
 from .fusion import homes
 from .layers import Fused
 from .roofline import COMPUTE, MEMORY, Floor, Work, works
+from .sizes import Sizes
 
 if TYPE_CHECKING:
     from ..graph import Graph, Node
@@ -70,7 +71,8 @@ class _Traffic:
         self.graph = graph
         index = {node.name: number for number, node in enumerate(graph.nodes)}
         self.home = {index[name]: number for name, number in homes(groups).items()}
-        self.work = dict(enumerate(works(graph, batch, element_bytes), start=1))
+        self.sizes = Sizes(graph, batch, element_bytes)
+        self.work = dict(enumerate(works(graph, batch, element_bytes), start=graph.inputs))
         computed = [[index[name] for name in group.layers] for group in groups]
         counts = Counter(i for layers in computed for i in layers)
         filled = {i for i, count in counts.items() if count > 1 and _only_places(graph.nodes[i])}
@@ -81,7 +83,6 @@ class _Traffic:
             for number, layers in enumerate(computed)
         ]
         self.present = frozenset[int]().union(*self.groups)
-        self._scale = (batch, graph.input_shape[0], element_bytes)
 
     def works(self) -> tuple[FusedWork, ...]:
         return tuple(self._work(number, layers) for number, layers in enumerate(self.groups))
@@ -94,9 +95,11 @@ class _Traffic:
             convolution_macs=sum(each.macs or 0 for each in own if each.convolution),
             product_macs=sum(each.macs or 0 for each in own if not each.convolution),
             counted=all(each.macs is not None for each in own),
-            input_bytes=sum(self._bytes(count) for source, count in read.items() if source not in layers),
+            input_bytes=sum(
+                self._bytes(source, count) for source, count in read.items() if source not in layers
+            ),
             weight_bytes=sum(each.weight_bytes for each in own),
-            output_bytes=sum(self._bytes(self._elements(i)) for i in written),
+            output_bytes=sum(self._bytes(i, self._elements(i)) for i in written),
         )
 
     def _leaves(self, layer: int) -> bool:
@@ -121,7 +124,7 @@ class _Traffic:
             inputs = [values[i] for i in node.inputs]
             key = (node.op, tuple(map(tuple, inputs)))
             own = {number: self._elements(number)}
-            if number == 0 or number in self.present:
+            if number < self.graph.inputs or number in self.present:
                 values.append(own)
                 same.setdefault(key, number)
             elif not node.weights and key in same:
@@ -137,11 +140,13 @@ class _Traffic:
         return [_most(self.values[i] for i in node.inputs) for node in self.graph.nodes]
 
     def _elements(self, node: int) -> int:
-        return numel(self.graph.nodes[node].output_shape)
+        """Elements of all outputs of a node."""
+        return sum(self.sizes.elements(node, port) for port in range(len(self.graph.nodes[node].values)))
 
-    def _bytes(self, elements: int) -> int:
-        batch, spec_batch, element_bytes = self._scale
-        return elements * batch // spec_batch * element_bytes
+    def _bytes(self, node: int, elements: int) -> int:
+        """Bytes of so many elements of a node's value."""
+        values = self.graph.nodes[node].values
+        return elements * self.sizes.bytes_of_type(values[0].dtype) if values else 0
 
 
 def _only_places(node: Node) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ...errors import fail
 from ..fusion import grouped, row_names
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 class Compiled:
     """A compiled module.  `module` is what was compiled, `first_s` the seconds of that and of one forward."""
 
-    function: Callable[[torch.Tensor], object]
-    module: fx.GraphModule
+    function: Callable[..., object]
+    module: nn.Module
     first_s: float
     recording: Recording
 
@@ -41,18 +42,38 @@ def compiled(module: fx.GraphModule, image: torch.Tensor) -> Compiled:
     """
     own = fx.GraphModule(module, module.graph, class_name=type(module).__name__)
     own.training = module.training
+    return _compiled(own, own, (image,), {})
+
+
+def compiled_own(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Compiled:
+    """Compile the user's own module for these inputs, and run it once.
+
+    What is compiled is a function of its own that calls the module: torch.compile keeps what it compiled by the code,
+    and gives up on code that was compiled for several modules or shapes.  Raises as `compiled` does.
+    """
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return module(*args, **kwargs)
+
+    own = FunctionType(forward.__code__.replace(), forward.__globals__, "forward", None, forward.__closure__)
+    return _compiled(own, module, args, kwargs)
+
+
+def _compiled(
+    own: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Compiled:
     begin = time.perf_counter()
     with recording() as found:
-        function = torch.compile(own, backend=found.compile)
+        function = torch.compile(own, backend=found.compile, dynamic=None if own is module else False)
         try:
-            function(image)
+            function(*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException as error:
             if is_out_of_memory(error):
                 raise
             raise _cannot_compile(error) from error
-    if image.device.type == "cuda":
-        torch.cuda.synchronize(image.device)
-    return Compiled(function, own, time.perf_counter() - begin, found)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return Compiled(function, module, time.perf_counter() - begin, found)
 
 
 def _cannot_compile(error: Exception) -> Exception:
@@ -78,7 +99,8 @@ def understood(found: Compiled, steps: Sequence[Segment], graph: Graph) -> tuple
         raise NotUnderstoodError(found.recording.failure)
     if len(wrappers) != 1:
         raise NotUnderstoodError(f"torch.compile made {len(wrappers)} graphs of the network, not one")
-    kernels = fused(wrappers[0].kernels, Lines(found.module, steps), graph)
+    module = cast("fx.GraphModule", found.module)
+    kernels = fused(wrappers[0].kernels, Lines(module, steps), graph)
     missing = [
         node.name
         for node in graph.layers

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import fx
+from torch import nn
 
 from ..contest import Round, contest
 from ..doubts import doubts_about, left_out, rows_doubt
@@ -16,14 +16,16 @@ from ..pairs import judge
 from ..plan import Configuration, Options, Plan, plan
 from ..results import Comparison, Contest, Measurement, Run
 from ..sampling import Samples, Warmth, warm_up
+from ..sizes import batches_of
 from ..stats import median
 from ..stopping import Precision as Target
 from ..timers import Timer
-from . import inspection
 from .bench import Bench, bench
 from .capacity import OutOfMemoryError, is_out_of_memory
-from .instrument import Instrument, clone
-from .prepare import Prepared, arithmetic, network
+from .instrument import Instrument
+from .module_calls import ChangingCallsError
+from .own_module import kept_random_state
+from .prepare import Prepared, arithmetic, original, to_change
 from .rows import with_rows
 from .session import LEAST, LOOKS, Progress, with_samples
 from .watch import Watch
@@ -39,7 +41,7 @@ def compare(
     graphs: Sequence[Graph],
     *,
     device: str | None = None,
-    batch: int | Sequence[int] = 1,
+    batch: int | Sequence[int] | None = None,
     dtype: str | Sequence[str] = "fp32",
     mode: str | Sequence[str] = "latency",
     options: Options | None = None,
@@ -54,7 +56,7 @@ def compare(
     round are the A/A noise.  After the rounds of the first mode each network's layers are timed (`layers`), for at most
     a fifth of `time_s` each.  Networks of one name are told apart by a number.  Raises as `measure` does.
     """
-    wanted = plan(batch, dtype, mode, options, layers=layers, time_s=time_s)
+    wanted = plan(batches_of(graphs, batch), dtype, mode, options, layers=layers, time_s=time_s)
     named = _named(graphs)
     runs: dict[str, list[Run]] = {name: [] for name in named}
     contests: list[Contest] = []
@@ -97,15 +99,16 @@ def _all(
     runs: dict[str, list[Run]],
     contests: list[Contest],
 ) -> None:
-    originals = {name: network(graph) for name, graph in named.items()}
-    narrowed: dict[str, fx.GraphModule] = {}
+    originals = {name: original(graph) for name, graph in named.items()}
+    narrowed: dict[str, nn.Module] = {}
     kind = None
     for configuration in wanted.configurations():
         made.begin(len(named))
         if configuration.precision != kind:
             kind = configuration.precision
-            narrowed = {name: clone(original) for name, original in originals.items()}
-        with arithmetic(kind, made.session.device), torch.inference_mode():
+            narrowed = {name: to_change(named[name], module) for name, module in originals.items()}
+        device = made.session.device
+        with arithmetic(kind, device), kept_random_state(device), torch.inference_mode():
             found, pairs = _one(made, named, narrowed, configuration)
         for name, run in found.items():
             runs[name].append(run)
@@ -124,7 +127,7 @@ class _Candidate:
 
 
 def _one(
-    made: Bench, named: Mapping[str, Graph], modules: Mapping[str, fx.GraphModule], wanted: Configuration
+    made: Bench, named: Mapping[str, Graph], modules: Mapping[str, nn.Module], wanted: Configuration
 ) -> tuple[dict[str, Run], Contest]:
     session = made.session
     runs: dict[str, Run] = {}
@@ -184,19 +187,18 @@ def _inspected(
 ) -> Run:
     """The run with what its values and, where wanted, its rows say, after the rounds that gave its figure."""
     session = made.session
-    parts = session.parts(prepared, graph)
     instrument: Instrument | None = None
     budget, forward_s = session.budget, (run.median_ms or 0.0) / 1000
     late = []
     try:
         if budget.affords(LOOKS * forward_s):
-            values = inspection.look_at_values(prepared.module, prepared.input, parts)
-            peak, reserved = prepared.peak_memory()
+            values = session.values(prepared, graph)
+            peak, reserved = prepared.peak_memory(session.device)
             run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
             run = replace(run, flags=(*run.flags, *values))
         else:
             late += ["values", "memory"]
-        instrument, notes = session.instrument(prepared, graph, parts) if wanted.layers else (None, [])
+        instrument, notes = session.instrument(prepared, graph) if wanted.layers else (None, [])
         if instrument is not None and not budget.affords(LEAST * forward_s):
             late.append("rows")
             instrument = None
@@ -205,6 +207,8 @@ def _inspected(
             return run
         target = Target(cap_s=_ROWS_SHARE * session.time_s, until=budget.until)
         rows = session.rows(instrument, target, f"{run.model} · {what}")
+    except ChangingCallsError as error:
+        return replace(run, flags=(*run.flags, Flag("changing-calls", str(error))))
     except RuntimeError as error:
         flag = _lack(made, error, "while its layers were timed: ")  # the figure stands
         return replace(run, flags=(*run.flags, flag))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..flags import Flag
 from ..runtime import Forward
-from .instrument import Segment, watched
 
 #: more denormal numbers than this among a layer's outputs slow it down noticeably
 _DENORMALS = 0.001
@@ -21,20 +19,24 @@ _DENORMALS = 0.001
 _PROBE = 1 << 16
 
 
-def look_at_values(module: fx.GraphModule, input: torch.Tensor, rows: Sequence[Segment]) -> list[Flag]:
+#: runs a forward that shows a function each name and output
+Show = Callable[[Callable[[str, torch.Tensor], None]], object]
+
+
+def look_at_values(show: Show) -> list[Flag]:
     """Flags for outputs that are NaN or infinite, and for denormal numbers."""
     infinite: list[str] = []
     denormal: list[str] = []
 
     def look(name: str, value: torch.Tensor) -> None:
-        if not value.is_floating_point():
+        if not value.is_floating_point() or not value.numel():
             return
         if not infinite and not _finite(value):
             infinite.append(name)
         if _denormal_share(value) > _DENORMALS:
             denormal.append(name)
 
-    watched(module, rows, look)(input)
+    show(look)
     flags = []
     if infinite:
         flags.append(Flag("nan", f"NaN or infinite values first appear in {infinite[0]}"))
@@ -68,6 +70,8 @@ class LiveMemory(TorchDispatchMode):
 
     For devices whose allocator keeps no account (the CPU): what tensors hold, without kernels' workspaces.
     """
+
+    supports_higher_order_operators = True
 
     def __init__(self, already: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -105,15 +109,13 @@ class LiveMemory(TorchDispatchMode):
 
 
 def peak_memory(
-    module: torch.nn.Module, input: torch.Tensor, forward: Forward | None = None
+    module: torch.nn.Module, inputs: Sequence[torch.Tensor], device: torch.device, forward: Forward
 ) -> tuple[int, int | None]:
-    """(most bytes of weights, input and what one forward allocates; bytes that the GPU's allocator holds in all).
+    """(most bytes of weights, inputs and what one forward allocates; bytes that the GPU's allocator holds in all).
 
-    What else lies on the device, other networks or a buffer that flushes caches, is not in the first.  `forward` is
-    what runs on a GPU, by default the module.
+    What else lies on the device, other networks or a buffer that flushes caches, is not in the first.
     """
-    device = input.device
-    state = [*module.parameters(), *module.buffers(), input]
+    state = [*module.parameters(), *module.buffers(), *inputs]
     held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in state}
     own = sum(held.values())
     if device.type == "cuda":
@@ -121,10 +123,10 @@ def peak_memory(
         torch.cuda.empty_cache()  # so that what earlier configurations left is not counted as reserved
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        module(input) if forward is None else forward()
+        forward()
         torch.cuda.synchronize(device)
         most = torch.cuda.max_memory_allocated(device) - before
         return own + most, torch.cuda.max_memory_reserved(device)
     with LiveMemory(own) as memory:
-        module(input)
+        forward()
     return memory.peak, None

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ..layers import Row
 from ..runtime import Event, Forward
@@ -160,6 +160,6 @@ def layers_marked(
     return Instrument(rows, ledger, lambda: module(image), lambda: marked(image), lambda _on: None)
 
 
-def clone(module: fx.GraphModule) -> fx.GraphModule:
+def clone(module: nn.Module) -> nn.Module:
     """A copy with weights of its own, to be moved or narrowed without touching the original."""
     return copy.deepcopy(module)

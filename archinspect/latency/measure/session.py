@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ..budget import Budget
 from ..ceilings import Precision
@@ -27,8 +27,10 @@ from ..timers import TIMERS, Timer, enqueue_seconds, synchronised
 from . import inspection
 from .capacity import OutOfMemoryError, is_out_of_memory, refuse_what_cannot_fit
 from .compiled import kernels_marked
-from .instrument import Instrument, Segment, layers_marked, segments, together
-from .prepare import Prepared, prepare
+from .instrument import Instrument, Segment, layers_marked, segments, together, watched
+from .module_calls import ChangingCallsError, parts_marked, watch
+from .own_module import kept_random_state
+from .prepare import Prepared, prepare, prepare_own
 from .provenance import NotUnderstoodError
 from .rows import time_rows, with_rows
 from .runtime import TorchRuntime
@@ -62,12 +64,15 @@ class Session:
         self.budget = Budget(self.runtime.clock, self.time_s)
 
     def run(
-        self, graph: Graph, module: fx.GraphModule, batch: int, precision: Precision, mode: str, layers: bool
+        self, graph: Graph, module: nn.Module, batch: int, precision: Precision, mode: str, layers: bool
     ) -> Run:
-        """Measure one configuration.  Memory running out gives a run that says so."""
+        """Measure one configuration.  Memory running out gives a run that says so.
+
+        `module` is moved and narrowed where it was built of a spec; a user's own (`graph.source`) stays as it is.
+        """
         blank = self.blank(graph, batch, precision, mode)
         try:
-            with torch.inference_mode():
+            with kept_random_state(self.device), torch.inference_mode():
                 return self._measured(graph, blank, self.prepared(graph, module, blank, precision), layers)
         except OutOfMemoryError as error:
             return _without(blank, str(error))
@@ -89,14 +94,18 @@ class Session:
             options=self.options.names,
         )
 
-    def prepared(self, graph: Graph, module: fx.GraphModule, blank: Run, precision: Precision) -> Prepared:
+    def prepared(self, graph: Graph, module: nn.Module, blank: Run, precision: Precision) -> Prepared:
         """Module and input on the device, compiled where asked.  Raises OutOfMemoryError when they cannot fit."""
         assert blank.predicted_memory_bytes is not None
         refuse_what_cannot_fit(blank.predicted_memory_bytes, self.device)
-        shape = (blank.batch, *graph.input_shape[1:])
         if self.options.compile and self.progress is not None:
             self.progress(f"{blank.model} · batch {blank.batch} · {blank.label}", "compiling", 0, None, 0.0)
-        made = prepare(module, shape, precision, self.device, self.options)
+        if graph.source is None:
+            assert isinstance(module, fx.GraphModule)
+            shape = (blank.batch, *graph.input_shape[1:])
+            made = prepare(module, shape, precision, self.device, self.options)
+        else:
+            made = prepare_own(module, graph, blank.batch, precision, self.device, self.options)
         if made.compiled is not None:
             self.budget.until += made.compiled.first_s  # compiling has a time of its own
         return made
@@ -124,8 +133,7 @@ class Session:
 
     def _measured(self, graph: Graph, blank: Run, prepared: Prepared, layers: bool) -> Run:
         what = f"{graph.name} · batch {blank.batch} · {blank.label} · {blank.mode}"
-        parts = self.parts(prepared, graph)
-        instrument, notes = self.instrument(prepared, graph, parts) if layers else (None, [])
+        instrument, notes = self.instrument(prepared, graph) if layers else (None, [])
         # on a CPU the whole that the rows are held against is the very thing that is asked for
         both = instrument if blank.mode == "latency" and not self.runtime.asynchronous else None
         share = _TIME_SHARE * (1 if both or instrument is None else 0.5)
@@ -141,8 +149,13 @@ class Session:
                     late.append("rows")
                     samples = sample(timer, self.runtime.clock, target, warmth, self.teller(what))
                 elif not warmth.interrupted:
-                    rows = self.rows(both, self._for_rows(target, warmth), what)
-                    samples = samples if rows is None else Samples(rows.wholes, warmth, rows.stopped)
+                    try:
+                        rows = self.rows(both, self._for_rows(target, warmth), what)
+                        samples = samples if rows is None else Samples(rows.wholes, warmth, rows.stopped)
+                    except ChangingCallsError as error:
+                        notes.append(Flag("changing-calls", str(error)))
+                        instrument = None
+                        samples = sample(timer, self.runtime.clock, target, warmth, self.teller(what))
             else:
                 samples = collect(timer, self.runtime.clock, target, self.teller(what))
         if not samples.values:
@@ -158,16 +171,20 @@ class Session:
             flags += launch_doubt(enqueue, middle)
             run = replace(run, enqueue_ms=1000 * enqueue)
         if self.budget.affords(LOOKS * middle):
-            flags += inspection.look_at_values(prepared.module, prepared.input, parts)
-            peak, reserved = prepared.peak_memory()
+            flags += self.values(prepared, graph)
+            peak, reserved = prepared.peak_memory(self.device)
             run = replace(run, peak_memory_bytes=peak, reserved_memory_bytes=reserved)
         else:
             late += ["values", "memory"]
         if instrument is not None and both is None and not self.budget.affords(LEAST * middle):
             late.append("rows")
         elif instrument is not None and both is None:
-            rows = self.rows(instrument, target, what)
-            if rows is None:
+            try:
+                rows = self.rows(instrument, target, what)
+            except ChangingCallsError as error:
+                flags.append(Flag("changing-calls", str(error)))
+                instrument = None
+            if rows is None and instrument is not None:
                 flags.append(Flag("interrupted", "before any layer"))
                 return replace(run, status="interrupted", flags=tuple(flags))
         flags += left_out(late, middle, self.budget.limit_s)
@@ -182,21 +199,33 @@ class Session:
         looks = LOOKS * slow if self.budget.affords((LOOKS + 3 * LEAST) * slow) else 0.0
         return replace(target, cap_s=target.cap_s - warmth.seconds, until=self.budget.reserving(looks))
 
-    def parts(self, prepared: Prepared, graph: Graph) -> tuple[Segment, ...]:
-        """The layers, folded where asked, as steps of the module's code."""
-        return together(segments(prepared.module, graph), lambda name: scope_at(name, self.options.depth))
+    def _parts(self, module: fx.GraphModule, graph: Graph) -> tuple[Segment, ...]:
+        """The layers of a spec, folded where asked, as steps of the module's code."""
+        return together(segments(module, graph), lambda name: scope_at(name, self.options.depth))
 
-    def instrument(
-        self, prepared: Prepared, graph: Graph, parts: Sequence[Segment]
-    ) -> tuple[Instrument | None, list[Flag]]:
-        """Marks between the parts, or between the kernels of a compiled module; None and why, where there are none."""
+    def values(self, prepared: Prepared, graph: Graph) -> list[Flag]:
+        """What the values in a forward pass say against the figure."""
+        if graph.source is None:
+            module = cast("fx.GraphModule", prepared.module)
+            parts = self._parts(module, graph)
+            return inspection.look_at_values(lambda look: watched(module, parts, look)(*prepared.args))
+        return inspection.look_at_values(lambda look: watch(prepared.module, prepared.plain, look))
+
+    def instrument(self, prepared: Prepared, graph: Graph) -> tuple[Instrument | None, list[Flag]]:
+        """Marks between the layers, or between the kernels of a compiled module; None and why, where there are none."""
+        if prepared.calls is not None:
+            return parts_marked(self.runtime, prepared.calls, prepared.forward, graph, self.options.depth), []
+        if graph.source is not None:
+            return None, [
+                Flag("no-rows", "the kernels of a module's compiled code are not attributed to its parts")
+            ]
+        module = cast("fx.GraphModule", prepared.module)
+        (image,) = prepared.args
         if prepared.compiled is None:
-            return layers_marked(self.runtime, prepared.module, prepared.input, parts), []
-        steps = segments(prepared.module, graph)
+            return layers_marked(self.runtime, module, image, self._parts(module, graph)), []
+        steps = segments(module, graph)
         try:
-            found = kernels_marked(
-                self.runtime, prepared.compiled, prepared.input, steps, graph, self.options.depth
-            )
+            found = kernels_marked(self.runtime, prepared.compiled, image, steps, graph, self.options.depth)
         except NotUnderstoodError as error:
             return None, [Flag("no-rows", f"the compiled code is not understood: {error}")]
         return found, []

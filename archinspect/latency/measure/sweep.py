@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from torch import fx
+from torch import nn
 
 from ..ceilings import Precision
 from ..plan import Options, Plan, plan
 from ..results import Measurement, Run
+from ..sizes import batches_of
 from .bench import Bench, bench
-from .instrument import clone
-from .prepare import arithmetic, network
+from .prepare import arithmetic, original, to_change
 from .session import Progress
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ def measure(
     graph: Graph,
     *,
     device: str | None = None,
-    batch: int | Sequence[int] = 1,
+    batch: int | Sequence[int] | None = None,
     dtype: str | Sequence[str] = "fp32",
     mode: str | Sequence[str] = "latency",
     options: Options | None = None,
     layers: bool = True,
     time_s: float = 20.0,
     progress: Progress | None = None,
-    module: fx.GraphModule | None = None,
+    module: nn.Module | None = None,
     spent_s: float = 0.0,
 ) -> Measurement:
     """Time a network's forward pass in every combination of batch, precision and mode.
@@ -41,7 +41,7 @@ def measure(
     `pytorch.build`.  Ctrl-C ends it with what is known so far.  Raises ArchinspectError (A403, A406) for what this
     machine does not have.
     """
-    wanted = plan(batch, dtype, mode, options, layers=layers, time_s=time_s)
+    wanted = plan(batches_of([graph], batch), dtype, mode, options, layers=layers, time_s=time_s)
     with bench(device, wanted, progress, spent_s) as made:
         runs = _runs(made, graph, wanted, module)
     return Measurement(
@@ -56,18 +56,15 @@ def measure(
     )
 
 
-def _runs(made: Bench, graph: Graph, wanted: Plan, module: fx.GraphModule | None) -> list[Run]:
+def _runs(made: Bench, graph: Graph, wanted: Plan, module: nn.Module | None) -> list[Run]:
     session, runs = made.session, list[Run]()
-    narrowed: tuple[Precision, fx.GraphModule] | None = None
+    narrowed: tuple[Precision, nn.Module] | None = None
     try:
-        original = module if module is not None else network(graph)
+        whole = module if module is not None else original(graph)
         for kind, batch, mode, layers in wanted.configurations():
             made.begin()
             if narrowed is None or narrowed[0] != kind:
-                narrowed = (
-                    kind,
-                    clone(original),
-                )  # narrowing loses digits: each precision starts from the original
+                narrowed = (kind, to_change(graph, whole))
             with arithmetic(kind, session.device):
                 runs.append(session.run(graph, narrowed[1], batch, kind, mode, layers))
             if runs[-1].status == "interrupted":

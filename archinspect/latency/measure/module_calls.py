@@ -1,0 +1,279 @@
+"""Marks where the parts of a module begin and end, so that each row is the time that a part itself was running.
+
+A part is a submodule.  For the time of a marked pass the call of each part is replaced, on the object, by one that
+notes when it begins and ends.  It is the call that `nn.Module.__call__` makes, with the user's hooks in it.  Hooks of
+our own would change what runs: PyTorch's fast path for transformers is off where there are any.
+
+The time between two marks belongs to the innermost part that was running, so rows add up to the pass: an addition, a
+view, Python itself are in the row of the module whose `forward` has them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from ..layers import Row
+from ..runtime import Forward
+from .instrument import Instrument, Ledger
+from .runtime import TorchRuntime
+
+if TYPE_CHECKING:
+    from ...graph import Graph
+
+#: what `nn.Module.__call__` calls in the place of its own `_call_impl`, where an object has it
+_CALL = "_compiled_call_impl"
+
+Call = Callable[..., Any]
+
+
+class ChangingCallsError(Exception):
+    """A pass called other modules than the one before, so that no row can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartCall:
+    """One call of a part in a pass: its path, the how manieth call of that path, the call that it was made in."""
+
+    part: int
+    path: str
+    number: int
+    parent: int | None
+
+    @property
+    def label(self) -> str:
+        """What captured graphs call it: the path, with the number of the call from the second on."""
+        return self.path if self.number == 1 else f"{self.path}#{self.number}"
+
+
+class Parts:
+    """The module and its submodules, each once, with all paths of each."""
+
+    def __init__(self, module: nn.Module) -> None:
+        paths: dict[int, list[str]] = {}
+        modules: dict[int, nn.Module] = {}
+        for path, part in module.named_modules(remove_duplicate=False):
+            paths.setdefault(id(part), []).append(path)
+            modules[id(part)] = part
+        self.modules = list(modules.values())
+        self.paths = list(paths.values())
+
+    def path(self, part: int, parent: str) -> str:
+        """The path of a part that is called in the one at `parent`: of several the one inside that."""
+        paths = self.paths[part]
+        if len(paths) == 1:
+            return paths[0]
+        prefix = f"{parent}." if parent else ""
+        inside = [path for path in paths if path.startswith(prefix)]
+        direct = [path for path in inside if "." not in path[len(prefix) :]]
+        return (direct or inside or paths)[0]
+
+    def _call(self, part: int) -> Call:
+        """What calling the part runs."""
+        module: Any = self.modules[part]
+        own = getattr(module, _CALL, None)
+        call: Call = module._call_impl if own is None else own
+        return call
+
+    def switch(
+        self, wrap: Callable[[int, Call], Call], chosen: Sequence[int] | None = None
+    ) -> Callable[[bool], None]:
+        """A switch: on, the calls of the chosen parts (all of them) are `wrap(part, call)`; off, what they were."""
+        chosen = range(len(self.modules)) if chosen is None else chosen
+        wrapped = [(vars(self.modules[part]), wrap(part, self._call(part))) for part in chosen]
+        absent = object()
+        before = [own.get(_CALL, absent) for own, _ in wrapped]
+
+        def switch(on: bool) -> None:
+            for (own, call), was in zip(wrapped, before, strict=True):
+                if on:
+                    own[_CALL] = call
+                elif was is absent:
+                    own.pop(_CALL, None)
+                else:
+                    own[_CALL] = was
+
+        return switch
+
+    @contextmanager
+    def replaced(self, wrap: Callable[[int, Call], Call]) -> Iterator[None]:
+        """All calls are `wrap(part, call)` inside, and what they were afterwards, also after an exception."""
+        switch = self.switch(wrap)
+        switch(True)
+        try:
+            yield
+        finally:
+            switch(False)
+
+
+class Calls:
+    """The calls of one pass in order.  `events` are parts as they begin (part) and end (-1 - part)."""
+
+    def __init__(self, parts: Parts, events: Sequence[int]) -> None:
+        self.parts = parts
+        self.events = tuple(events)
+        self.calls: list[PartCall] = []
+        #: for each event the call that begins or ends, and the innermost one that runs after it (None: it is over)
+        self._at: list[tuple[int, int | None]] = []
+        numbers: Counter[str] = Counter()
+        running: list[int] = []
+        for event in events:
+            if event >= 0:
+                parent = running[-1] if running else None
+                path = parts.path(event, "" if parent is None else self.calls[parent].path)
+                numbers[path] += 1
+                running.append(len(self.calls))
+                self.calls.append(PartCall(event, path, numbers[path], parent))
+                self._at.append((running[-1], running[-1]))
+            else:
+                self._at.append((running.pop(), running[-1] if running else None))
+
+    def rows(self, graph: Graph, depth: int | None) -> tuple[tuple[int, ...], tuple[Row, ...]]:
+        """(events to mark, row of each interval between two of them), parts more than `depth` levels down left out.
+
+        The row of a call in which others have rows is `path (own)`.  Each row has its layers where it comes first.
+        """
+        parts = [depth is None or min(map(_levels, paths)) <= depth for paths in self.parts.paths]
+        marked = [parts[call.part] for call in self.calls]
+        home: list[int] = []  # for each call the call whose row has its time
+        for number, call in enumerate(self.calls):
+            home.append(number if marked[number] or call.parent is None else home[call.parent])
+        outer = {
+            home[call.parent]
+            for number, call in enumerate(self.calls)
+            if call.parent is not None and marked[number]
+        }
+        layers = self._layers(graph, home)
+        events: list[int] = []
+        rows: list[Row] = []
+        for event, (at, within) in zip(self.events, self._at, strict=True):
+            if marked[at]:
+                events.append(event)
+                if within is not None:
+                    mine = home[within]
+                    label = self.calls[mine].label
+                    name = f"{label} (own)".lstrip() if mine in outer or not label else label
+                    rows.append(Row(name, tuple(layers.pop(mine, ()))))
+        return tuple(events), tuple(rows)
+
+    def _layers(self, graph: Graph, home: Sequence[int]) -> dict[int, list[str]]:
+        """The graph's layers by the call whose row they are in."""
+        calls = {call.label: number for number, call in enumerate(self.calls)}
+        found: dict[int, list[str]] = {}
+        for node in graph.layers:
+            if node.values:
+                found.setdefault(home[_innermost(node.name, calls)], []).append(node.name)
+        return found
+
+
+def _levels(path: str) -> int:
+    return path.count(".") + 1 if path else 0
+
+
+def _innermost(name: str, calls: Mapping[str, int]) -> int:
+    """The call that a layer of this name is a part of: the longest of its scopes that is one."""
+    while name not in calls:
+        name = name.rpartition(".")[0]
+    return calls[name]
+
+
+def first_pass(module: nn.Module, forward: Forward) -> Calls:
+    """Run a forward, and note the calls that it makes."""
+    parts = Parts(module)
+    events: list[int] = []
+
+    def noting(part: int, call: Call) -> Call:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            events.append(part)
+            try:
+                return call(*args, **kwargs)
+            finally:
+                events.append(-1 - part)
+
+        return noted
+
+    with parts.replaced(noting):
+        forward()
+    return Calls(parts, events)
+
+
+def watch(module: nn.Module, forward: Forward, look: Callable[[str, torch.Tensor], None]) -> None:
+    """Run a forward that shows `look` each tensor that a part returns, with the part's path; passed on ones once."""
+    parts = Parts(module)
+    last: list[torch.Tensor] = []
+
+    def looking(part: int, call: Call) -> Call:
+        def looked_at(*args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            for value in tree_leaves(result):
+                if isinstance(value, torch.Tensor) and not any(value is seen for seen in last):
+                    look(parts.paths[part][0] or type(module).__name__, value)
+            last[:] = [value for value in tree_leaves(result) if isinstance(value, torch.Tensor)]
+            return result
+
+        return looked_at
+
+    with parts.replaced(looking):
+        forward()
+
+
+class PassLedger(Ledger):
+    """The marks of one pass, in the order of its events."""
+
+    def __init__(self, runtime: TorchRuntime, events: Sequence[int]) -> None:
+        super().__init__(runtime, len(events) - 1)
+        self._expected = list(events)
+        self._seen: list[int] = []
+
+    def begin(self) -> None:
+        """A marked pass begins."""
+        self._seen.clear()
+
+    def note(self, event: int) -> None:
+        at = len(self._seen)
+        if at < len(self._marks):
+            self._marks[at].record()
+        self._seen.append(event)
+
+    def timed(self, forward: Forward) -> list[float]:
+        """Run a forward with marks (or its replay) and read them.  Raises ChangingCallsError."""
+        seconds = super().timed(forward)
+        if self._seen != self._expected:
+            raise ChangingCallsError(
+                "a pass does not call the same modules in the same order as the first one"
+            )
+        return seconds
+
+
+def parts_marked(
+    runtime: TorchRuntime, calls: Calls, forward: Forward, graph: Graph, depth: int | None
+) -> Instrument:
+    """Marks where the parts of a module begin and end."""
+    events, rows = calls.rows(graph, depth)
+    ledger = PassLedger(runtime, events)
+
+    def marking(part: int, call: Call) -> Call:
+        note = ledger.note
+
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            note(part)
+            try:
+                return call(*args, **kwargs)
+            finally:
+                note(-1 - part)
+
+        return marked
+
+    def with_marks() -> object:
+        ledger.begin()
+        return forward()
+
+    chosen = sorted({event for event in events if event >= 0})
+    return Instrument(rows, ledger, forward, with_marks, calls.parts.switch(marking, chosen))

@@ -10,12 +10,14 @@ FP32_BYTES = 4
 
 
 def activation_bytes(node: Node, element_bytes: int = FP32_BYTES) -> int:
-    """Bytes that the call's outputs take; none where they lie in other memory (flatten, dropout in evaluation).
+    """Bytes of what the call computes; none where it only hands on other memory (flatten, dropout in evaluation).
 
-    `element_bytes` is the size of an element where the node does not know its type (the nodes of a spec).
+    What is computed in place counts here, though it needs no memory of its own.  `element_bytes` is the size of an
+    element where the node does not know its type (the nodes of a spec).
     """
     if node.outputs is not None:
-        return 0 if node.memory is not None else sum([value.bytes for value in node.outputs])
+        handed_on = node.memory is not None and node.op.aliases
+        return 0 if handed_on else sum([value.bytes for value in node.outputs])
     return 0 if node.op.aliases else prod(node.output_shape) * element_bytes
 
 

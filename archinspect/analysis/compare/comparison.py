@@ -193,8 +193,35 @@ def compare(a: Graph, b: Graph, *, labels: tuple[str, str] = ("", "")) -> Compar
         a, b = parameters.parameters_of(a), parameters.parameters_of(b)
         found = parameters.align(a, b)
         return Comparison(Side(a, labels[0]), Side(b, labels[1]), tuple(found))
-    matches = align(pieces(a), pieces(b))
+    matches = _by_flow(a, b, align(pieces(a), pieces(b)))
     return Comparison(Side(a, labels[0]), Side(b, labels[1]), (*matches, *_apart(a, b, matches)))
+
+
+def _by_flow(a: Graph, b: Graph, matches: Sequence[Match]) -> list[Match]:
+    """The matches, with layers added that are the same and read the same, where scopes kept them apart.
+
+    A pool at the end of one scope is the pool at the beginning of the next, and no difference but of names.
+    """
+    partner = {i: j for i, j in matches if i is not None and j is not None}
+    partner.update((i, i) for i in range(min(a.inputs, b.inputs)))
+    alone: dict[tuple[int, ...], list[int]] = {}  # layers of b without a partner, by what they read
+    for i, j in matches:
+        if i is None and j is not None:
+            alone.setdefault(b.nodes[j].inputs, []).append(j)
+    if not alone:
+        return list(matches)
+    found: dict[int, int] = {}
+    for i in sorted(i for i, j in matches if i is not None and j is None):
+        read = tuple(partner.get(source, -1) for source in a.nodes[i].inputs)
+        for j in alone.get(read, ()):
+            if describe.same(a.nodes[i], b.nodes[j]):
+                found[i] = partner[i] = j
+                alone[read].remove(j)
+                break
+    taken = set(found.values())
+    return [
+        (i, found.get(i, j) if i is not None else j) for i, j in matches if not (i is None and j in taken)
+    ]
 
 
 def _apart(a: Graph, b: Graph, matches: Sequence[Match]) -> Iterator[Match]:

@@ -180,6 +180,7 @@ class _Region:
         self.nodes = nodes
         self.outputs = outputs
         self.asides = [part for part in parts if not part.flows]
+        self.beginning: deque[tuple[int, Item]] = deque()  # side outputs that read an input
         # Copies: what the parts read at first is what the scope around them has to know.
         self.parts = [
             _Part(part.items[0][1], part.first, part.last, list(part.reads), True)
@@ -206,6 +207,7 @@ class _Region:
         rows = [row for part in self.parts for row in part.items]
         if self._regions(self.parts):
             rows = [(self.parts[-1].last, _flow(self.parts))]
+        rows += self.beginning
         rows += [row for aside in self.asides for row in aside.items]
         rows.sort(key=lambda row: row[0])
         return tuple(item for _, item in rows)
@@ -237,9 +239,11 @@ class _Region:
             return False
         branches: list[_Part | None] = []
         bases = set()
-        for value in part.reads:
+        for value in self.nodes[index].inputs:
+            if value not in part.reads:
+                continue
             source = self.owner.get(value)
-            if source and len(source.reads) == 1 and self._leads_only_to(source, value, part):
+            if source and source not in branches and self._is_branch(source, value, part):
                 branches.append(source)
                 bases.add(source.reads[0])
             else:
@@ -259,10 +263,13 @@ class _Region:
         """Put the part behind the one before it, when nothing else lies between them or beside them."""
         if len(part.reads) != 1:
             return False
-        before = self.owner.get(part.reads[0])
-        if not before or len(before.reads) > 1 or not self._leads_only_to(before, part.reads[0], part):
+        (value,) = part.reads
+        before = self.owner.get(value)
+        if not before or len(before.reads) > 1 or not self._leads_only_to(before, value, part):
             return False
-        del self.readers[part.reads[0]]
+        if self.outputs and value == self.outputs[0]:
+            return False  # what comes behind the main output is beside it
+        del self.readers[value]
         if len(before.items) < len(part.items):
             part.items.extendleft(reversed(before.items))
             before.items = part.items
@@ -278,27 +285,29 @@ class _Region:
         """Make the part a side output, when it only leads to an output beside the main one."""
         if not self.outputs or len(part.reads) != 1 or part.values:
             return False
-        value = part.reads[0]
+        (value,) = part.reads
         before = self.owner.get(value)
-        if not before or before in merged or before.values != [value]:
+        if before and (before in merged or before.values != [value]):
             return False
         ends = {index for index in self.outputs if part.first <= index <= part.last}
         if ends != {part.last} or part.last == self.outputs[0]:
             return False
         if len(self.readers[value]) == 1 and value != self.outputs[0]:
             return False  # the only way there is
-        branch = self._branch(part)
-        last, asides = before.items[-1]
-        if isinstance(asides, SideOutputs):
-            before.items[-1] = (last, SideOutputs((*asides.branches, branch)))
+        items = before.items if before else self.beginning
+        last, asides = items[-1] if items else (value, None)
+        if isinstance(asides, SideOutputs) and last == value:
+            items[-1] = (last, SideOutputs((*asides.branches, self._branch(part))))
         else:
-            before.items.append((last, SideOutputs((branch,))))
+            items.append((last, SideOutputs((self._branch(part),))))
         del self.readers[value][part]
-        if not self.readers[value]:
-            del self.readers[value]
+        if before and not self.readers[value]:
             before.values = []
         merged.add(part)
         return True
+
+    def _is_branch(self, part: _Part, value: int, reader: _Part) -> bool:
+        return len(part.reads) == 1 and self._leads_only_to(part, value, reader)
 
     def _leads_only_to(self, part: _Part, value: int, reader: _Part) -> bool:
         return part.values == [value] and self.readers[value].keys() == {reader}

@@ -47,7 +47,8 @@ def by_convention(
             values.append(convention.per_mac * row.count if row.known else None)
         if explain:
             values.append(_rules(counts, row))
-        return (row.name, row.op, shapes.get(row.name, ""), *values)
+        shape = shapes.get(row.name, "") if row.output_shape is None else row.output_shape
+        return (row.name, row.op, shape, *values)
 
     totals: list[Cell] = []
     if which != "cost":
@@ -69,6 +70,8 @@ def by_convention(
 
 
 def _rules(counts: Counts, row: RowCount) -> str:
+    if row.rule is not None:
+        return row.rule
     if row.op == "scope" or not (row.terms or row.ignored or row.unknown):
         return ""
     return "; ".join(piece.text for piece in counts.convention.pieces(row.op))

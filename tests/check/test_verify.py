@@ -198,7 +198,7 @@ def test_a_tool_that_fails_or_is_missing_is_told_and_is_no_mismatch(
 ) -> None:
     from archinspect.check import witnesses
 
-    def fail(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Any]:
+    def fail(subject: Any) -> dict[str, Any]:
         raise RuntimeError("it broke")
 
     tools = {**witnesses.TOOLS, "thop": ("thop", fail), "fvcore": ("no_such_package", fail)}

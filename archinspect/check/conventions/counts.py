@@ -9,6 +9,7 @@ from math import floor
 from typing import Any
 
 from ...graph import Graph, Node
+from ...ops import Shape
 from .rules import Convention, Count, Rule, term
 
 
@@ -16,7 +17,8 @@ from .rules import Convention, Count, Rule, term
 class RowCount:
     """What a tool makes of one layer: its count by term, in MACs, and what it leaves out.
 
-    `ignored` and `unknown` hold the tool's words for the work left out, each with the number of times.
+    `ignored` and `unknown` hold the tool's words for the work left out, each with the number of times.  `rule` says in
+    words how a call of a captured module was counted; for a layer of a spec the convention says it by op.
     """
 
     name: str
@@ -25,6 +27,8 @@ class RowCount:
     ignored: Mapping[str, int]
     unknown: Mapping[str, int]
     params: int | None
+    output_shape: Shape | None = None
+    rule: str | None = None
 
     @property
     def count(self) -> int:
@@ -101,6 +105,14 @@ def count(graph: Graph, convention: Convention) -> Counts:
     """Count a network as a tool would, without running it."""
     rows = tuple(count_node(node, convention) for node in graph.layers)
     params = None if convention.params is None else sum(row.params or 0 for row in rows)
+    notes = tuple(note.text for note in convention.notes if any(map(note.applies, graph.layers)))
+    return add_up(rows, convention, params, notes)
+
+
+def add_up(
+    rows: tuple[RowCount, ...], convention: Convention, params: int | None, notes: tuple[str, ...]
+) -> Counts:
+    """The network's counts from those of its rows."""
     return Counts(
         convention,
         rows,
@@ -108,7 +120,7 @@ def count(graph: Graph, convention: Convention) -> Counts:
         _merge(row.ignored for row in rows),
         _merge(row.unknown for row in rows),
         params,
-        tuple(note.text for note in convention.notes if any(map(note.applies, graph.layers))),
+        notes,
     )
 
 
@@ -127,7 +139,7 @@ def count_node(node: Node, convention: Convention) -> RowCount:
                 left_out[piece.known][name] += piece.times(node)
     ignored, unknown = ({name: n for name, n in left_out[known].items() if n} for known in (True, False))
     params = None if convention.params is None else convention.params(node)
-    return RowCount(node.name, node.op.type, terms, ignored, unknown, params)
+    return RowCount(node.name, node.op.type, terms, ignored, unknown, params, node.output_shape)
 
 
 def _fold(name: str, rows: list[RowCount]) -> RowCount:

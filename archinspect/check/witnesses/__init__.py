@@ -1,7 +1,7 @@
 """The witnesses: other tools, and the real module itself.  The only room of `check` that imports torch.
 
-`replicas` copies the module, `tools` runs the tools on copies, `module` watches the module's own layers, and
-`testimony` holds what all of them said.
+`replicas` copies the module, `tools` runs the tools on copies, `module` watches the module's own layers, `watch`
+records what tools can see of a module that is not ours, and `testimony` holds what all of them said.
 """
 
 from __future__ import annotations
@@ -20,9 +20,21 @@ from torch import nn
 from ...ops import Shape
 from .module import observe, state
 from .testimony import Observation, State, Step, Testimony
-from .tools import TOOLS, ToolError
+from .tools import TOOLS, Subject, ToolError
 
-__all__ = ["TOOLS", "TORCH_VERSION", "Observation", "State", "Step", "Testimony", "hear", "observe", "state"]
+__all__ = [
+    "TOOLS",
+    "TORCH_VERSION",
+    "Observation",
+    "State",
+    "Step",
+    "Subject",
+    "Testimony",
+    "hear",
+    "hear_about",
+    "observe",
+    "state",
+]
 
 TORCH_VERSION = str(torch.__version__)
 
@@ -42,7 +54,12 @@ _FAILURES = (
 
 
 def hear(tool: str, module: nn.Module, shape: Shape) -> Testimony:
-    """Run one tool on a copy of the module, in evaluation, with an input of that shape (batch first).
+    """Run one tool on a copy of the module, in evaluation, with an input of that shape (batch first)."""
+    return hear_about(tool, Subject(module, (torch.empty(shape, device="meta"),)))
+
+
+def hear_about(tool: str, subject: Subject) -> Testimony:
+    """Run one tool on a copy of the subject's module, in evaluation.
 
     A tool that is not installed or fails says so in its testimony.  What it prints, logs and warns is not shown.
     """
@@ -52,7 +69,7 @@ def hear(tool: str, module: nn.Module, shape: Shape) -> Testimony:
     version = metadata.version(distribution)
     try:
         with _quiet():
-            return Testimony(tool, version, **run(module, shape))
+            return Testimony(tool, version, **run(subject))
     except _FAILURES as error:
         reason = error.__cause__ or error  # torchinfo wraps what went wrong
         text = " ".join(str(reason).split()) or type(reason).__name__

@@ -27,9 +27,9 @@ from ...ops.tensor import TensorOp
 from ...regions import structured
 from .capture import OwnTensor, Recording
 from .layers import layer_of, made_layer, tensor_op_of
-from .recorder import INPUT, ExternalValue, Operation, TensorValue, tensor_values
+from .recorder import INPUT, ExternalValue, ModuleCall, Operation, TensorValue, tensor_values
 
-__all__ = ["ModuleSource", "lower"]
+__all__ = ["ModuleSource", "call_names", "lower"]
 
 #: what hands on its input where it makes no tensor of its own
 _PASSING = frozenset(
@@ -365,20 +365,9 @@ def _name(drafts: list[_Draft], recording: Recording, reserved: set[str]) -> dic
     The call of a module in which one operation ran is that operation.
     """
     calls = recording.calls
-    names: list[str] = []
+    names = call_names(calls)
     classes = dict(recording.paths)
-    times: dict[str, int] = {}
-    for call in calls:
-        parent = calls[call.parent].path if call.parent >= 0 else ""
-        name = call.path
-        prefix = f"{parent}." if parent else ""
-        if call.parent >= 0 and name.startswith(prefix):
-            name = f"{names[call.parent]}.{name[len(prefix) :]}" if names[call.parent] else name
-        times[name] = times.get(name, 0) + 1
-        if times[name] > 1 and name:
-            name = f"{name}#{times[name]}"
-        names.append(name)
-        classes[name] = call.kind
+    classes.update({name: call.kind for name, call in zip(names, calls, strict=True)})
     inside: dict[int, int] = {}
     for draft in drafts:
         inside[draft.call] = inside.get(draft.call, 0) + 1
@@ -392,6 +381,23 @@ def _name(drafts: list[_Draft], recording: Recording, reserved: set[str]) -> dic
         draft.name = _unused(f"{scope}.{base}" if scope else base, used)
         used.add(draft.name)
     return classes
+
+
+def call_names(calls: Sequence[ModuleCall]) -> list[str]:
+    """What scopes are called: by the path of the module, with the number of the call from the second on."""
+    names: list[str] = []
+    times: dict[str, int] = {}
+    for call in calls:
+        parent = calls[call.parent].path if call.parent >= 0 else ""
+        name = call.path
+        prefix = f"{parent}." if parent else ""
+        if call.parent >= 0 and name.startswith(prefix):
+            name = f"{names[call.parent]}.{name[len(prefix) :]}" if names[call.parent] else name
+        times[name] = times.get(name, 0) + 1
+        if times[name] > 1 and name:
+            name = f"{name}#{times[name]}"
+        names.append(name)
+    return names
 
 
 def _unused(name: str, used: set[str]) -> str:

@@ -1,11 +1,38 @@
-"""Input sizes as people write them: `3x224x224`."""
+"""Inputs as people write them: `3x224x224`, `input_ids=int64:1x128`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 INPUT_HELP = "write CxHxW, for example 3x224x224, or NxCxHxW for a batch"
 LARGEST_SIDE = 1 << 20
+#: no tensor of a network has more dimensions
+MOST_SIZES = 8
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """The numbers of `3x224x224`, with or without the batch.  Raises ValueError with what is wrong."""
+    parts = [part.strip() for part in re.split(r"[x×X*,]", text.strip())]
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    if not all(part.isascii() and part.isdigit() and len(part) < 12 for part in parts):
+        raise ValueError(f"'{shown}' is not an input size")
+    sizes = tuple(map(int, parts))
+    if len(sizes) > MOST_SIZES:
+        raise ValueError(f"'{shown}' has {len(sizes)} sizes; an input has at most {MOST_SIZES}")
+    if min(sizes) < 1 or max(sizes) > LARGEST_SIDE:
+        raise ValueError(f"'{shown}' has a size outside 1 … {LARGEST_SIDE:,}")
+    return sizes
+
+
+def with_batch(sizes: tuple[int, ...], space: int = 2) -> tuple[int, ...]:
+    """The shape of an input, batch first, for a network that works on `space` spatial dimensions.
+
+    One number is a vector of features, channels and `space` sizes are one signal, image or volume: these get a batch of
+    1.  Everything else has its batch: 8x784, 8x3x224x224.
+    """
+    return (1, *sizes) if len(sizes) in (1, space + 1) else sizes
 
 
 def parse_input(text: str) -> tuple[int, ...]:
@@ -13,13 +40,36 @@ def parse_input(text: str) -> tuple[int, ...]:
 
     Raises ValueError with what is wrong.
     """
-    parts = [part.strip() for part in re.split(r"[x×X*,]", text.strip())]
-    shown = text if len(text) <= 60 else f"{text[:60]}…"
-    if not all(part.isascii() and part.isdigit() and len(part) < 12 for part in parts):
-        raise ValueError(f"'{shown}' is not an input size")
-    sizes = tuple(map(int, parts))
-    if len(sizes) > 4:
-        raise ValueError(f"'{shown}' has {len(sizes)} sizes; an input has 3, or 4 with the batch")
-    if min(sizes) < 1 or max(sizes) > LARGEST_SIDE:
-        raise ValueError(f"'{shown}' has a size outside 1 … {LARGEST_SIDE:,}")
-    return sizes if len(sizes) in (2, 4) else (1, *sizes)
+    return with_batch(parse_sizes(text))
+
+
+@dataclass(frozen=True, slots=True)
+class InputText:
+    """One `--input`: the sizes as written, and the name and type where these are given."""
+
+    sizes: tuple[int, ...]
+    name: str | None = None
+    dtype: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's shape: as written where the input has a name or a type, else with a batch of 1 (`with_batch`)."""
+        return with_batch(self.sizes) if self.name is None and self.dtype is None else self.sizes
+
+
+_NAMED = re.compile(r"(?:(?P<name>[A-Za-z_][\w.]*)=)?(?:(?P<dtype>[a-z]\w*):)?(?P<sizes>[^=:]*)")
+
+
+def parse_inputs(texts: Sequence[str]) -> list[InputText]:
+    """`["3x224x224", "mask=bool:1x128"]` as inputs: [name=][type:]sizes.  Raises ValueError with what is wrong."""
+    found = []
+    for text in texts:
+        match = _NAMED.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"'{text[:60]}' is not an input size")
+        found.append(InputText(parse_sizes(match["sizes"]), match["name"], match["dtype"]))
+    names = [one.name for one in found if one.name is not None]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the input '{name}' is given twice")
+    return found

@@ -95,8 +95,9 @@ class Op:
     """
 
     type: ClassVar[str] = ""
-    #: in a family of ops the number of spatial dimensions
+    #: in a family of ops the number of spatial dimensions, and the type without them: "conv" of conv2d
     spatial: ClassVar[int] = 0
+    family: ClassVar[str] = ""
     category: ClassVar[str] = ""
     attributes: ClassVar[tuple[Attribute, ...]] = ()
     kinds: ClassVar[dict[str, Kind]] = {}  # of the attributes, by name
@@ -270,6 +271,7 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
             raise ValueError(f"op '{type}' has an unknown category '{category}'")
         words = SPACES.get(cls.spatial)
         cls.type = type
+        cls.family = type.removesuffix(f"{cls.spatial}d")
         cls.category = category
         cls.samples = tuple(samples)
         if words and cls.__doc__ is None:

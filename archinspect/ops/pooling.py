@@ -185,6 +185,18 @@ class AvgPool2d(AvgPool):
 class AvgPool3d(AvgPool):
     spatial: ClassVar[int] = 3
 
+    def shape(self, inputs: Shapes) -> Shape:
+        output = super().shape(inputs)
+        for size, kernel in zip(inputs[0][2:], self.kernel_size, strict=True):
+            if size < kernel:  # of all pools only this one of PyTorch's refuses it, whatever the padding
+                raise OpError(
+                    "A302",
+                    f"window of {kernel} does not fit into the input of {size}",
+                    notes=[f"input {size} < kernel {kernel}: PyTorch counts no padding here"],
+                    help="use a smaller kernel or a larger input",
+                )
+        return output
+
 
 class _AdaptivePool(Op):
     """What the two pools share whose window follows from the output size."""

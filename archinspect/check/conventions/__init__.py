@@ -32,6 +32,7 @@ OURS = Convention(
     unit="MACs",
     rules={},
     default=(MACS,),
+    functions=(MACS,),
     source="docs/counting.md",
 )
 

@@ -128,7 +128,7 @@ def count_node(node: Node, convention: Convention) -> RowCount:
     """One layer as a tool would count it."""
     terms: dict[str, Count] = {}
     left_out: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    for piece in convention.pieces(node.op.type):
+    for piece in convention.pieces_of(node.op):
         if isinstance(piece, Rule):
             value = piece.count(node)
             if value:

@@ -15,12 +15,13 @@ FLOP_COUNTER = Convention(
     unit="FLOPs",
     per_mac=2,
     rules={
-        "conv2d": (MACS,),
-        "conv_transpose2d": (MACS,),
+        "conv": (MACS,),
+        "conv_transpose": (MACS,),
         "linear": (MACS,),
         "multihead_attention": (MACS, Zero(known=False, names=("softmax",))),
     },
     default=UNKNOWN,
+    functions=(MACS,),
     source="torch/utils/flop_counter.py",
-    notes=(Note("Its figure is in FLOPs, two for each multiply-accumulate.", of_type("conv2d", "linear")),),
+    notes=(Note("Its figure is in FLOPs, two for each multiply-accumulate.", of_type("conv", "linear")),),
 )

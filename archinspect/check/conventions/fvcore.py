@@ -7,10 +7,12 @@ of ignored ones (jit_analysis.py), where some stand that do compute, such as ReL
 
 from __future__ import annotations
 
+from itertools import product
+
 from ...graph import Node
 from ...ops import numel
-from ...ops.batch_norm import BatchNorm2d
-from ...ops.convolution import Conv2d
+from ...ops.batch_norm import BatchNorm
+from ...ops.convolution import Convolution
 from ...ops.upsampling import Upsample
 from .rules import IGNORED, MACS, Convention, Note, Pieces, Rule, Zero, joins, of_type, params_of
 
@@ -30,7 +32,7 @@ def _normalisation(node: Node) -> int:
 
 
 def _batch_norm(node: Node) -> int:
-    assert isinstance(node.op, BatchNorm2d)
+    assert isinstance(node.op, BatchNorm)
     if not node.op.track_running_stats:  # torch then calls it in training mode
         return _normalisation(node)
     return numel(node.input_shapes[0]) * (2 if _affine(node) else 1)
@@ -38,12 +40,23 @@ def _batch_norm(node: Node) -> int:
 
 def _by_name(node: Node) -> bool:
     """Whether padding is 'same' or 'valid': torch then calls an operator that fvcore has no handle for."""
-    return isinstance(node.op, Conv2d) and isinstance(node.op.padding, str)
+    return isinstance(node.op, Convolution) and isinstance(node.op.padding, str)
 
 
 def _upsampling(node: Node) -> int:
     assert isinstance(node.op, Upsample)
+    if len(node.output_shape) != 4:
+        return 0
     return numel(node.output_shape) * (4 if node.op.mode == "bilinear" else 1)
+
+
+def _other_upsampling(mode: str, n: int) -> Zero:
+    """fvcore has no handle for signals and volumes."""
+
+    def meets(node: Node) -> bool:
+        return getattr(node.op, "mode", "") == mode and len(node.output_shape) == n + 2
+
+    return Zero(known=False, names=(f"aten::upsample_{mode}{n}d",), times=meets)
 
 
 _NORMALISATION: Pieces = (Rule("5 per input; 4 without weight", _normalisation),)
@@ -54,23 +67,26 @@ FVCORE = Convention(
     figure="FlopCountAnalysis.total()",
     unit="flops",
     rules={
-        "conv2d": (
+        "conv": (
             Rule("MACs; 0 with padding='same'", lambda node: 0 if _by_name(node) else MACS.count(node)),
             Zero(known=False, names=("aten::_convolution_mode",), times=_by_name),
         ),
-        "conv_transpose2d": (MACS,),
+        "conv_transpose": (MACS,),
         "linear": (MACS,),
         "multihead_attention": (MACS, *_unsupported("div", "softmax")),
-        "batch_norm2d": (
-            Rule("2 per input; 1 without weight; 5, 4 without running statistics", _batch_norm),
-        ),
+        "batch_norm": (Rule("2 per input; 1 without weight; 5, 4 without running statistics", _batch_norm),),
         "layer_norm": _NORMALISATION,
         "layer_norm2d": _NORMALISATION,
         "group_norm": _NORMALISATION,
-        "instance_norm2d": _NORMALISATION,
+        "instance_norm": _NORMALISATION,
         "local_response_norm": _unsupported("mul", "pad", "avg_pool3d", "mul", "add", "pow", "div"),
         "adaptive_avg_pool2d": (Rule("1 per input", lambda node: numel(node.input_shapes[0])),),
-        "upsample": (Rule("1 per output; bilinear 4", _upsampling),),
+        "upsample": (
+            Rule("1 per output; bilinear 4", _upsampling),
+            *(_other_upsampling("nearest", n) for n in (1, 3)),
+            _other_upsampling("linear", 1),
+            _other_upsampling("trilinear", 3),
+        ),
         "relu": IGNORED,
         "add": (Zero(known=False, names=("aten::add",), times=joins),),
         "multiply": (Zero(known=False, names=("aten::mul",), times=joins),),
@@ -79,21 +95,25 @@ FVCORE = Convention(
         "scale": _unsupported("mul"),
         "mean_tokens": _unsupported("mean"),
         "position_embedding": _unsupported("add"),
-        "zero_pad2d": _unsupported("pad"),
+        **dict.fromkeys(
+            ("zero_pad", "reflection_pad", "replication_pad", "circular_pad"), _unsupported("pad")
+        ),
         "pad_channels": _unsupported("pad"),
-        "dropout2d": _unsupported("feature_dropout"),
+        **{f"dropout{n}d": _unsupported("feature_dropout") for n in (1, 2, 3)},
+        **{
+            f"{kind}_pool{n}d": _unsupported(f"{kind}_pool{n}d")
+            for kind, n in product(("adaptive_avg", "adaptive_max", "avg", "max"), (1, 2, 3))
+            if (kind, n) != ("adaptive_avg", 2)
+        },
         **{
             name: _unsupported(name)
             for name in (
-                "adaptive_max_pool2d",
-                "avg_pool2d",
                 "channel_shuffle",
                 "elu",
                 "gelu",
                 "hardsigmoid",
                 "hardswish",
                 "leaky_relu",
-                "max_pool2d",
                 "mish",
                 "pixel_shuffle",
                 "prelu",
@@ -123,7 +143,7 @@ FVCORE = Convention(
     params_text="all",
     source="fvcore/nn/flop_count.py, jit_handles.py",
     notes=(
-        Note("What it calls a flop is a multiply-add: one, not two.", of_type("conv2d", "linear")),
+        Note("What it calls a flop is a multiply-add: one, not two.", of_type("conv", "linear")),
         Note(
             "padding='same' or 'valid' makes a convolution count zero: torch calls another operator for it.",
             _by_name,

@@ -71,7 +71,7 @@ def _interpolation(node: Node) -> Count:
         return numel(node.output_shape)
     assert node.op.scale_factor is not None
     # In floating point as there; the output's size would be cut to whole rows and columns.
-    return Fraction(_called(node) * node.op.scale_factor**2)
+    return Fraction(_called(node) * node.op.scale_factor ** (len(node.output_shape) - 2))
 
 
 def _elementwise(node: Node) -> int:
@@ -109,12 +109,12 @@ _NORM: Pieces = (Rule("2 per input and image; 1 unless affine", _affine),)
 _JOIN: Pieces = (Rule("1 per output of each torch.add, torch.mul", _elementwise),)
 
 _SEEN_TWICE = (
-    "adaptive_avg_pool2d",
-    "adaptive_max_pool2d",
-    "avg_pool2d",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
+    "avg_pool",
     "elu",
     "gelu",
-    "max_pool2d",
+    "max_pool",
     "prelu",
     "relu",
 )
@@ -125,8 +125,8 @@ PTFLOPS = Convention(
     figure="get_model_complexity_info()[0]",
     unit="MACs",
     rules={
-        "conv2d": _WEIGHTS,
-        "conv_transpose2d": _WEIGHTS,
+        "conv": _WEIGHTS,
+        "conv_transpose": _WEIGHTS,
         "linear": _WEIGHTS,
         "multihead_attention": (
             Rule("output projection's MACs per image", _output_projection),
@@ -134,8 +134,8 @@ PTFLOPS = Convention(
             Rule("matrix products", _matrix_products),
             Zero(known=False, names=("input projection, softmax",)),
         ),
-        "batch_norm2d": (*_NORM, OWN_BATCH_NORM),
-        "instance_norm2d": _NORM,
+        "batch_norm": (*_NORM, OWN_BATCH_NORM),
+        "instance_norm": _NORM,
         "group_norm": _NORM,
         "layer_norm": (_HOOK,),
         "local_response_norm": (Rule("3 per input, 1 per input padded with n − 1 channels", _response_norm),),
@@ -148,17 +148,20 @@ PTFLOPS = Convention(
         "multiply": _JOIN,
         "upsample": (
             Rule("1 per output of the first image, over the batch", _first_image),
-            Rule("1 per output; by factor: inputs × factor²", _interpolation, AGAIN),
+            Rule("1 per output; by factor: inputs × factor per side", _interpolation, AGAIN),
         ),
         **dict.fromkeys(_SEEN_TWICE, _TWICE),
         **dict.fromkeys(
             (
                 "channel_shuffle",
+                "circular_pad",
                 "class_token",
                 "concat",
                 "drop_path",
                 "dropout",
+                "dropout1d",
                 "dropout2d",
+                "dropout3d",
                 "flatten",
                 "hardsigmoid",
                 "hardswish",
@@ -171,12 +174,14 @@ PTFLOPS = Convention(
                 "permute",
                 "pixel_shuffle",
                 "position_embedding",
+                "reflection_pad",
+                "replication_pad",
                 "select_token",
                 "sigmoid",
                 "slice_channels",
                 "tanh",
                 "tokens",
-                "zero_pad2d",
+                "zero_pad",
             ),
             UNKNOWN,
         ),

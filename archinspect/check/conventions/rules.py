@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ...graph import Node
-from ...ops import numel
+from ...ops import REGISTRY, Op, numel
 
 #: A count of operations.  Fractions arise where a tool divides by the batch, or multiplies by a broken scale factor.
 Count = int | Fraction
 
-#: The term under which all conventions count an op; others are counted under their own name.
+#: The term under which all conventions count a family of ops; others are counted under their own name.
 TERMS = {
-    "conv2d": "convolution",
-    "conv_transpose2d": "transposed convolution",
+    "conv": "convolution",
+    "conv_transpose": "transposed convolution",
     "multihead_attention": "attention",
-    "batch_norm2d": "batch norm",
+    "batch_norm": "batch norm",
     "layer_norm": "layer norm",
     "layer_norm2d": "layer norm",
     "group_norm": "group norm",
-    "instance_norm2d": "instance norm",
+    "instance_norm": "instance norm",
     "local_response_norm": "local response norm",
-    "max_pool2d": "max pooling",
-    "adaptive_max_pool2d": "max pooling",
-    "avg_pool2d": "average pooling",
-    "adaptive_avg_pool2d": "average pooling",
+    "max_pool": "max pooling",
+    "adaptive_max_pool": "max pooling",
+    "avg_pool": "average pooling",
+    "adaptive_avg_pool": "average pooling",
     "relu": "ReLU",
     "relu6": "ReLU6",
     "leaky_relu": "leaky ReLU",
@@ -51,7 +51,13 @@ AGAIN = " counted again"
 
 def term(op_type: str, part: str = "") -> str:
     """`term("conv2d", BIAS)` is "convolution bias"."""
-    return TERMS.get(op_type, op_type.replace("_", " ")) + part
+    return TERMS.get(family(op_type), op_type.replace("_", " ")) + part
+
+
+def family(op_type: str) -> str:
+    """`conv1d`, `conv2d` and `conv3d` are of the family `conv`; other ops are one by themselves."""
+    op = REGISTRY.get(op_type)
+    return op_type if op is None else op.family
 
 
 def once(node: Node) -> int:
@@ -101,16 +107,18 @@ class Note:
 
 
 def of_type(*op_types: str) -> Callable[[Node], bool]:
-    return lambda node: node.op.type in op_types
+    """Whether a layer is of one of these families."""
+    return lambda node: family(node.op.type) in op_types
 
 
 @dataclass(frozen=True)
 class Convention:
     """How one tool counts.
 
-    `unit` is what the tool calls its figure and `per_mac` how many of them make one multiply-accumulate.  `default`
-    stands for ops that `rules` does not name; None means that we do not know what the tool makes of them.
-    `params` is the tool's count of parameters for a layer, None if it has none.
+    `unit` is what the tool calls its figure and `per_mac` how many of them make one multiply-accumulate.  `rules` names
+    ops, or families of them; an op's own rule comes first.  `default` stands for ops that `rules` does not name, and
+    `functions` for operations that are no layers of the language (`ops.tensor`); None means that we do not know what
+    the tool makes of them.  `params` is the tool's count of parameters for a layer, None if it has none.
     """
 
     name: str
@@ -119,6 +127,7 @@ class Convention:
     unit: str
     rules: Mapping[str, Pieces]
     default: Pieces | None = None
+    functions: Pieces | None = None
     per_mac: int = 1
     params: Callable[[Node], int] | None = None
     params_text: str = ""
@@ -126,12 +135,19 @@ class Convention:
     notes: tuple[Note, ...] = ()
 
     def pieces(self, op_type: str) -> Pieces:
-        found = self.rules.get(op_type, self.default)
-        return (
-            (Zero(known=False, names=(f"{op_type} (archinspect knows no rule)",)),)
-            if found is None
-            else found
-        )
+        """What the tool makes of a layer of that type."""
+        found = self.rules.get(op_type) or self.rules.get(family(op_type), self.default)
+        return _nobody_knows(op_type) if found is None else found
+
+    def pieces_of(self, op: Op) -> Pieces:
+        """What the tool makes of an op, be it a layer or not."""
+        if REGISTRY.get(op.type) is type(op):
+            return self.pieces(op.type)
+        return _nobody_knows(op.type) if self.functions is None else self.functions
+
+
+def _nobody_knows(op_type: str) -> Pieces:
+    return (Zero(known=False, names=(f"{op_type} (archinspect knows no rule)",)),)
 
 
 # Rules that several tools share.

@@ -6,11 +6,13 @@ counts neither operations nor parameters.
 
 from __future__ import annotations
 
+from math import prod
+
 from ...graph import Node
 from ...ops import numel
-from ...ops.batch_norm import BatchNorm2d
-from ...ops.convolution import ConvTranspose2d
-from ...ops.normalisation import InstanceNorm2d, LayerNorm
+from ...ops.batch_norm import BatchNorm
+from ...ops.convolution import TransposedConvolution
+from ...ops.normalisation import InstanceNorm, LayerNorm
 from ...ops.upsampling import Upsample
 from .rules import (
     IGNORED,
@@ -34,7 +36,7 @@ def _affine(node: Node) -> bool:
     op = node.op
     if isinstance(op, LayerNorm):
         return op.elementwise_affine
-    return isinstance(op, (BatchNorm2d, InstanceNorm2d)) and op.affine
+    return isinstance(op, (BatchNorm, InstanceNorm)) and op.affine
 
 
 def _normalisation(node: Node) -> int:
@@ -45,15 +47,15 @@ def _normalisation(node: Node) -> int:
 
 def _transposed(node: Node) -> int:
     """As if it were a convolution: output elements × (input channels / groups) × kernel."""
-    assert isinstance(node.op, ConvTranspose2d)
+    assert isinstance(node.op, TransposedConvolution)
     channels = node.input_shapes[0][1] // node.op.groups
     return numel(node.output_shape) * channels * numel(node.op.kernel_size)
 
 
 def _adaptive(node: Node) -> int:
     # In floating point, as there: mean window size plus one division, per output, the fraction cut off.
-    rows, columns = (i / o for i, o in zip(node.input_shapes[0][2:], node.output_shape[2:], strict=True))
-    return int((rows * columns + 1) * numel(node.output_shape))
+    sides = [i / o for i, o in zip(node.input_shapes[0][2:], node.output_shape[2:], strict=True)]
+    return int((prod(sides) + 1) * numel(node.output_shape))
 
 
 def _softmax(node: Node) -> int:
@@ -61,9 +63,12 @@ def _softmax(node: Node) -> int:
     return numel(node.input_shapes[0]) // features * (3 * features - 1)
 
 
+_UPSAMPLING = {"nearest": 1, "linear": 5, "bilinear": 11, "trilinear": 0}
+
+
 def _upsampling(node: Node) -> int:
     assert isinstance(node.op, Upsample)
-    return numel(node.output_shape) * (11 if node.op.mode == "bilinear" else 1)
+    return numel(node.output_shape) * _UPSAMPLING[node.op.mode]
 
 
 def _params(node: Node) -> int:
@@ -82,8 +87,8 @@ THOP = Convention(
     figure="profile()[0]",
     unit="MACs",
     rules={
-        "conv2d": (MACS,),
-        "conv_transpose2d": (Rule("outputs × in_channels/groups × kernel", _transposed),),
+        "conv": (MACS,),
+        "conv_transpose": (Rule("outputs × in_channels/groups × kernel", _transposed),),
         "linear": (MACS,),
         "multihead_attention": (
             Rule(
@@ -92,20 +97,20 @@ THOP = Convention(
             ),
             Zero(known=False, names=("input projection, matrix products, softmax",)),
         ),
-        "batch_norm2d": (*_NORMALISATION, OWN_BATCH_NORM),
+        "batch_norm": (*_NORMALISATION, OWN_BATCH_NORM),
         "layer_norm": _NORMALISATION,
-        "instance_norm2d": _NORMALISATION,
-        "avg_pool2d": (per_output(),),
-        "adaptive_avg_pool2d": (Rule("(mean window + 1) per output", _adaptive),),
+        "instance_norm": _NORMALISATION,
+        "avg_pool": (per_output(),),
+        "adaptive_avg_pool": (Rule("(mean window + 1) per output", _adaptive),),
         "prelu": (per_input(),),
         "softmax": (Rule("3·n − 1 per group of n", _softmax),),
-        "upsample": (Rule("1 per output; bilinear 11", _upsampling),),
+        "upsample": (Rule("1 per output; linear 5, bilinear 11, trilinear 0", _upsampling),),
         **dict.fromkeys(
             (
-                "adaptive_max_pool2d",
+                "adaptive_max_pool",
                 "dropout",
                 "leaky_relu",
-                "max_pool2d",
+                "max_pool",
                 "pixel_shuffle",
                 "relu",
                 "relu6",
@@ -117,10 +122,13 @@ THOP = Convention(
             (
                 "add",
                 "channel_shuffle",
+                "circular_pad",
                 "class_token",
                 "concat",
                 "drop_path",
+                "dropout1d",
                 "dropout2d",
+                "dropout3d",
                 "elu",
                 "flatten",
                 "gelu",
@@ -137,6 +145,8 @@ THOP = Convention(
                 "pad_channels",
                 "permute",
                 "position_embedding",
+                "reflection_pad",
+                "replication_pad",
                 "scale",
                 "select_token",
                 "sigmoid",
@@ -144,6 +154,8 @@ THOP = Convention(
                 "slice_channels",
                 "tanh",
                 "tokens",
+                "zero_pad1d",
+                "zero_pad3d",
             ),
             UNKNOWN,
         ),
@@ -154,7 +166,7 @@ THOP = Convention(
     notes=(
         Note(
             "A transposed convolution is counted as if it were a convolution to its output.",
-            of_type("conv_transpose2d"),
+            of_type("conv_transpose"),
         ),
     ),
 )

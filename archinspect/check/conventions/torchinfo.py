@@ -44,7 +44,7 @@ _ATTENTION = (
     Zero(known=False, names=("input projection, matrix products",)),
 )
 
-_WITH_WEIGHTS = ("batch_norm2d", "layer_norm", "layer_norm2d", "group_norm", "instance_norm2d", "prelu")
+_WITH_WEIGHTS = ("batch_norm", "layer_norm", "layer_norm2d", "group_norm", "instance_norm", "prelu")
 
 TORCHINFO = Convention(
     name="torchinfo",
@@ -52,8 +52,8 @@ TORCHINFO = Convention(
     figure="total_mult_adds",
     unit="mult-adds",
     rules={
-        "conv2d": _CONVOLUTION,
-        "conv_transpose2d": _CONVOLUTION,
+        "conv": _CONVOLUTION,
+        "conv_transpose": _CONVOLUTION,
         "linear": _LINEAR,
         "multihead_attention": _ATTENTION,
         **dict.fromkeys(_WITH_WEIGHTS, _PARAMS),
@@ -65,7 +65,7 @@ TORCHINFO = Convention(
     notes=(
         Note(
             "A transposed convolution is counted at its output positions, though it works at its input's.",
-            of_type("conv_transpose2d"),
+            of_type("conv_transpose"),
         ),
         Note(
             "A linear layer on tokens is counted once per image, not once per token.",

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .calls import Call, Chain
+from ...ops import REGISTRY
+from .calls import Call, Chain, calls
 from .expressions import Expression
 from .nodes import Scalar
 from .problems import Problems
@@ -115,7 +116,7 @@ class Document:
     source: Source
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
-    input: tuple[int, ...] | None = None
+    input: tuple[int, ...] | None = None  # as written, with or without the batch
     arguments: dict[str, Any] = field(default_factory=dict)
     argument_keys: dict[str, Scalar] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
@@ -126,6 +127,19 @@ class Document:
     errors: Problems = field(default_factory=Problems)  # met while reading
     unread: list[str] = field(default_factory=list)
     lost_blocks: set[str] = field(default_factory=set)  # names of blocks whose definition could not be read
+
+    @property
+    def space(self) -> int:
+        """How many spatial dimensions its layers work on: 2, unless all that say it say another number."""
+        found: set[int] = set()
+        for body in (self.layers, *[block.body for block in self.blocks.values()]):
+            for statement in statements(body):
+                for call in calls(statement.body.chain or ()):
+                    op = REGISTRY.get(call.name)
+                    # Batch norm of one dimension is for vectors of features, too.
+                    if op is not None and op.spatial and op.family != "batch_norm":
+                        found.add(op.spatial)
+        return found.pop() if len(found) == 1 else 2
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

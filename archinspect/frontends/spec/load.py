@@ -10,7 +10,7 @@ from typing import Any
 from ...collector import uncollected
 from ...errors import ArchinspectError, Span
 from ...graph import Graph
-from ...input_size import INPUT_HELP, parse_input
+from ...input_size import INPUT_HELP, parse_sizes, with_batch
 from .document import Document
 from .expand import Expander
 from .models import is_one_line, read_document, read_text, shipped, specs_folder
@@ -83,21 +83,22 @@ class Prepared:
         """The network with these arguments and this input size.  Raises ArchinspectError with all errors."""
         document = replace(self.document, errors=self.document.errors.copy())
         values = override(document, arguments or {})
-        shape = document.input if input is None else _input_shape(document, input)
-        if shape is None and not document.errors:
+        sizes = document.input if input is None else _input_sizes(document, input)
+        if sizes is None and not document.errors:
             message = f"the network '{document.name}' needs an input size"
             span = document.source.span(0, 0, len(document.source.lines[0]))
             document.errors.add("A402", message, span, help="give --input 3x224x224")
         if not document.layers:
             found = with_paths(document.errors, document)
             raise ArchinspectError(in_reading_order(found, document.source.file))
+        shape = None if sizes is None else with_batch(sizes, document.space)
         return self._expander(document, self._broken, values).expand(shape)
 
 
-def _input_shape(document: Document, input: InputSize) -> tuple[int, ...] | None:
+def _input_sizes(document: Document, input: InputSize) -> tuple[int, ...] | None:
     text = "x".join(map(str, input)) if isinstance(input, (tuple, list)) else str(input)
     try:
-        return parse_input(text)
+        return parse_sizes(text)
     except ValueError as error:
         span = Span("--input", 1, 1, max(1, len(text)), text)
         document.errors.add("A402", str(error), span, help=INPUT_HELP)

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from ...errors import nearest, suggestion
-from ...input_size import INPUT_HELP, parse_input
+from ...input_size import INPUT_HELP, parse_sizes
 from .calls import Call
 from .chains import parse_chain
 from .document import Block, Document, Initializer, Parameter
@@ -107,7 +107,7 @@ class Reader(StatementReader):
         if text is None:
             return
         try:
-            self.document.input = parse_input(text)
+            self.document.input = parse_sizes(text)
         except ValueError as error:
             self.error("A402", str(error), value, help=INPUT_HELP)
 
@@ -267,4 +267,4 @@ def _words_of(value: Value) -> list[str]:
     return [word for item in items for word in _words_of(item)]
 
 
-__all__ = ["INPUT_HELP", "METADATA", "Reader", "parse_input", "read_tree"]
+__all__ = ["INPUT_HELP", "METADATA", "Reader", "read_tree"]

@@ -182,7 +182,11 @@ def clipped(value: Any) -> str:
     if isinstance(value, (str, int, float, bool)) or value is None:
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:50]}…"
-    return f"a {type(value).__name__}"
+    return _KINDS.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+#: what `pickles` makes of things that are no plain data
+_KINDS = {"Made": "an object", "Name": "a class", "Persistent": "a storage"}
 
 
 def printable(text: str, limit: int = MAX_NAME) -> str:

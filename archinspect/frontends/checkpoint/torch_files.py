@@ -29,7 +29,7 @@ from .stored import (
 
 #: pickles beside the data are small; each byte of one is an operation of the reader
 _MAX_PICKLE = 64 << 20
-_MAX_TENSORS = 1_000_000  # names cost memory, and a pickle may list one tensor again and again
+_MAX_TENSORS = 250_000  # names cost memory, and a pickle may list one tensor again and again
 _MAX_NESTED = 4  # tensors of tensors of tensors
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
@@ -114,7 +114,7 @@ def _check_records(storages: Mapping[str, _Storage], entries: Mapping[str, zips.
             continue
         entry = entries.get(folder + key)
         if entry is None:
-            raise HeaderError(f"its storage '{clipped(key)}' is not in the archive")
+            raise HeaderError(f"its storage '{clipped(key)[1:-1]}' is not in the archive")
         if entry.size != storage.bytes:
             note = f"{storage.numel:,} of {storage.dtype} are {storage.bytes:,} bytes, the archive has {entry.size:,}"
             raise HeaderError(f"its storage '{key}' has the wrong size", notes=[note])

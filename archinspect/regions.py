@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .graph import BlockUse, Flow, Item, Join, Layer, Leaf, Node, Scope, SideOutputs, below
 
@@ -35,15 +35,14 @@ def structured(
     """
     kept = _with_effect(nodes, inputs, outputs)
     live = _depending(nodes, inputs, kept)
-    places = _places(nodes, kept)
+    places = _places(nodes, kept, outputs or ())
     parts: dict[int, _Part] = {}
     for place in reversed(places):  # inner ones first
         children = [
             parts.pop(id(child)) if isinstance(child, _Place) else _layer(nodes, live, child)
             for child in place.children
         ]
-        ends = outputs if place is places[0] and outputs is not None else ()
-        items = _Region(nodes, children, ends).items()
+        items = _Region(nodes, children, place).items()
         name = classes.get(_CALL_NUMBER.sub("", place.path))
         scope = Scope(place.name, items, BlockUse(name, {}) if name else None)
         parts[id(place)] = _scope(scope, children)
@@ -74,22 +73,55 @@ def _depending(nodes: Sequence[Node], inputs: int, kept: list[int]) -> set[int]:
 
 
 class _Place:
-    """A scope to be: its path, its name below the scope that holds it, and its calls and scopes in order."""
+    """A scope to be: its path, its name below the scope that holds it, and its calls and scopes in order.
 
-    def __init__(self, path: str, name: str) -> None:
+    `results` are its values that are read outside it, or the main output; `sides` are the other outputs in it.
+    """
+
+    def __init__(self, path: str, name: str, around: _Place | None) -> None:
         self.path = path
         self.name = name
+        self.around = around
         self.children: list[int | _Place] = []
+        self.last = -1
+        self.results: set[int] = set()
+        self.sides: set[int] = set()
 
 
-def _places(nodes: Sequence[Node], kept: list[int]) -> list[_Place]:
+def _places(nodes: Sequence[Node], kept: list[int], outputs: Sequence[int]) -> list[_Place]:
     """All scopes, the outermost first and each before those inside it."""
     paths = [nodes[index].scope for index in kept]
     split = _split_by_others(paths)
-    places = {"": _Place("", "")}
+    places = {"": _Place("", "", None)}
+    holder: dict[int, _Place] = {}
     for index, path in zip(kept, paths, strict=True):
-        _place(path, places, split).children.append(index)
-    return list(dict.fromkeys(places.values()))
+        place = holder[index] = _place(path, places, split)
+        place.children.append(index)
+        for around in _outwards(place):
+            around.last = index
+    for index in kept:
+        for value in nodes[index].inputs:
+            for around in _outwards(holder.get(value)):
+                if around.last >= index:
+                    break
+                around.results.add(value)
+    for number, index in enumerate(outputs):
+        for around in _outwards(holder.get(index)):
+            (around.sides if number else around.results).add(index)
+    places[""].results.update(outputs[:1])
+    found = list(dict.fromkeys(places.values()))
+    for place in found:
+        if not place.results:
+            place.results = {max(place.sides, default=place.last)}
+        place.sides -= place.results
+    return found
+
+
+def _outwards(place: _Place | None) -> Iterator[_Place]:
+    """The scope and those around it."""
+    while place:
+        yield place
+        place = place.around
 
 
 def _place(path: str, places: dict[str, _Place], split: set[str]) -> _Place:
@@ -101,7 +133,7 @@ def _place(path: str, places: dict[str, _Place], split: set[str]) -> _Place:
     place = places[path]
     for path in reversed(missing):
         if path not in split:
-            inner = _Place(path, path[len(place.path) + 1 :] if place.path else path)
+            inner = _Place(path, path[len(place.path) + 1 :] if place.path else path, place)
             place.children.append(inner)
             place = inner
         places[path] = place
@@ -176,9 +208,10 @@ def _scope(scope: Scope, children: list[_Part]) -> _Part:
 class _Region:
     """The parts of one scope, which are joined until they follow each other."""
 
-    def __init__(self, nodes: Sequence[Node], parts: list[_Part], outputs: Sequence[int]) -> None:
+    def __init__(self, nodes: Sequence[Node], parts: list[_Part], place: _Place) -> None:
         self.nodes = nodes
-        self.outputs = outputs
+        self.results = place.results
+        self.sides = place.sides
         self.asides = [part for part in parts if not part.flows]
         self.beginning: deque[tuple[int, Item]] = deque()  # side outputs that read an input
         # Copies: what the parts read at first is what the scope around them has to know.
@@ -267,8 +300,8 @@ class _Region:
         before = self.owner.get(value)
         if not before or len(before.reads) > 1 or not self._leads_only_to(before, value, part):
             return False
-        if self.outputs and value == self.outputs[0]:
-            return False  # what comes behind the main output is beside it
+        if self.sides and value == max(self.results):
+            return False  # what comes behind the last result leads to outputs beside it
         del self.readers[value]
         if len(before.items) < len(part.items):
             part.items.extendleft(reversed(before.items))
@@ -283,17 +316,19 @@ class _Region:
 
     def _set_aside(self, part: _Part, merged: set[_Part]) -> bool:
         """Make the part a side output, when it only leads to an output beside the main one."""
-        if not self.outputs or len(part.reads) != 1 or part.values:
+        if not self.sides or len(part.reads) != 1 or part.values:
             return False
         (value,) = part.reads
         before = self.owner.get(value)
         if before and (before in merged or before.values != [value]):
             return False
-        ends = {index for index in self.outputs if part.first <= index <= part.last}
-        if ends != {part.last} or part.last == self.outputs[0]:
+        ends = {index for index in (*self.sides, *self.results) if part.first <= index <= part.last}
+        if ends != {part.last} or part.last in self.results:
             return False
-        if len(self.readers[value]) == 1 and value != self.outputs[0]:
+        if len(self.readers[value]) == 1 and value not in self.results:
             return False  # the only way there is
+        if any(value < other.last < part.last for other in self.asides):
+            return False  # which the part may read
         items = before.items if before else self.beginning
         last, asides = items[-1] if items else (value, None)
         if isinstance(asides, SideOutputs) and last == value:
@@ -385,7 +420,7 @@ class _Region:
             own = {value for part in branch for value in part.values}
             entries = {value for part in branch for value in part.reads if value not in own}
             exits = own.intersection(end.reads)
-            if len(branch) > 1 and len(entries) == len(exits) == 1:
+            if len(branch) > 1 and len(entries) == 1 and [*exits] == branch[-1].values:
                 inner.append(branch)
         return inner
 
@@ -410,7 +445,7 @@ class _Region:
             while todo:
                 current = todo.pop()
                 component.append(current)
-                fresh = [other for other in beside[current] if other not in seen]
+                fresh = [other for other in dict.fromkeys(beside[current]) if other not in seen]
                 seen.update(fresh)
                 todo += fresh
             components.append(sorted(component, key=lambda part: part.last))

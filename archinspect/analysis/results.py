@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph import Graph, Join, Node, Parameter, Scope, SideOutputs, below
 from ..ops.derivation import sum_of_products
+from ..ops.tensor import TensorOp
 from .depth import depth
 from .memory import FP32_BYTES, peak_activation_bytes
 from .receptive_field import Field, receptive_fields
@@ -73,6 +74,17 @@ class Row:
                 inside = part.name[len(self.name) + 1 :]
                 found.update({below(inside, name): tensor for name, tensor in part.tensors.items()})
         return found
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is one call that only looks at memory in another way, and no layer of the language."""
+        first = self._parts[0]
+        return (
+            len(self._parts) == 1
+            and isinstance(first, Node)
+            and isinstance(first.op, TensorOp)
+            and first.op.aliases
+        )
 
     @cached_property
     def derivations(self) -> dict[str, str]:

@@ -127,8 +127,18 @@ def _report(
         total = (*total, *("" for _ in explained)) if total else None
     if total is not None:
         notes += _uncounted(analysis)
-    table = Table(columns, tuple(rows), total, _title(graph), _subtitle(graph), tuple(notes))
+    minor = frozenset() if total is None else _minor(analysis)
+    table = Table(columns, tuple(rows), total, _title(graph), _subtitle(graph), tuple(notes), minor)
     return Report((table,), analysis.to_dict)
+
+
+def _minor(analysis: Analysis) -> frozenset[int]:
+    """Places of the rows of views: they compute nothing and take no memory, and modules are full of them."""
+    return frozenset(
+        place
+        for place, row in enumerate(analysis.rows)
+        if row.is_view and not (row.params or row.buffers or row.flops or row.activation_bytes)
+    )
 
 
 def _title(graph: Graph) -> str:

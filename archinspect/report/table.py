@@ -7,7 +7,7 @@ be counted" and shows as such: it is never printed as zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from .. import units
@@ -118,7 +118,8 @@ _SHOW: dict[str, Callable[[Any], str]] = {
 class Table:
     """Columns, rows, the total row, and what stands around them.
 
-    `title` and `subtitle` stand above (a caption in documents), `notes` below.
+    `title` and `subtitle` stand above (a caption in documents), `notes` below.  `minor` are the places of rows that
+    people need not see: they have no figures, and stand in what machines read alone.
     """
 
     columns: tuple[Column, ...]
@@ -127,6 +128,7 @@ class Table:
     title: str = ""
     subtitle: str = ""
     notes: tuple[str, ...] = ()
+    minor: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         for row in (*self.rows, *([self.total] if self.total else [])):
@@ -134,6 +136,16 @@ class Table:
                 raise ValueError(
                     f"a row of {len(row)} cells in a table of {len(self.columns)} columns: {row}"
                 )
+
+    @property
+    def for_people(self) -> Table:
+        """The table without its minor rows, which a note counts."""
+        if not self.minor:
+            return self
+        rows = tuple(row for place, row in enumerate(self.rows) if place not in self.minor)
+        one = len(self.minor) == 1
+        note = f"Not listed: {len(self.minor):,} {'view' if one else 'views'} without figures (--format csv has all)."
+        return replace(self, rows=rows, notes=(*self.notes, note), minor=frozenset())
 
 
 class Report(NamedTuple):

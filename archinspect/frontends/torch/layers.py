@@ -458,7 +458,7 @@ def tensor_op_of(operation: Operation) -> TensorOp:
         return families.pointwise(met.type, met.operands, met.results or ((),), per_element, **_details(met))
     if facts.view or facts.factory or facts.type in _MOVING:
         return families.moving(
-            met.type, met.operands, met.results, _motion(met), aliases=False, **_details(met)
+            met.type, met.operands, met.results, _motion(met), aliases=facts.view, **_details(met)
         )
     if operation.function is not None and torch.Tag.pointwise in getattr(operation.function, "tags", ()):
         return families.pointwise(met.type, met.operands, met.results or ((),), **_details(met))

@@ -25,6 +25,8 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "csv": ("csv", (".csv",)),
     "json": ("json", (".json",)),
 }
+#: formats that have every row
+FOR_MACHINES = ("csv", "json")
 _BY_ENDING = {ending: name for name, (_, endings) in FORMATS.items() for ending in endings}
 
 
@@ -53,5 +55,7 @@ def render(report: Report | Table, format: str = "table", style: Style = FILE) -
     """A report, or one table, as text that ends with a newline."""
     if isinstance(report, Table):
         report = Report((report,))
+    if format not in FOR_MACHINES:
+        report = report._replace(tables=tuple(table.for_people for table in report.tables))
     text = exporter(format)(report, style)
     return text if text.endswith("\n") else text + "\n"

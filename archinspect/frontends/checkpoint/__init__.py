@@ -10,14 +10,14 @@ from __future__ import annotations
 import mmap
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...collector import uncollected
 from ...errors import fail
 from ...graph import Graph, Parameter
-from . import gguf, packed, safetensors, torch_files, zips
+from . import packed, safetensors
 from .stored import (
     MAX_DEPTH,
     MAX_HEADER,
@@ -30,10 +30,10 @@ from .stored import (
     printable,
 )
 
-__all__ = ["CheckpointSource", "is_checkpoint", "load_checkpoint"]
+__all__ = ["CheckpointSource", "load_checkpoint"]
 
-#: endings of the files that are read here; `.pt` and `.bin` may be other things, which the content tells
-SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt", ".bin", ".ckpt", ".index.json")
+#: endings of names, which the content overrules where it is something else
+_SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt", ".bin", ".ckpt", ".index.json")
 _INDEX = ".index.json"
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 _FORMATS = "safetensors, GGUF, and what torch.save writes"
@@ -66,11 +66,6 @@ class CheckpointSource:
             "data_bytes": self.data_bytes,
             "metadata": dict(self.metadata),
         }
-
-
-def is_checkpoint(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is named as checkpoints are; what is in the file may still be something else."""
-    return os.fspath(path).lower().endswith(SUFFIXES)
 
 
 @uncollected
@@ -124,19 +119,31 @@ def _read(path: str, file: Any, size: int) -> Contents:
     if path.lower().endswith(".safetensors"):
         _refuse_pointer(start)
         return safetensors.read(file, size)
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if start.startswith(gguf.MAGIC):
-            return gguf.read(data, size)
-        if start.startswith(zips.MAGIC):
-            return torch_files.read_zip(data, size)
-        # A pickle begins with its protocol; that of protocol 1 with the magic number of torch.save.
-        if start[0] == 0x80 or start.startswith(b"L1195470371"):
-            return torch_files.read_legacy(data, size)
+    read = _reader(start)
+    if read is not None:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return read(data, size)
     if start[8:9] == b"{":
         return safetensors.read(file, size)
     _refuse_pointer(start)
     shown = start[:24].decode("ascii", "backslashreplace")
     raise HeaderError(f"it begins with {shown!r}, as no checkpoint does", help=f"readable are {_FORMATS}")
+
+
+def _reader(start: bytes) -> Callable[[Any, int], Contents] | None:
+    """What reads a file that begins so, imported when it is needed; None for others, safetensors among them."""
+    if start.startswith(b"GGUF"):
+        from .gguf import read
+
+        return read
+    if start[8:9] == b"{":  # after eight bytes of length, which may begin like anything
+        return None
+    # A pickle begins with its protocol; that of protocol 1 with the magic number of torch.save.
+    if start.startswith((b"PK\x03\x04", b"\x80", b"L1195470371")):
+        from .torch_files import read_legacy, read_zip
+
+        return read_zip if start.startswith(b"PK") else read_legacy
+    return None
 
 
 def _refuse_pointer(start: bytes) -> None:
@@ -310,10 +317,10 @@ def _parameters(tensors: list[Stored], names: list[str]) -> list[Parameter]:
 def _name(path: str, contents: Contents) -> str:
     """The network's name: what the file says of itself, or else how the file is called."""
     base = os.path.basename(path)
-    for suffix in (_INDEX, *SUFFIXES):
+    for suffix in (_INDEX, *_SUFFIXES):
         if base.lower().endswith(suffix):
             base = base[: -len(suffix)]
-    for suffix in SUFFIXES:  # model.safetensors.index.json
+    for suffix in _SUFFIXES:  # model.safetensors.index.json
         base = base.removesuffix(suffix)
     named = contents.metadata.get("general.name")
     text = named if isinstance(named, str) and named.strip() else base

@@ -12,7 +12,6 @@ from typing import Any
 
 from .stored import MAX_SIZE, Contents, HeaderError, Stored, check_places, check_shape
 
-MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 _MAX_NESTING = 8  # of arrays; files have arrays of texts and numbers only

@@ -430,9 +430,17 @@ VALID = {
 
 
 @pytest.mark.parametrize("ending", VALID)
-def test_the_examples_are_read(tmp_path: Path, ending: str) -> None:
-    (tmp_path / f"w{ending}").write_bytes(VALID[ending])
-    assert load_checkpoint(tmp_path / f"w{ending}").nodes
+def test_the_content_tells_the_format_whatever_the_name(tmp_path: Path, ending: str) -> None:
+    for name in (f"w{ending}", "w.bin", "w.pt"):
+        (tmp_path / name).write_bytes(VALID[ending])
+        assert load_checkpoint(tmp_path / name).nodes
+
+
+def test_a_header_whose_length_looks_like_a_pickle(tmp_path: Path) -> None:
+    content = safetensors(json.dumps({"a": entry()}).ljust(0x80).encode())
+    assert content.startswith(b"\x80")
+    (tmp_path / "w.bin").write_bytes(content)
+    assert load_checkpoint(tmp_path / "w.bin").source.format == "safetensors"  # type: ignore[union-attr]
 
 
 @st.composite

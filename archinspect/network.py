@@ -93,7 +93,7 @@ class Network:
         self,
         *,
         device: str | None = None,
-        batch: int | Sequence[int] = 1,
+        batch: int | Sequence[int] | None = None,
         dtype: str | Sequence[str] = "fp32",
         mode: str | Sequence[str] = "latency",
         layers: bool = True,
@@ -102,6 +102,7 @@ class Network:
     ) -> Measurement:
         """Timed forward passes, whole and per layer; `options` are the fields of `archinspect.latency.plan.Options`.
 
+        Without `batch` the network is timed at that of its example inputs, a spec at 1.
         `network.measure(device="cpu", batch=[1, 8], threads=1)`.  Raises ArchinspectError (A404) without torch.
         """
         _need("torch", "measuring", "torch")
@@ -119,7 +120,7 @@ class Network:
             options=Options(**options),
         )
 
-    def predict(self, device: str, batch: int = 1, dtype: str = "fp32") -> Prediction:
+    def predict(self, device: str, batch: int | None = None, dtype: str = "fp32") -> Prediction:
         """How long a forward pass should take on a device of the table, from the closed form alone."""
         from .latency.ceilings import precision
         from .latency.devices import device as known

@@ -18,6 +18,7 @@ from ..latency.plan import plan
 from ..latency.predict import predict
 from ..latency.results import Comparison, Measurement
 from ..latency.saved import Request, save
+from ..latency.sizes import batches_of
 from ..report.table import Report
 from .options import arguments
 from .pictures import emit_with_charts, refuse_early
@@ -43,7 +44,7 @@ def measure_it(
 
     known = [device(name, devices) for name in targets if name != "here"]
     _refuse_early(request, save_to, format, output)
-    found, graphs = _run(request)
+    request, found, graphs = _run(request)
     report = comparison(found) if isinstance(found, Comparison) else measurement(found)
     measurements = _measurements(found)
     if targets:
@@ -73,7 +74,7 @@ def compare_with(
         request = _again(saved.request, request, against)
     _refuse_early(request, save_to, format, output)
     before = {each.model: each for each in saved.measurements}
-    found, _ = _run(request)
+    request, found, _ = _run(request)
     now = _measurements(found)
     pairs = [Changes(before[each.model], each) for each in now if each.model in before]
     if not any(pair.runs for pair in pairs):
@@ -131,9 +132,10 @@ def predict_only(
     from ..report.latency_charts import predicted
     from ..report.latency_prediction import predictions
 
-    plan(**request.arguments(), layers=request.layers)
+    _check(request)
     known = [device(name, devices) for name in targets]
-    found = _predictions(_graphs(request), known, request)
+    graphs = _graphs(request)
+    found = _predictions(graphs, known, _at_batches(request, graphs))
     report = predictions(found, layers=request.layers)
     emit_with_charts(report, lambda: predicted(found), format, output)
     return 0
@@ -146,9 +148,21 @@ def _refuse_early(request: Request, save_to: str | None, format: str | None, out
         refuse_unwritable(save_to)
 
 
-def _run(request: Request) -> tuple[Measurement | Comparison, list[Graph]]:
-    plan(**request.arguments(), layers=request.layers)  # refuse what cannot be before torch is loaded
+def _check(request: Request) -> None:
+    """Refuse what cannot be before anything is loaded.  Raises ArchinspectError (A403)."""
+    plan(**{**request.arguments(), "batch": request.batch or 1}, layers=request.layers)
+
+
+def _at_batches(request: Request, graphs: Sequence[Graph]) -> Request:
+    """The request with the batches of the example inputs where none are asked for."""
+    return replace(request, batch=batches_of(graphs, request.batch or None))
+
+
+def _run(request: Request) -> tuple[Request, Measurement | Comparison, list[Graph]]:
+    """The request as it was answered, what was found, and the networks."""
+    _check(request)
     graphs = _graphs(request)
+    request = _at_batches(request, graphs)
     from .progress import progress_bar
 
     begin = time.perf_counter()
@@ -158,8 +172,8 @@ def _run(request: Request) -> tuple[Measurement | Comparison, list[Graph]]:
         common: dict[str, Any] = {"device": request.device, "progress": progress, **request.arguments()}
         common |= {"layers": request.layers, "spent_s": time.perf_counter() - begin}
         if len(graphs) == 1:
-            return measure(graphs[0], **common), graphs
-        return compare(graphs, **common), graphs
+            return request, measure(graphs[0], **common), graphs
+        return request, compare(graphs, **common), graphs
 
 
 def _graphs(request: Request) -> list[Graph]:

@@ -11,7 +11,7 @@ from .devices import Device
 from .layers import scope_at
 from .memory import peak_memory
 from .roofline import COMPUTE, IDLE, LAUNCH, MEMORY, floor, works
-from .sizes import refuse_batch, refuse_no_pass, unknown_work
+from .sizes import batches_of, unknown_work
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -143,13 +143,12 @@ def _sum(name: str, rows: Sequence[PredictedLayer]) -> PredictedLayer:
     )
 
 
-def predict(graph: Graph, device: Device, batch: int, precision: Precision) -> Prediction:
-    """Predict each layer and the sum.
+def predict(graph: Graph, device: Device, batch: int | None, precision: Precision) -> Prediction:
+    """Predict each layer and the sum, at the batch of the example inputs (1 for a spec) unless one is given.
 
     Raises ArchinspectError (A403) where the device lacks the precision, or the network a forward pass or that batch.
     """
-    refuse_no_pass(graph)
-    refuse_batch(graph, batch)
+    (batch,) = batches_of([graph], batch)
     low_roofs, high_roofs = device.ceilings, device.attainable_ceilings
     layers = []
     for work, node in zip(works(graph, batch, precision.bytes), graph.layers, strict=True):

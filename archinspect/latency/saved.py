@@ -16,13 +16,17 @@ from .results import Measurement
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was measured: the networks, and how they were run.  Enough to do it again."""
+    """What was measured: the networks, and how they were run.  Enough to do it again.
+
+    No batch is that of the example inputs, 1 for a spec.
+    """
 
     models: tuple[str, ...]
-    input: str | None = None
+    input: str | tuple[str, ...] | None = None
     set: tuple[str, ...] = ()
+    real: bool = False
     device: str | None = None
-    batch: tuple[int, ...] = (1,)
+    batch: tuple[int, ...] = ()
     dtype: tuple[str, ...] = ("fp32",)
     mode: tuple[str, ...] = ("latency",)
     channels_last: bool = False
@@ -43,7 +47,7 @@ class Request:
     def arguments(self) -> dict[str, Any]:
         """What `measure` and `compare` take."""
         return {
-            "batch": self.batch,
+            "batch": self.batch or None,
             "dtype": self.dtype,
             "mode": self.mode,
             "options": Options(self.channels_last, self.compile, self.cold, self.threads, self.depth),

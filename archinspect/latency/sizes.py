@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from ..errors import fail
-from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, Value
+from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, Value, refuse_parameters_only
 from ..ops.base import Axes, Shape, numel
 
 #: types that a precision replaces; narrower ones (float8) are a choice of the network's own
@@ -63,7 +63,7 @@ def batches_of(graphs: Sequence[Graph], asked: int | Sequence[int] | None) -> tu
     batches at which a network cannot be taken.
     """
     for graph in graphs:
-        refuse_no_pass(graph)
+        refuse_parameters_only(graph, "the time of a forward pass")
     if asked is not None:
         batches = (asked,) if isinstance(asked, int) else tuple(asked)
     else:
@@ -80,16 +80,6 @@ def batches_of(graphs: Sequence[Graph], asked: int | Sequence[int] | None) -> tu
         for batch in batches:
             refuse_batch(graph, batch)
     return batches
-
-
-def refuse_no_pass(graph: Graph) -> None:
-    """Raises ArchinspectError (A403) for a checkpoint, of which only parameters are known."""
-    if not graph.inputs and not graph.outputs:
-        raise fail(
-            "A403",
-            f"{graph.name} has parameters only: there is no forward pass that could take time",
-            help="name the module that they belong to, as in net.py:Net or transformers:config.json",
-        )
 
 
 def refuse_batch(graph: Graph, batch: int) -> None:

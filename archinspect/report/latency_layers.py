@@ -52,6 +52,17 @@ def layers(found: Measurement, run: Run) -> Table:
         f"Floor: 2·MACs at the measured peak, or {_moved(run)} at the measured bandwidth, whichever is slower. "
         "Efficiency: floor / time.",
     ]
+    unknown = [row.name for row in run.layers if row.macs is None]
+    if unknown:
+        named = ", ".join(unknown[:_MOST_NAMED])
+        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+        notes.append(
+            f"At least: {named}{more} have operations whose work no rule counts; their bytes alone are in the floor."
+        )
+    if any(row.name.endswith("(own)") for row in run.layers):
+        notes.append(
+            "(own): the module's own code between the calls of its parts, operations and Python alike."
+        )
     if any(row.fused for row in run.layers):
         notes += _compiled(run)
     if found.environment.get("gpu"):
@@ -92,6 +103,7 @@ def _compiled(run: Run) -> list[str]:
 
 
 _MOST_ABSORBED = 5
+_MOST_NAMED = 3
 _TONES = {"compute-bound": "good", "memory-bound": "good", "beats the roof": "good"}
 
 

@@ -26,7 +26,10 @@ def latency(
         str | None,
         typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps; the GPU if there is one."),
     ] = None,
-    batch: Annotated[str, typer.Option("--batch", metavar="N,...", help="Batch sizes.")] = "1",
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="N,...", help="Batch sizes; 1, or the example inputs'."),
+    ] = None,
     dtype: Annotated[
         str, typer.Option("--dtype", metavar="NAME,...", help="fp32, tf32, strict-fp32, fp16, bf16.")
     ] = "fp32",
@@ -99,7 +102,7 @@ def latency(
         input=input,
         set=tuple(set or ()),
         device=device,
-        batch=read.batches(batch),
+        batch=() if batch is None else read.batches(batch),
         dtype=read.precisions(dtype, strict_fp32),
         mode=read.words(mode, "--mode"),
         channels_last=read.channels_last(memory_format),

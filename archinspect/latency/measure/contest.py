@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from .bench import Bench, bench
 from .capacity import OutOfMemoryError, is_out_of_memory
 from .instrument import Instrument
 from .module_calls import ChangingCallsError
-from .own_module import kept_random_state
+from .own_module import errors_of, kept_random_state
 from .prepare import Prepared, arithmetic, original, to_change
 from .rows import with_rows
 from .session import LEAST, LOOKS, Progress, with_samples
@@ -140,10 +141,12 @@ def _one(
     with Watch(session.device, session.threads, session.options) as watch:
         for name, graph in named.items():
             run = replace(session.blank(graph, wanted.batch, wanted.precision, wanted.mode), model=name)
+            own = nullcontext() if graph.source is None else errors_of(modules[name], wanted.batch)
             try:
-                prepared = session.prepared(graph, modules[name], run, wanted.precision)
-                timer = session.timer(prepared, wanted.mode)
-                warmth = warm_up(timer, session.runtime.clock, target, session.teller(f"{name} · {what}"))
+                with own:
+                    prepared = session.prepared(graph, modules[name], run, wanted.precision)
+                    timer = session.timer(prepared, wanted.mode)
+                    warmth = warm_up(timer, session.runtime.clock, target, session.teller(f"{name} · {what}"))
                 candidates[name] = _Candidate(prepared, timer, warmth)
                 made.interrupted |= warmth.interrupted
             except (OutOfMemoryError, RuntimeError) as error:

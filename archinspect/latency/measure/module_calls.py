@@ -40,17 +40,16 @@ class ChangingCallsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartCall:
-    """One call of a part in a pass: its path, the how manieth call of that path, the call that it was made in."""
+    """One call of a part in a pass: its path, the call that it was made in, and its name in captured graphs.
+
+    The name is the path, with the number of the call from the second on (`block#2`); what runs inside such a call is
+    named after it (`block#2.conv`).
+    """
 
     part: int
     path: str
-    number: int
     parent: int | None
-
-    @property
-    def label(self) -> str:
-        """What captured graphs call it: the path, with the number of the call from the second on."""
-        return self.path if self.number == 1 else f"{self.path}#{self.number}"
+    label: str
 
 
 class Parts:
@@ -122,15 +121,20 @@ class Calls:
         self.calls: list[PartCall] = []
         #: for each event the call that begins or ends, and the innermost one that runs after it (None: it is over)
         self._at: list[tuple[int, int | None]] = []
-        numbers: Counter[str] = Counter()
+        times: Counter[str] = Counter()
         running: list[int] = []
         for event in events:
             if event >= 0:
                 parent = running[-1] if running else None
-                path = parts.path(event, "" if parent is None else self.calls[parent].path)
-                numbers[path] += 1
+                outer = None if parent is None else self.calls[parent]
+                path = label = parts.path(event, "" if outer is None else outer.path)
+                if outer is not None and outer.path and path.startswith(f"{outer.path}."):
+                    label = outer.label + path[len(outer.path) :]
+                times[label] += 1
+                if times[label] > 1:
+                    label = f"{label}#{times[label]}"
                 running.append(len(self.calls))
-                self.calls.append(PartCall(event, path, numbers[path], parent))
+                self.calls.append(PartCall(event, path, parent, label))
                 self._at.append((running[-1], running[-1]))
             else:
                 self._at.append((running.pop(), running[-1] if running else None))

@@ -243,16 +243,18 @@ def kept_random_state(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def errors_of(module: nn.Module, batch: int) -> Iterator[None]:
-    """An exception of the user's forward is ours, with the line it comes from (A601).
+    """Turn an exception of the user's forward into one of ours, with the line it comes from (A601).
 
-    Exceptions for which memory ran out stay what they are.
+    What this package itself raises stays what it is, and so does an exception because memory ran out.
     """
     try:
         yield
     except ArchinspectError:
         raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or traceback.extract_tb(error.__traceback__)[-1].filename.startswith(
+            _OURSELVES
+        ):
             raise
         first = str(error).strip().partition("\n")[0]
         raise ArchinspectError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -29,7 +30,7 @@ from .capacity import OutOfMemoryError, is_out_of_memory, refuse_what_cannot_fit
 from .compiled import kernels_marked
 from .instrument import Instrument, Segment, layers_marked, segments, together, watched
 from .module_calls import ChangingCallsError, parts_marked, watch
-from .own_module import kept_random_state
+from .own_module import errors_of, kept_random_state
 from .prepare import Prepared, prepare, prepare_own
 from .provenance import NotUnderstoodError
 from .rows import time_rows, with_rows
@@ -72,7 +73,8 @@ class Session:
         """
         blank = self.blank(graph, batch, precision, mode)
         try:
-            with kept_random_state(self.device), torch.inference_mode():
+            own = nullcontext() if graph.source is None else errors_of(module, batch)
+            with own, kept_random_state(self.device), torch.inference_mode():
                 return self._measured(graph, blank, self.prepared(graph, module, blank, precision), layers)
         except OutOfMemoryError as error:
             return _without(blank, str(error))

@@ -178,3 +178,25 @@ class Resampling:
         common = math.gcd(self.size, self.outputs)
         step, divisor = self.size // common, self.outputs // common
         return Reach(step, divisor * self.taps - 1, divisor)
+
+
+def regrouped(shape: tuple[int, ...], output: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """Which dimensions of a reshaped tensor hold the elements of which: groups of equal size, in order.
+
+    (2, 8, 4, 4) as (2, 8, 16) is [([0], [0]), ([1], [1]), ([2, 3], [2])].  Dimensions of size 1 join a neighbour.
+    """
+    groups: list[tuple[list[int], list[int]]] = []
+    left, right = list(range(len(shape))), list(range(len(output)))
+    while left or right:
+        mine, theirs = left[:1], right[:1]
+        del left[:1], right[:1]
+        sizes = [math.prod([shape[d] for d in mine]), math.prod([output[d] for d in theirs])]
+        while sizes[0] != sizes[1] and (left or right):
+            if (sizes[0] < sizes[1] and left) or not right:
+                sizes[0] *= shape[left[0]]
+                mine.append(left.pop(0))
+            else:
+                sizes[1] *= output[right[0]]
+                theirs.append(right.pop(0))
+        groups.append((mine, theirs))
+    return groups

@@ -354,6 +354,46 @@ class Graph:
         return tuple(map(tuple, readers))
 
     @cached_property
+    def axes(self) -> tuple[Axes, ...]:
+        """What the dimensions of each node's first output mean.
+
+        A frontend that knows says so in its values; else it follows from the ops, and for an input from its rank and
+        type (`input_axes`).
+        """
+        found: list[Axes] = []
+        for index, node in enumerate(self.nodes):
+            known = node.outputs[0].axes if node.outputs else None
+            if known is not None:
+                found.append(known)
+            elif index < self.inputs:
+                found.append(self._input_axes(index))
+            elif node.inputs:
+                before = [found[source] for source in node.inputs]
+                if node.ports:  # an output beside the first means the same where it has as many dimensions
+                    shapes = zip(before, node.input_shapes, strict=True)
+                    before = [
+                        axes if len(axes) == len(shape) else ("",) * len(shape) for axes, shape in shapes
+                    ]
+                found.append(node.op.axes(before, node.input_shapes, node.output_shape))
+            else:
+                found.append(("",) * len(node.output_shape))
+        return tuple(found)
+
+    def _input_axes(self, index: int) -> Axes:
+        """By rank and type; three dimensions are a signal where the next layer that works on a layout says so."""
+        value = self.nodes[index].values[0]
+        reader = index
+        for _ in range(_NEAR):
+            reader = next(iter(self.consumers[reader]), -1)
+            if reader < 0 or len(self.nodes[reader].output_shape) != 3:
+                break
+            if self.nodes[reader].op.spatial == 1:
+                return ("batch", "channel", "space")
+            if self.nodes[reader].op.category not in ("activation", "regularisation", "elementwise"):
+                break
+        return input_axes(value.shape, value.dtype)
+
+    @cached_property
     def by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self.nodes}
 
@@ -407,6 +447,44 @@ def _holder(module: _Module, path: str, nodes: list[Node]) -> Layer:
     op = TensorOp("parameters", "parameters", (), ())
     nodes.append(Node.of_call(path, op, (), (), (), parameters=own, module=path))
     return Layer(len(nodes) - 1)
+
+
+#: so many layers after an input may say what its dimensions mean
+_NEAR = 8
+
+
+def input_axes(shape: Shape, dtype: str = "float32") -> Axes:
+    """What the dimensions of an input mean by default.
+
+    Numbers are images (N, C, H, W), volumes (N, C, D, H, W), sequences of vectors (N, L, features) or vectors
+    (N, features); integers and truth values are sequences (N, L).  Others have a batch in front and are else unknown.
+    """
+    rank = len(shape)
+    if dtype.startswith(("int", "uint", "bool")):
+        known: Axes = ("batch", "sequence")[:rank]
+    elif rank in (4, 5):
+        known = ("batch", "channel", *("space",) * (rank - 2))
+    else:
+        known = {2: ("batch", "feature"), 3: ("batch", "sequence", "feature")}.get(rank, ("batch",)[:rank])
+    return (*known, *("",) * (rank - len(known)))
+
+
+def width_dimension(axes: Axes, shape: Shape) -> int:
+    """The dimension of the channels or features; where nobody says, the last of up to three, else the second."""
+    for meaning in ("channel", "feature"):
+        for dim in range(len(axes) - 1, 0, -1):
+            if axes[dim] == meaning:
+                return dim
+    return 1 if len(shape) > 3 else len(shape) - 1
+
+
+def position_dimensions(axes: Axes) -> tuple[int, ...]:
+    """The dimensions of space, or else of a sequence."""
+    for meaning in ("space", "sequence"):
+        found = tuple(dim for dim, axis in enumerate(axes) if axis == meaning)
+        if found:
+            return found
+    return ()
 
 
 def _walk(path: str, items: tuple[Item, ...]) -> Iterator[tuple[str, Item]]:

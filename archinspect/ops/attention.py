@@ -46,7 +46,7 @@ class MultiheadAttention(Op):
     def mixes(self, inputs: Shapes) -> tuple[int, ...]:
         return 1, 2  # tokens by the weights, features by the projections
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
         return *before[0][:2], frozenset()
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:

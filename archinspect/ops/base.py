@@ -16,7 +16,7 @@ from dataclasses import MISSING, FrozenInstanceError, dataclass
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from ..errors import OpError
-from ..geometry import Axis
+from ..geometry import Axis, Reach
 from .attributes import SPACES, Kind
 from .cost import NO_COST, Cost
 from .torch_call import TorchCall
@@ -34,12 +34,15 @@ __all__ = [
     "Shapes",
     "TorchCall",
     "attr",
+    "joined_axes",
+    "joined_reaches",
     "module_call",
     "need_map",
     "need_rank",
     "numel",
     "register",
     "show_shape",
+    "unknown_axes",
 ]
 
 Shape = tuple[int, ...]
@@ -196,15 +199,39 @@ class Op:
         """
         return ()
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions | None:
         """Where the image's positions lie in the output, when they lie in the inputs as `before` says.
 
         By default where they lie in the inputs, dimension by dimension; for an op that moves dimensions elsewhere.
+        None where nobody knows.
         """
         first, *others = before
         for other in others:
             first = tuple([a | b for a, b in zip(first, other, strict=True)])
         return first
+
+    def reaches(self, before: Sequence[Positions], inputs: Shapes) -> Mapping[int, Reach]:
+        """How far neighbouring outputs see along an axis of the image where dimensions are joined."""
+        return {}
+
+    def reads_whole(self, before: Sequence[Positions], inputs: Shapes) -> frozenset[int]:
+        """The axes of the image that each output reads from end to end, as what it `mixes` says."""
+        mixed = self.mixes(inputs)
+        return frozenset[int]().union(*[place[dim] for place in before for dim in mixed])
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
+        """What the dimensions of the output mean, when those of the inputs mean what `before` says.
+
+        The members of a family read and write channels and space.  Others keep the meaning of each dimension by
+        default; an op that moves dimensions elsewhere says so.
+        """
+        if self.spatial and len(output) == self.spatial + 2:
+            return ("batch", "channel", *("space",) * self.spatial)
+        first, *others = before
+        for other in others:
+            if len(other) == len(first):
+                first = tuple([mine or theirs for mine, theirs in zip(first, other, strict=True)])
+        return first if len(first) == len(output) else unknown_axes(first, output)
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         """The PyTorch module or function that does the same."""
@@ -300,6 +327,41 @@ def _attributes(cls: type[Op], words: Mapping[str, str] | None) -> Iterator[Attr
                     doc.format_map(words) if words else doc,
                     default if default is MISSING else kind.parse(default),
                 )
+
+
+def unknown_axes(before: Axes, output: Shape) -> Axes:
+    """Axes of which nothing is known but that the batch stays in front, where it was."""
+    rest = ("",) * (len(output) - 1)
+    return () if not output else ("batch", *rest) if before[:1] == ("batch",) else ("", *rest)
+
+
+def joined_reaches(places: Sequence[frozenset[int]], sizes: Shape) -> dict[int, Reach]:
+    """By axis of the image how far neighbours see along a dimension that dimensions of these sizes are joined to.
+
+    The outermost changes slowest.  Along any other, two neighbours may stand at the end of one row and the beginning of
+    the next one, a whole row apart.
+    """
+    found: dict[int, Reach] = {}
+    for number, (along, size) in enumerate(zip(places, sizes, strict=True)):
+        inner = math.prod(sizes[number + 1 :])
+        wraps = math.prod(sizes[:number]) > 1
+        for axis in along:
+            if wraps:
+                found[axis] = Reach(max(size - 1, 0), 0)
+            elif inner > 1:
+                found[axis] = Reach(1, inner - 1, inner)
+    return found
+
+
+def joined_axes(parts: Sequence[str]) -> str:
+    """What one dimension means that several are joined to: positions stay positions, the rest are features."""
+    meanings = dict.fromkeys(part for part in parts if part)
+    if len(meanings) == 1:
+        (only,) = meanings
+        return "sequence" if only == "space" and len(parts) > 1 else only
+    if not meanings or "batch" in meanings:
+        return ""
+    return "sequence" if set(meanings) <= {"space", "sequence"} else "feature"
 
 
 def need_rank(op: Op, shape: Shape, rank: int, layout: str) -> None:

@@ -60,7 +60,7 @@ class Linear(Op):
     def mixes(self, inputs: Shapes) -> tuple[int, ...]:
         return (len(inputs[0]) - 1,)  # tokens stay apart
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
         return *before[0][:-1], frozenset()
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:

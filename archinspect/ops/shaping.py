@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..errors import OpError
-from ..geometry import Window
+from ..geometry import Reach, Window
 from .attributes import Kind, borders, integer
 from .base import (
     NO_COST,
+    Axes,
     Cost,
     Op,
     Positions,
@@ -17,6 +18,8 @@ from .base import (
     Shapes,
     TorchCall,
     attr,
+    joined_axes,
+    joined_reaches,
     module_call,
     need_map,
     need_rank,
@@ -76,10 +79,19 @@ class Flatten(Moving):
             joined *= size
         return *x[:first], joined, *x[last + 1 :]
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
         (x,) = before
-        first, last = self.start_dim % len(x), self.end_dim % len(x)
+        first, last = self._bounds(inputs[0])
         return *x[:first], frozenset().union(*x[first : last + 1]), *x[last + 1 :]
+
+    def reaches(self, before: Sequence[Positions], inputs: Shapes) -> Mapping[int, Reach]:
+        first, last = self._bounds(inputs[0])
+        return joined_reaches(before[0][first : last + 1], inputs[0][first : last + 1])
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
+        (x,) = before
+        first, last = self._bounds(inputs[0])
+        return *x[:first], joined_axes(x[first : last + 1]), *x[last + 1 :]
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return module_call(self, "nn.Flatten")
@@ -395,7 +407,11 @@ class Permute(Moving):
             )
         return tuple(x[d] for d in self.dims)
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
+        (x,) = before
+        return tuple(x[d] for d in self.dims)
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
         (x,) = before
         return tuple(x[d] for d in self.dims)
 

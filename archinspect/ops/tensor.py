@@ -7,12 +7,24 @@ maps its own names to them.  Costs follow `docs/counting.md`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
-from .base import NO_COST, Cost, Op, Shape, Shapes
+from ..geometry import Reach, regrouped
+from .base import (
+    NO_COST,
+    Axes,
+    Cost,
+    Op,
+    Positions,
+    Shape,
+    Shapes,
+    joined_axes,
+    joined_reaches,
+    unknown_axes,
+)
 
 __all__ = [
     "Motion",
@@ -33,11 +45,20 @@ __all__ = [
 
 
 class Motion(NamedTuple):
-    """Which way positions go from the inputs to the first output, for receptive fields.
+    """Which way positions go from the inputs to the first output, for receptive fields and for what dimensions mean.
 
-    `kind` is one of: `pointwise` (dimension by dimension, aligned from the last; sizes of 1 are repeated), `permute`
-    (output dimension i is input dimension `dims[i]`), `reshape` (elements in order, other sizes), `reduce` (each output
-    reads all along `dims`, which are gone), `mix` (each output reads all along `dims`, which stay), `unknown`.
+    `kind` is one of
+
+    - `pointwise`: dimension by dimension, aligned from the last; sizes of 1 are repeated, parts stand side by side;
+    - `permute`: output dimension i is input dimension `dims[i]`;
+    - `reshape`: elements in order, other sizes;
+    - `drop`: `dims` are gone, of which one element is taken;
+    - `reduce`: each output reads all along `dims`, which are gone;
+    - `mix`: each output reads all along `dims`, which stay;
+    - `append`: each element by itself becomes a vector, in new dimensions at the end (an embedding);
+    - `stride`: every `dims[1]`-th element of dimension `dims[0]`;
+    - `matmul`: a product of matrices, which mixes the last dimension of the first and the last but one of the second;
+    - `unknown`.
     """
 
     kind: str
@@ -45,6 +66,7 @@ class Motion(NamedTuple):
 
 
 _UNKNOWN = Motion("unknown")
+_NOWHERE = frozenset[int]()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -73,6 +95,108 @@ class TensorOp(Op):
     def cost(self, inputs: Shapes, output: Shape) -> Cost | None:
         return self.work
 
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions | None:
+        kind, dims = self.motion
+        if kind == "pointwise":
+            return _aligned(before, len(output))
+        if kind == "matmul":
+            return self._product(before, inputs, output)
+        if kind == "unknown" or inputs[0] != self.operands[0]:
+            return None
+        x = before[0]
+        made: Positions | None
+        if kind == "permute":
+            made = tuple([x[dim] for dim in dims])
+        elif kind == "reshape":
+            return _reshaped(x, inputs[0], output)
+        elif kind in ("drop", "reduce"):
+            made = tuple([along for dim, along in enumerate(x) if dim not in dims])
+        elif kind == "append":
+            made = (*x, *[_NOWHERE] * (len(output) - len(x)))
+        else:
+            made = _aligned([place for place in before if len(place) == len(x)], len(x))
+        return made if made is not None and len(made) == len(output) else None
+
+    def _product(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions | None:
+        """Rows lie where they lay in the first matrix, columns where they lay in the second one."""
+        made = [_NOWHERE] * len(output)
+        for place, first, second in self._factors(before, inputs):
+            offset = len(output) - len(place)
+            if offset < 0 or self.type == "tensordot":  # which numbers its dimensions freely
+                return None
+            for dim, along in enumerate(place[:-1] if first else place[:-2]):
+                made[dim + offset] |= along
+            if second:
+                made[-1] |= place[-1]
+        return tuple(made)
+
+    def _factors(self, before: Sequence[Positions], inputs: Shapes) -> Iterator[tuple[Positions, bool, bool]]:
+        """Each input with whether it may be the first factor of a product, and the second; both where nobody knows."""
+        a, b = [*self.operands[:2], (), ()][:2]
+        plain = len(self.operands) == 2 and a[-1:] == (b[-2:-1] or b)
+        for number, (place, shape) in enumerate(zip(before, inputs, strict=True)):
+            if self.type == "linear":
+                roles = {0}
+            elif plain and len(inputs) == 2:
+                roles = {number}
+            elif plain:
+                roles = {role for role, operand in enumerate((a, b)) if operand == shape}
+            else:
+                roles = {0, 1}
+            yield place, 0 in roles, 1 in roles and len(place) > 1
+
+    def reaches(self, before: Sequence[Positions], inputs: Shapes) -> Mapping[int, Reach]:
+        kind, dims = self.motion
+        found: dict[int, Reach] = {}
+        if kind == "reshape":
+            for mine, _ in regrouped(inputs[0], self.results[0]):
+                found.update(
+                    joined_reaches([before[0][d] for d in mine], tuple([inputs[0][d] for d in mine]))
+                )
+        elif kind == "stride":
+            found = dict.fromkeys(before[0][dims[0]], Reach(dims[1], 0))
+        return found
+
+    def reads_whole(self, before: Sequence[Positions], inputs: Shapes) -> frozenset[int]:
+        kind, dims = self.motion
+        whole: set[int] = set()
+        if kind == "matmul":
+            for place, first, second in self._factors(before, inputs):
+                whole |= place[-1] if first else _NOWHERE
+                whole |= place[-2] if second else _NOWHERE
+        elif kind in ("mix", "reduce"):
+            rank = len(self.operands[0])
+            for place in before:
+                # What another input is to the operation nobody says: all of it may be read.
+                read = [place[dim] for dim in dims] if len(place) == rank else place
+                whole |= _NOWHERE.union(*read)
+        return frozenset(whole)
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
+        kind, dims = self.motion
+        if not before:
+            return ("",) * len(output)
+        x = before[0]
+        made = unknown_axes(x, output)
+        if kind == "pointwise":
+            made = _aligned_axes(before, inputs, output)
+        elif kind == "matmul":
+            last = before[1][-1:] if len(before) > 1 else ("feature",)
+            made = (*x[:-1], *last) if len(x) == len(output) else made
+        elif kind == "unknown" or inputs[0] != self.operands[0]:
+            pass
+        elif kind == "permute":
+            made = tuple([x[dim] for dim in dims])
+        elif kind == "reshape":
+            made = _reshaped_axes(x, inputs[0], output)
+        elif kind in ("drop", "reduce"):
+            made = tuple([meaning for dim, meaning in enumerate(x) if dim not in dims])
+        elif kind == "append":
+            made = (*x, *["feature"] * (len(output) - len(x)))
+        elif kind in ("mix", "stride"):
+            made = x
+        return made if len(made) == len(output) else unknown_axes(x, output)
+
     def derive_macs(self, inputs: Shapes, output: Shape) -> str:
         return self.formulas.get("macs") or super().derive_macs(inputs, output)
 
@@ -93,6 +217,56 @@ class TensorOp(Op):
 
     def __str__(self) -> str:
         return f"{self.type}({', '.join(f'{name}={value}' for name, value in self.details.items())})"
+
+
+def _aligned(before: Sequence[Positions], rank: int) -> Positions | None:
+    """Positions of several inputs, dimension by dimension from the last."""
+    made = [_NOWHERE] * rank
+    for place in before:
+        offset = rank - len(place)
+        if offset < 0:
+            return None
+        for dim, along in enumerate(place):
+            made[dim + offset] |= along
+    return tuple(made)
+
+
+def _reshaped(x: Positions, shape: Shape, output: Shape) -> Positions | None:
+    """Joined dimensions hold the positions of all of them; None where a dimension with positions is split."""
+    made = [_NOWHERE] * len(output)
+    for mine, theirs in regrouped(shape, output):
+        along = _NOWHERE.union(*[x[dim] for dim in mine])
+        large = [dim for dim in theirs if output[dim] > 1] or theirs[:1]
+        if along and len(large) != 1:
+            return None
+        if along:
+            made[large[0]] |= along
+    return tuple(made)
+
+
+def _aligned_axes(before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
+    """Meanings of several inputs, aligned from the last dimension; a size of 1 that is repeated has none to say."""
+    made = [""] * len(output)
+    for axes, shape in zip(before, inputs, strict=True):
+        offset = len(output) - len(axes)
+        for dim, meaning in enumerate(axes):
+            at = dim + offset
+            if at >= 0 and not made[at] and (shape[dim] > 1 or output[at] == 1):
+                made[at] = meaning
+    return tuple(made)
+
+
+def _reshaped_axes(x: Axes, shape: Shape, output: Shape) -> Axes:
+    """Joined dimensions mean what they have in common; a part of a split one means what the whole did."""
+    made = [""] * len(output)
+    for mine, theirs in regrouped(shape, output):
+        parts = [x[dim] for dim in mine if shape[dim] > 1] or [x[dim] for dim in mine[:1]]
+        meaning = joined_axes(parts)
+        for dim in theirs:
+            made[dim] = meaning if output[dim] > 1 or len(theirs) == 1 else ""
+    if output and x[:1] == ("batch",) and output[0] == shape[0]:
+        made[0] = "batch"
+    return tuple(made)
 
 
 def pointwise(
@@ -139,7 +313,7 @@ def matmul(
         details,
         Cost(macs=count * inner, bias_adds=count if bias else 0),
         {"macs": f"{product(results[0])}×{inner}"},
-        Motion("mix", (len(operands[0]) - 1,)),
+        Motion("matmul"),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ..errors import OpError
+from ..geometry import Reach
 from .attributes import integer
 from .base import (
     NO_COST,
+    Axes,
     Cost,
     Op,
     Positions,
@@ -16,6 +18,7 @@ from .base import (
     Shapes,
     TorchCall,
     attr,
+    joined_reaches,
     module_call,
     need_rank,
     numel,
@@ -25,6 +28,7 @@ from .derivation import product, shape_of
 from .shaping import Moving
 
 _LAYOUT = "(N, L, width)"
+_TOKENS: Axes = ("batch", "sequence", "feature")
 
 
 @register("tokens", category="attention", samples=[({}, ((1, 768, 14, 14),)), ({}, ((2, 3, 5, 4),))])
@@ -41,9 +45,15 @@ class Tokens(Moving):
         need_rank(self, x, 4, "(N, C, H, W)")
         return x[0], x[2] * x[3], x[1]
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
         (x,) = before
         return x[0], x[2] | x[3], x[1]
+
+    def reaches(self, before: Sequence[Positions], inputs: Shapes) -> Mapping[int, Reach]:
+        return joined_reaches(before[0][2:], inputs[0][2:])
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
+        return _TOKENS
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return module_call(self, "archinspect.Tokens")
@@ -129,7 +139,11 @@ class SelectToken(Moving):
             )
         return x[0], x[2]
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
+        (x,) = before
+        return x[0], x[2]
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
         (x,) = before
         return x[0], x[2]
 
@@ -153,7 +167,11 @@ class MeanTokens(Op):
     def mixes(self, inputs: Shapes) -> tuple[int, ...]:
         return (1,)
 
-    def positions(self, before: Sequence[Positions]) -> Positions:
+    def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions:
+        (x,) = before
+        return x[0], x[2]
+
+    def axes(self, before: Sequence[Axes], inputs: Shapes, output: Shape) -> Axes:
         (x,) = before
         return x[0], x[2]
 

@@ -19,6 +19,8 @@ Drawer = Callable[[Graph, Options], Drawing]
 
 #: style → (module, function); a function takes the graph and the options and returns a `Drawing`
 STYLES = {"blocks": ("blocks", "blocks"), "strip": ("blocks", "blocks"), "volume": ("volumes", "volumes")}
+#: how a checkpoint is drawn, of which no flow is known
+PARAMETERS_ONLY = ("treemap", "treemap")
 #: format → file endings
 FORMATS = {
     "svg": (".svg",),
@@ -39,7 +41,7 @@ class Picture:
     @cached_property
     def drawing(self) -> Drawing:
         """Shapes and text with every place and colour fixed."""
-        module, function = STYLES[self.options.style]
+        module, function = STYLES[self.options.style] if self.graph.inputs else PARAMETERS_ONLY
         drawer = cast(Drawer, getattr(import_module(f".{module}", __package__), function))
         return drawer(self.graph, self.options)
 
@@ -76,6 +78,8 @@ class Picture:
         if format not in FORMATS:
             help = suggestion(format, FORMATS, otherwise=f"formats: {', '.join(FORMATS)}")
             raise fail("A403", f"there is no format '{format}'", help=help)
+        if not self.graph.inputs and format in ("dot", "html"):
+            raise fail("A403", "a checkpoint is drawn in SVG, PNG and PDF", help="write one of these")
         if self.options.against and format in ("dot", "html"):
             raise fail("A403", "differences are marked in SVG, PNG and PDF", help="write one of these")
         if self.options.engine != "archinspect" and format in ("svg", "png", "pdf"):

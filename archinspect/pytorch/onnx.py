@@ -67,9 +67,9 @@ def _export(module: fx.GraphModule, x: torch.Tensor, names: list[str]) -> bytes:
         export(module, (x,), file, input_names=["x"], output_names=names, dynamic_axes=axes)
         return file.getvalue()
     shapes = {"x": {0: torch.export.Dim("batch")}}
-    program = export(
-        module, (x,), input_names=["x"], output_names=names, dynamic_shapes=shapes, dynamo=True, verbose=False
-    )
+    # Not optimised: that would fold batch normalisation and drop biases of zero, so that the file has other parameters.
+    options = {"dynamo": True, "verbose": False, "optimize": False}
+    program = export(module, (x,), input_names=["x"], output_names=names, dynamic_shapes=shapes, **options)
     model = program.model_proto
     _forget_the_exporter(model)
     content: bytes = model.SerializeToString()
@@ -92,11 +92,20 @@ def _untranslated(graph: Graph, error: Exception) -> ArchinspectError:
     )
 
 
+#: notes of the exporter that say which module a node is of
+_KEPT_NOTES = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy")
+
+
 def _forget_the_exporter(message: Any) -> None:
-    """Leave out the notes of the exporter: they name files of this machine."""
+    """Leave out the notes of the exporter, which name files of this machine, but those that say a node's module."""
     for field, value in message.ListFields():
         if field.name == "metadata_props":
+            kept = [(note.key, note.value) for note in value if note.key in _KEPT_NOTES]
+            if any(text.count(",") < 2 for _, text in kept):
+                kept = []  # a sum or concat of the graph, which is in no module of its own
             message.ClearField("metadata_props")
+            for key, text in kept:
+                message.metadata_props.add(key=key, value=text)
         elif field.message_type is not None and field.name not in ("initializer", "raw_data"):
             for part in value if isinstance(value, Iterable) else (value,):
                 _forget_the_exporter(part)

@@ -397,6 +397,11 @@ class Graph:
     def by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self.nodes}
 
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The indices of the nodes by name."""
+        return {node.name: index for index, node in enumerate(self.nodes)}
+
     def walk(self) -> Iterator[tuple[str, Item]]:
         """Every item of the structure with the path of the scope that holds it, in reading order."""
         yield from _walk("", self.structure.items)
@@ -407,7 +412,7 @@ def refuse_parameters_only(graph: Graph, what: str) -> None:
     if not graph.inputs and not graph.outputs:
         raise fail(
             "A403",
-            f"{what} of '{graph.name}' cannot be had: a checkpoint holds parameters only",
+            f"{what} cannot be had of '{graph.name}': it is a checkpoint, which holds parameters only",
             help="give the module or the config that they belong to, such as net.py:Net; params, compare and diagram "
             "work on a checkpoint",
         )

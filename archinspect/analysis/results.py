@@ -16,7 +16,7 @@ from .memory import FP32_BYTES, peak_activation_bytes
 from .receptive_field import Field, receptive_fields
 
 if TYPE_CHECKING:
-    from ..ops.base import Shape
+    from ..ops.base import Axes, Shape
 
 
 class Fields:
@@ -28,6 +28,9 @@ class Fields:
     @cached_property
     def all(self) -> tuple[Field, ...]:
         return receptive_fields(self._graph)
+
+    def axes(self, index: int) -> Axes:
+        return self._graph.axes[index]
 
 
 @dataclass(frozen=True, init=False)
@@ -85,6 +88,11 @@ class Row:
             and isinstance(first.op, TensorOp)
             and first.op.aliases
         )
+
+    @property
+    def axes(self) -> Axes:
+        """What the dimensions of `output_shape` mean, as `Graph.axes` says."""
+        return self._fields.axes(self._end)
 
     @cached_property
     def derivations(self) -> dict[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
-from ..graph import Graph, Node
+from ..graph import Graph, Node, width_dimension
 from .printed import Agreement, Printed, show
 from .roles import SIZES
 from .select import Selection, has_weights
@@ -156,24 +157,30 @@ def _pair(node: Node, name: str) -> tuple[int, ...]:
     return (value, value) if isinstance(value, int) else ()
 
 
-def _channels(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[1],) if len(shape) == 4 else (shape[-1],)
+def _in_channels(graph: Graph, node: Node) -> tuple[int, ...]:
+    shape = node.input_shapes[0]
+    return (shape[width_dimension(graph.axes[node.inputs[0]], shape)],)
 
 
-_ATTRIBUTES: dict[str, Callable[[Node], tuple[int, ...]]] = {
-    "in_channels": lambda node: _channels(node.input_shapes[0]),
-    "out_channels": lambda node: _channels(node.output_shape),
-    "kernel_size": kernel,
-    "filter": lambda node: (*kernel(node), *_channels(node.output_shape)),
-    "stride": lambda node: _pair(node, "stride"),
-    "padding": lambda node: _pair(node, "padding"),
-    "groups": lambda node: (int(getattr(node.op, "groups", 1)),),
+def _out_channels(graph: Graph, node: Node) -> tuple[int, ...]:
+    shape = node.output_shape
+    return (shape[width_dimension(graph.axes[graph.index[node.name]], shape)],)
+
+
+_ATTRIBUTES: dict[str, Callable[[Graph, Node], tuple[int, ...]]] = {
+    "in_channels": _in_channels,
+    "out_channels": _out_channels,
+    "kernel_size": lambda graph, node: kernel(node),
+    "filter": lambda graph, node: (*kernel(node), *_out_channels(graph, node)),
+    "stride": lambda graph, node: _pair(node, "stride"),
+    "padding": lambda graph, node: _pair(node, "padding"),
+    "groups": lambda graph, node: (int(getattr(node.op, "groups", 1)),),
 }
 
 
 def _attribute(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> Truth | None:
     """An attribute that all the selected layers share; of a scope, that of its layers with weights."""
-    read = _ATTRIBUTES[quantity]
+    read = partial(_ATTRIBUTES[quantity], graph)
     nodes = chosen.weighted or chosen.nodes
     nodes = tuple(node for node in nodes if read(node))
     if not nodes:
@@ -185,10 +192,10 @@ def _attribute(graph: Graph, chosen: Selection, quantity: str, stated: Printed) 
     if quantity == "in_channels":
         nodes = tuple(first(chosen, nodes))
     if quantity == "out_channels":
-        return _shared([_channels(_shape_of(chosen, path)) for path in chosen.paths])
+        return _shared([_out_channels(graph, _end(chosen, path)) for path in chosen.paths])
     found = [read(node) for node in nodes]
     if quantity == "kernel_size" and len(stated.values) == 3:
-        found = [(*read(node), *_channels(node.input_shapes[0])) for node in nodes]
+        found = [(*read(node), *_in_channels(graph, node)) for node in nodes]
     return _shared(found)
 
 
@@ -198,11 +205,12 @@ def first(chosen: Selection, nodes: tuple[Node, ...]) -> Iterable[Node]:
         yield next(n for n in nodes if not path or n.name == path or n.name.startswith(path + "."))
 
 
-def _shape_of(chosen: Selection, path: str) -> tuple[int, ...]:
+def _end(chosen: Selection, path: str) -> Node:
+    """The last layer of a selected path."""
     nodes = [
         node for node in chosen.nodes if not path or node.name == path or node.name.startswith(path + ".")
     ]
-    return nodes[-1].output_shape
+    return nodes[-1]
 
 
 def _shared(found: list[tuple[int, ...]]) -> Truth:

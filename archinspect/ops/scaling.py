@@ -31,7 +31,7 @@ class Scale(Pointwise):
     samples=[({}, ((1, 96, 56, 56),)), ({"init": 1e-4}, ((2, 5, 8),))],
 )
 class LayerScale(Pointwise):
-    """γ·x with a learnt γ per channel: dimension 1 of a map (N, C, H, W), the last one of tokens.
+    """γ·x with a learnt γ per channel: dimension 1 of a map (N, C, H, W) or volume, the last one of tokens.
 
     Cost: one multiplication per element.  Source: Touvron et al. 2021, arXiv:2103.17239, section 2.
     """
@@ -41,7 +41,7 @@ class LayerScale(Pointwise):
 
     def _gamma(self, inputs: Shapes) -> Shape:
         (x,) = inputs
-        return (x[1], 1, 1) if len(x) == 4 else (x[-1],)
+        return (x[1], *[1] * (len(x) - 2)) if len(x) > 3 else (x[-1],)
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
         return {"gamma": self._gamma(inputs)}

@@ -17,9 +17,9 @@ from .table import Column, Report, Table
 if TYPE_CHECKING:
     from ..analysis import Analysis
     from ..graph import Graph, Node
+    from ..ops.base import Axes, Shape
 
 _FP32 = 4
-_MAP = 4  # dimensions of (N, C, H, W)
 
 #: our layer types under the names that Keras gives them
 CLASSES = {
@@ -67,7 +67,7 @@ def keras(graph: Graph, analysis: Analysis) -> Report:
     rows = tuple(
         (
             f"{row.name} ({_class(nodes[row.name]) if row.name in nodes else row.op})",
-            channels_last(row.output_shape),
+            channels_last(row.output_shape, row.axes),
             row.params + sum(count for name, count in statistics.items() if _within(name, row.name)),
         )
         for row in analysis.rows
@@ -87,13 +87,15 @@ def keras(graph: Graph, analysis: Analysis) -> Report:
 def _class(node: Node) -> str:
     """What Keras calls a layer; our own word where it has none."""
     kind = node.op.type
-    if kind in ("adaptive_avg_pool2d", "adaptive_max_pool2d") and node.output_shape[2:] == (1, 1):
-        return "GlobalAveragePooling2D" if kind == "adaptive_avg_pool2d" else "GlobalMaxPooling2D"
-    if kind == "conv2d" and getattr(node.op, "groups", 1) == node.input_shapes[0][1] > 1:
-        return "DepthwiseConv2D"
+    family, space = node.op.family, node.op.spatial
+    if family in ("adaptive_avg_pool", "adaptive_max_pool") and set(node.output_shape[2:]) == {1}:
+        return f"Global{'Average' if family == 'adaptive_avg_pool' else 'Max'}Pooling{space}D"
+    if family == "conv" and space < 3 and getattr(node.op, "groups", 1) == node.input_shapes[0][1] > 1:
+        return f"DepthwiseConv{space}D"
     if kind not in CLASSES and _is_function(node):
         return "Activation"
-    return CLASSES.get(kind, kind)
+    # Of a family Keras has the classes of all dimensions.
+    return CLASSES.get(kind) or CLASSES.get(f"{family}2d", kind).replace("2D", f"{space}D")
 
 
 def _is_function(node: Node) -> bool:
@@ -125,9 +127,11 @@ def _within(name: str, scope: str) -> bool:
     return name == scope or name.startswith(f"{scope}.")
 
 
-def channels_last(shape: tuple[int, ...]) -> str:
+def channels_last(shape: Shape, axes: Axes) -> str:
     """(1, 96, 55, 55) → `(None, 55, 55, 96)`; tokens (1, 197, 768) have their channels last already."""
-    rest = (*shape[2:], shape[1]) if len(shape) == _MAP else shape[1:]
+    rest = list(shape[1:])
+    if "channel" in axes[1:]:
+        rest.append(rest.pop(axes.index("channel") - 1))
     return f"({', '.join(['None', *map(str, rest)])}{',' if not rest else ''})"
 
 

@@ -162,12 +162,16 @@ class Comparison:
             # Of tied parameters one row may count those that on the other side are another's.
             if words.same(left, right) and (not self.parameters_only or one.params == other.params):
                 return None
-            what = words.change(left, right)
+            what = (
+                parameters.change(left, right)
+                if self.parameters_only
+                else describe.change(describe.placed(self.a.graph, i), describe.placed(self.b.graph, j))
+            )
         elif i is not None:
-            change, what = "removed", words.layer(self.a.graph.nodes[i])
+            change, what = "removed", self._layer(self.a.graph, i)
         else:
             assert j is not None
-            change, what = "added", words.layer(self.b.graph.nodes[j])
+            change, what = "added", self._layer(self.b.graph, j)
         return Difference(
             path_a=one.name if one else None,
             path_b=other.name if other else None,
@@ -178,6 +182,12 @@ class Comparison:
             flops=_minus(other, one, "flops"),
             activation_bytes=_minus(other, one, "activation_bytes"),
         )
+
+    def _layer(self, graph: Graph, index: int) -> str:
+        """One layer in a few words."""
+        if self.parameters_only:
+            return parameters.layer(graph.nodes[index])
+        return describe.layer(describe.placed(graph, index))
 
 
 def _minus(one: Row | None, other: Row | None, key: str) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...graph import Graph
+from ...graph import Graph, position_dimensions
 from ...ops import Shape
 from ..results import Analysis
 
@@ -39,19 +39,21 @@ class Stage:
 
 def stage_of_nodes(graph: Graph) -> tuple[int, ...]:
     """The scale of each node's output: log2 of the input's side over its side, to the nearest; HEAD without a side."""
-    whole = _side(graph.input_shape)
-    scales: list[int] = []
-    for node in graph.nodes:
-        side = _side(node.output_shape)
-        scales.append(HEAD if whole <= 1 or side <= 1 else round(math.log2(whole / side)))
-    return tuple(scales)
+    space = graph.axes[0].count("space") if graph.inputs else 0
+    sides = [_side(graph, index, space) for index in range(len(graph.nodes))]
+    whole = sides[0] if sides else 1.0
+    return tuple([HEAD if whole <= 1 or side <= 1 else round(math.log2(whole / side)) for side in sides])
 
 
-def _side(shape: Shape) -> float:
-    """Geometric mean of height and width; tokens (N, L, C) as if they stood in a square."""
-    if len(shape) == 4:
-        return math.sqrt(shape[2] * shape[3])
-    return math.sqrt(shape[1]) if len(shape) == 3 else 1.0
+def _positions(graph: Graph, index: int) -> Shape:
+    shape = graph.nodes[index].output_shape
+    return tuple([shape[dim] for dim in position_dimensions(graph.axes[index])])
+
+
+def _side(graph: Graph, index: int, space: int) -> float:
+    """Geometric mean of the sides; tokens as if they stood in a square, or in a cube where the input is a volume."""
+    positions = _positions(graph, index)
+    return math.prod(positions) ** (1 / max(len(positions), space or 2)) if positions else 1.0
 
 
 def stages(graph: Graph, analysis: Analysis) -> tuple[Stage, ...]:
@@ -65,10 +67,9 @@ def stages(graph: Graph, analysis: Analysis) -> tuple[Stage, ...]:
 
 def _stage(graph: Graph, analysis: Analysis, scale: int, indices: Sequence[int]) -> Stage:
     rows = [analysis.rows[i - graph.inputs] for i in indices]
-    shape = graph.nodes[indices[0]].output_shape
     return Stage(
         scale=scale,
-        size=() if scale == HEAD else shape[2:] if len(shape) == 4 else shape[1:2],
+        size=() if scale == HEAD else _positions(graph, indices[0]),
         layers=len(rows),
         params=sum(row.params for row in rows),
         macs=sum(row.macs or 0 for row in rows),

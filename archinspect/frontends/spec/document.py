@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -130,16 +130,21 @@ class Document:
 
     @property
     def space(self) -> int:
-        """How many spatial dimensions its layers work on: 2, unless all that say it say another number."""
-        found: set[int] = set()
-        for body in (self.layers, *[block.body for block in self.blocks.values()]):
-            for statement in statements(body):
-                for call in calls(statement.body.chain or ()):
-                    op = REGISTRY.get(call.name)
-                    # Batch norm of one dimension is for vectors of features, too.
-                    if op is not None and op.spatial and op.family != "batch_norm":
-                        found.add(op.spatial)
-        return found.pop() if len(found) == 1 else 2
+        """How many spatial dimensions its layers work on."""
+        bodies = (self.layers, *[block.body for block in self.blocks.values()])
+        chains = [statement.body.chain or () for body in bodies for statement in statements(body)]
+        return space_of(call.name for chain in chains for call in calls(chain))
+
+
+def space_of(types: Iterable[str]) -> int:
+    """How many spatial dimensions layers of these types work on: 2, unless all that say it say another number."""
+    found: set[int] = set()
+    for name in types:
+        op = REGISTRY.get(name)
+        # Batch norm of one dimension is for vectors of features, too.
+        if op is not None and op.spatial and op.family != "batch_norm":
+            found.add(op.spatial)
+    return found.pop() if len(found) == 1 else 2
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

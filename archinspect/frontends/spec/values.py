@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import OpError, Span
-from ...graph import Node
+from ...graph import Node, input_axes, width_dimension
+from ...ops.base import Axes
 from .calls import Call, Part
 from .document import Block, Document, Statement
 from .expressions import Expression
@@ -51,6 +52,7 @@ class Values:
         self._bound: dict[Call, _Bound] = {}
         self._spans: dict[tuple[int, int], Span] = {}
         self._seen: set[tuple[str, str, str]] = set()
+        self._axes: list[tuple[Node, Axes]] = []  # of the first so many nodes
 
     def value(
         self, expression: Expression, scalar: Scalar, env: Environment, current: int | None, path: str = ""
@@ -60,7 +62,7 @@ class Values:
             if current is None or (current in self.guessed and self.guessed[current].width):
                 return UNKNOWN
             shape = self.nodes[current].output_shape
-            env[IN_CHANNELS] = shape[-1] if len(shape) == 3 else shape[1]  # tokens carry their width last
+            env[IN_CHANNELS] = shape[width_dimension(self._axes_of(current), shape)]
         try:
             return expression.evaluate(env)
         except KeyError:
@@ -71,6 +73,27 @@ class Values:
             notes = (", ".join(known),) if known else ()
             self.error(error.code, error.message, span, path, help=error.help, notes=notes)
             return UNKNOWN
+
+    def _axes_of(self, current: int) -> Axes:
+        """What the dimensions of a layer's output mean, as `Graph.axes` says once the network is whole."""
+        nodes, known = self.nodes, self._axes
+        while known and (len(known) > len(nodes) or known[-1][0] is not nodes[len(known) - 1]):
+            known.pop()  # laid out, and folded since
+        for index in range(len(known), current + 1):
+            node = nodes[index]
+            if not node.inputs and len(node.output_shape) == 3:
+                axes: Axes = (
+                    "batch",
+                    "channel",
+                    "space",
+                )  # all else of a spec that has three sizes gets a batch
+            elif not node.inputs or index in self.guessed:
+                axes = input_axes(node.output_shape)
+            else:
+                before = [known[source][1] for source in node.inputs]
+                axes = node.op.axes(before, node.input_shapes, node.output_shape)
+            known.append((node, axes))
+        return known[current][1]
 
     def values(
         self,

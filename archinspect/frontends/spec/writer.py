@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import fail
 from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
-from .document import Initializer
+from ...input_size import with_batch
+from .document import Initializer, space_of
 from .reader import METADATA
 
 if TYPE_CHECKING:
@@ -36,7 +37,15 @@ def dump(graph: Graph) -> str:
 def _input(graph: Graph) -> tuple[int, ...]:
     """The input as a spec writes it: without a batch of one where it can be left out."""
     shape = graph.input_shape
-    return shape[1:] if shape[0] == 1 and len(shape) in (2, 4) else shape
+    space = space_of(node.op.type for node in graph.layers)
+    for written in (shape[1:], shape):
+        if written and with_batch(written, space) == shape:
+            return written
+    sizes = "×".join(map(str, shape))
+    raise fail(
+        "A403",
+        f"a spec cannot say an input of {sizes}: its layers do not work on {len(shape) - 2} dimensions",
+    )
 
 
 def _sequence(graph: Graph, items: tuple[Item, ...], indent: str) -> Iterator[str]:

@@ -141,8 +141,7 @@ def _known(modules: list[Module]) -> dict[str, Vector]:
     if blocks:
         for name in blocks[0].arguments:
             known[name] = tuple(Literal(block.arguments[name]) for block in blocks)
-    shapes = [module.input.output_shape for module in modules]
-    widths = tuple(Literal(shape[-1] if len(shape) == 3 else shape[1]) for shape in shapes)
+    widths = tuple(Literal(module.width) for module in modules)
     return {"in_channels": widths, **known} if widths not in known.values() else known
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import fail
-from ...graph import BlockUse, Flow, Graph, Join, Layer, Leaf, Node, Scope
+from ...graph import BlockUse, Flow, Graph, Join, Layer, Leaf, Node, Scope, width_dimension
 
 #: names that `nn.Sequential` needs itself
 _OF_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})
@@ -55,7 +55,8 @@ class Module:
     """One scope of the network.
 
     `within` is the name of the block around it, if any; `input` and `end` are the nodes that it reads and returns,
-    `outputs` those of the side outputs inside, `height` how deep modules nest in it.
+    `width` the channels or features that come in, `outputs` the nodes of the side outputs inside, `height` how deep
+    modules nest in it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Module:
     within: str
     steps: tuple[Step, ...]
     input: Node
+    width: int
     end: Node
     height: int
     outputs: tuple[int, ...]
@@ -136,11 +138,16 @@ class _Planner:
             within,
             tuple(steps),
             nodes[start],
+            self.width(start),
             nodes[current],
             height,
             tuple(outputs),
         )
         return module, current
+
+    def width(self, index: int) -> int:
+        shape = self.graph.nodes[index].output_shape
+        return shape[width_dimension(self.graph.axes[index], shape)]
 
     def layer(self, node: Node) -> Child | Function:
         name = node.name.rpartition(".")[2]

@@ -455,7 +455,9 @@ class Recorder(TorchDispatchMode):
             made = function(*args, **kwargs)
         except BaseException as error:
             self.failed = self.failed or (facts.type, tuple(value.spec for _, value in met))
-            if facts.asks_values or "meta tensor" in str(error).lower():
+            # An operation without a kernel for abstract tensors says so by NotImplementedError.
+            without_kernel = isinstance(error, NotImplementedError) or "meta tensor" in str(error).lower()
+            if facts.asks_values or without_kernel:
                 raise NeedsValuesError(facts.type, str(error).partition("\n")[0]) from error
             raise
         if memo_key is not None:

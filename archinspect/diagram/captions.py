@@ -7,13 +7,22 @@ from typing import Any
 
 from ..graph import Node
 from ..ops.base import Shape
+from ..ops.tensor import TensorOp
 
 _NAMES = {
+    "adaptive_avg_pool1d": "AvgPool",
     "adaptive_avg_pool2d": "AvgPool",
+    "adaptive_avg_pool3d": "AvgPool",
+    "adaptive_max_pool1d": "MaxPool",
     "adaptive_max_pool2d": "MaxPool",
+    "adaptive_max_pool3d": "MaxPool",
     "add": "Add",
+    "avg_pool1d": "AvgPool",
     "avg_pool2d": "AvgPool",
+    "avg_pool3d": "AvgPool",
+    "batch_norm1d": "BN",
     "batch_norm2d": "BN",
+    "batch_norm3d": "BN",
     "channel_shuffle": "Channel shuffle",
     "class_token": "Class token",
     "concat": "Concat",
@@ -33,7 +42,9 @@ _NAMES = {
     "leaky_relu": "Leaky ReLU",
     "linear": "Linear",
     "local_response_norm": "LRN",
+    "max_pool1d": "MaxPool",
     "max_pool2d": "MaxPool",
+    "max_pool3d": "MaxPool",
     "mean_tokens": "Mean of tokens",
     "mish": "Mish",
     "multihead_attention": "Self-attention",
@@ -48,9 +59,25 @@ _NAMES = {
     "silu": "SiLU",
     "softmax": "Softmax",
     "tanh": "Tanh",
+    "zero_pad1d": "Zero pad",
     "zero_pad2d": "Zero pad",
+    "zero_pad3d": "Zero pad",
 }
-_WINDOWED = {"avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d"}
+_CONVOLUTIONS = {f"{name}{n}d" for name in ("conv", "conv_transpose") for n in (1, 2, 3)}
+_WINDOWED = {f"{name}{n}d" for name in ("avg_pool", "conv", "conv_transpose", "max_pool") for n in (1, 2, 3)}
+_PRODUCTS = {"addmm", "baddbmm", "bmm", "einsum", "matmul", "mm"}
+#: PyTorch's functions on tensors that have a name of their own in the field
+_FUNCTIONS = {
+    "cat": "Concat",
+    "div": "Divide",
+    "embedding": "Embedding",
+    "interpolate": "Upsample",
+    "mul": "Multiply",
+    "neg": "Negate",
+    "rsqrt": "1/√x",
+    "scaled_dot_product_attention": "Attention",
+    "sub": "Subtract",
+}
 
 
 def short_name(node: Node) -> str:
@@ -61,11 +88,11 @@ def short_name(node: Node) -> str:
 def title(node: Node) -> str:
     """The op with what distinguishes it: kernel, stride, groups."""
     op: Any = node.op
-    if op.type in _WINDOWED:
+    if op.type in _WINDOWED and not isinstance(op, TensorOp):
         return _windowed(node)
     if op.type.startswith("adaptive_"):
         size = _square(op.output_size)
-        return f"Global {short_name(node)}" if size == "1×1" else f"{short_name(node)} to {size}"
+        return f"Global {short_name(node)}" if set(op.output_size) == {1} else f"{short_name(node)} to {size}"
     if op.type == "multihead_attention":
         return f"Self-attention, {op.num_heads} heads"
     if op.type == "upsample":
@@ -84,6 +111,8 @@ def title(node: Node) -> str:
         return f"{short_name(node)} {values}"
     if op.type in ("dropout", "dropout2d") and op.p:
         return f"{short_name(node)} {op.p:g}"
+    if isinstance(op, TensorOp):
+        return _of_tensors(op, node)
     if op.type == "permute":
         return f"Permute {', '.join(map(str, op.dims))}"
     return short_name(node)
@@ -92,13 +121,53 @@ def title(node: Node) -> str:
 def detail(node: Node) -> str:
     """Widths in and out for the ops that change them; for joins how the widths add up."""
     op: Any = node.op
-    if op.type in ("conv2d", "conv_transpose2d"):
+    if isinstance(op, TensorOp):
+        return _operands(op, node)
+    if op.type in _CONVOLUTIONS:
         return f"{node.input_shapes[0][1]} → {op.out_channels}"
     if op.type == "linear":
         return f"{node.input_shapes[0][-1]} → {op.out_features}"
     if op.type == "concat":
         return widths([shape[1] for shape in node.input_shapes], node.output_shape[1])
     return ""
+
+
+def kind(node: Node) -> str:
+    """The kind of card: the op's category, or for an operation on tensors the one that it is most like."""
+    op = node.op
+    if not isinstance(op, TensorOp):
+        return op.category
+    if op.type == "embedding":
+        return "linear"
+    if op.category == "elementwise":
+        return "merge" if len(node.inputs) > 1 else "activation"
+    return {"reduction": "pooling", "opaque": "shape"}.get(op.category, op.category)
+
+
+def _of_tensors(op: TensorOp, node: Node) -> str:
+    """An operation on tensors in the words of the field, with its function's name where there are none."""
+    if op.type in _PRODUCTS and len(op.operands) > 1:
+        sides = [size_of_matrix(shape) for shape in op.operands[-2:]]
+        return f"{op.type} {' · '.join(sides)}"
+    if op.type == "scaled_dot_product_attention" and len(op.operands[0]) > 2:
+        heads = op.operands[0][-3]
+        return f"Attention, {heads} head{'s' * (heads > 1)}"
+    return _FUNCTIONS.get(op.type) or short_name(node)
+
+
+def _operands(op: TensorOp, node: Node) -> str:
+    """Widths in and out of an embedding, and of a product with a matrix of weights."""
+    weights = [p.shape for p in (node.parameters or {}).values() if len(p.shape) == 2]
+    if op.type == "embedding" and weights:
+        return f"{weights[0][0]} → {weights[0][1]}"
+    if op.type == "scaled_dot_product_attention":
+        return f"{size_of_matrix(op.operands[0])} · {size_of_matrix(op.operands[1])}"
+    return ""
+
+
+def size_of_matrix(shape: Shape) -> str:
+    """The last two sizes: `197×64`."""
+    return "×".join(map(str, shape[-2:])) or "1"
 
 
 def widths(parts: Sequence[int], total: int) -> str:
@@ -122,10 +191,11 @@ def _windowed(node: Node) -> str:
     op: Any = node.op
     text = f"{_kind(node)} {_square(op.kernel_size)}"
     stride = op.kernel_size if getattr(op, "stride", None) is None else op.stride
-    if stride != (1, 1):
-        text += f", stride {stride[0] if stride[0] == stride[1] else _square(stride)}"
-    if getattr(op, "dilation", (1, 1)) != (1, 1):
-        text += f", dilation {op.dilation[0] if op.dilation[0] == op.dilation[1] else _square(op.dilation)}"
+    if set(stride) != {1}:
+        text += f", stride {_shared(stride)}"
+    dilation = getattr(op, "dilation", (1,))
+    if set(dilation) != {1}:
+        text += f", dilation {_shared(dilation)}"
     groups = getattr(op, "groups", 1)
     if groups > 1 and groups != node.input_shapes[0][1]:
         text += f", {groups} groups"
@@ -134,11 +204,16 @@ def _windowed(node: Node) -> str:
 
 def _kind(node: Node) -> str:
     op: Any = node.op
-    if op.type not in ("conv2d", "conv_transpose2d"):
+    if op.type not in _CONVOLUTIONS:
         return short_name(node)
-    name = "Conv" if op.type == "conv2d" else "Transposed conv"
+    name = "Transposed conv" if "transpose" in op.type else "Conv"
     return f"Depthwise {name.lower()}" if 1 < op.groups == node.input_shapes[0][1] else name
 
 
-def _square(pair: tuple[int, int]) -> str:
-    return f"{pair[0]}×{pair[1]}"
+def _shared(sizes: Sequence[int]) -> str:
+    """One number where all are equal."""
+    return str(sizes[0]) if len(set(sizes)) == 1 else _square(sizes)
+
+
+def _square(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))

@@ -135,7 +135,36 @@ class Side:
         return self.input_shape
 
 
-Element = Card | Frame | Fork | Side
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way in a net: from a branch, or from outside (`source` −1 for the first value of `Net.entries`, −2 …)."""
+
+    source: int
+    target: int
+    value: int  # the node that made what flows
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """Branches between which flow is neither a sequence nor parallel; the last is the one that the way goes on from."""
+
+    branches: tuple[Branch, ...]
+    links: tuple[Link, ...]
+    entries: tuple[int, ...]  # the nodes outside whose values it reads
+    nodes: tuple[int, ...]
+    figures: Figures
+    input_shape: Shape
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.branches[-1].body[-1].output_shape
+
+    @property
+    def name(self) -> str:
+        return self.branches[-1].name
+
+
+Element = Card | Frame | Fork | Side | Net
 
 
 @dataclass(frozen=True, slots=True)

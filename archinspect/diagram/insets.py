@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .captions import shape_label
-from .elements import Card, Element, Figures, Fork, Frame
+from .elements import Card, Element, Figures, Fork, Frame, Net
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _blocks(elements: tuple[Element, ...]) -> Iterator[Frame]:
         ]
         if 2 * len(inner) >= len(element.body):
             yield from _blocks(element.body)
-        elif element.block or any(isinstance(e, Fork) for e in element.body):
+        elif element.block or any(isinstance(e, (Fork, Net)) for e in element.body):
             yield element
 
 

@@ -16,8 +16,10 @@ from ..errors import fail, suggestion
 from ..graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs, below
 from ..ops.base import Shape
 from . import captions
+from .bookkeeping import CONTAINERS, HIDDEN, Bookkeeping, hidden, without_hidden
 from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, total
 from .fusing import collapsed, fused, thinned
+from .nets import net, parts_of
 from .options import Options
 from .repeats import Repeats
 
@@ -97,28 +99,48 @@ class _Builder:
         self.graph = graph
         self.folding = folding
         self.repeats = Repeats(graph, folding.marks)
+        self.bookkeeping = Bookkeeping(graph)
 
     def items(self, items: tuple[Item, ...], path: str, shape: Shape) -> tuple[Element, ...]:
         """Elements of a sequence that reads `shape`."""
-        elements: list[Element] = []
+        made: list[Element] = []
         for item in items:
             if isinstance(item, Flow):
-                elements += self.items(item.items, path, shape)
+                made += self._net(item, path, shape)
+                shape = made[-1].output_shape if made else shape
                 continue
             element = self._item(item, path, shape)
             if element is None:
                 continue
             shape = element.output_shape
-            one = fused(elements[-1], element) if elements else None
-            if one is None:
-                elements.append(element)
-            else:
-                elements[-1] = one
+            made.append(element)
+        elements = list(self._fused(made))
         if self.folding.repeats:
             elements = self.repeats.fold(elements)
         if self.folding.alike:
             elements = self.repeats.shorten(elements)
         return tuple(elements)
+
+    def _fused(self, made: list[Element]) -> tuple[Element, ...]:
+        """Elements of a sequence with what is hidden or only a tail merged into others."""
+        elements: list[Element] = []
+        for element in without_hidden(made, self.bookkeeping.live):
+            one = fused(elements[-1], element) if elements else None
+            if one is None:
+                elements.append(element)
+            else:
+                elements[-1] = one
+        return tuple(elements)
+
+    def _net(self, flow: Flow, path: str, shape: Shape) -> tuple[Element, ...]:
+        """What is not series-parallel, as a net of its layers and scopes."""
+        bodies = []
+        for item in flow.items:
+            grouped = isinstance(item, Scope) and not item.name
+            body = self.items(item.items if grouped and isinstance(item, Scope) else (item,), path, shape)
+            bodies.append((body, tuple(_nodes_of((item,)))))
+        parts = parts_of(self.graph, self.bookkeeping.live, bodies)
+        return net(self.graph, parts, self.repeats if self.folding.repeats else None, self._fused)
 
     def scope(self, scope: Scope, path: str, shape: Shape | None = None) -> Frame:
         """The scope as a frame."""
@@ -128,9 +150,16 @@ class _Builder:
             shape = self.graph.nodes[first].input_shapes[0] if first else self.graph.input_shape
         body = self.items(scope.items, path, shape)
         block = scope.block.name if scope.block and scope.block.name != scope.name else ""
+        if block in CONTAINERS:
+            block = ""
+        label = scope.name
+        if label.isdecimal() and scope.block:
+            label = (
+                path.rpartition(".")[0].rpartition(".")[2] + "." + label
+            )  # `layer1.0`: a number says nothing
         end = body[-1].output_shape if body else shape
         nodes = tuple(_nodes_of(scope.items))
-        return Frame(path, scope.name, block, body, nodes, total(body), shape, end)
+        return Frame(path, label, block, body, nodes, total(body), shape, end)
 
     def _item(self, item: Layer | Scope | Join | SideOutputs, path: str, shape: Shape) -> Element | None:
         if isinstance(item, Layer):
@@ -141,6 +170,9 @@ class _Builder:
                 return None
             if len(frame.body) == 1 and isinstance(frame.body[0], Card):
                 return replace(frame.body[0], name=frame.name)
+            card = self.bookkeeping.one_card(frame)
+            if card:
+                return card
             return thinned(frame) if self.folding.opens(frame.name) else collapsed(frame)
         branches = tuple(self._branch(branch, path, shape) for branch in item.branches)
         figures = reduce(Figures.__add__, (total(branch.body) for branch in branches), Figures())
@@ -153,6 +185,11 @@ class _Builder:
             )
             return Side(ended, nodes, figures, shape) if branches else None
         join = self._layer(item.index)
+        branches = tuple(_shown(branch) for branch in branches)
+        if self.bookkeeping.captured and not any(branch.body for branch in branches):
+            return replace(
+                join, nodes=nodes, figures=figures + join.figures
+            )  # one value, several views of it
         return Fork(branches, join, nodes, figures + join.figures, shape)
 
     def _branch(self, branch: Scope | Leaf, path: str, shape: Shape) -> Branch:
@@ -166,17 +203,25 @@ class _Builder:
 
     def _layer(self, index: int) -> Card:
         node = self.graph.nodes[index]
+        if self.bookkeeping.hides(index):
+            return hidden(index, node)
         detail = captions.detail(node)
         return Card(
             node.name,
-            node.op.category,
+            captions.kind(node),
             captions.title(node),
             (detail,) if detail else (),
             (index,),
             Figures.of(node),
-            node.input_shapes[0],
+            node.input_shapes[0] if node.input_shapes else node.output_shape,
             node.output_shape,
         )
+
+
+def _shown(branch: Branch) -> Branch:
+    """A branch in which nothing is drawn is an identity."""
+    only = branch.body[0] if len(branch.body) == 1 else None
+    return replace(branch, body=()) if isinstance(only, Card) and only.kind == HIDDEN else branch
 
 
 def _io(title: str, shape: Shape, node: int | None = None) -> Card:

@@ -25,7 +25,7 @@ class Repeats:
         run: list[Card | Frame] = []
         signature: Any = None
         for element in [*elements, None]:
-            own = self._signature(element) if _can_repeat(element) else None
+            own = self.signature(element)
             if run and own != signature:
                 result.append(repeated(run[0], len(run), span_label(run)) if len(run) > 1 else run[0])
                 run = []
@@ -37,8 +37,10 @@ class Repeats:
                 result.append(element)
         return result
 
-    def _signature(self, element: Any) -> tuple[Any, ...]:
-        """Equal for elements that draw alike: the same layers, shapes and ways between them."""
+    def signature(self, element: Any) -> tuple[Any, ...] | None:
+        """Equal for scopes that draw alike: the same layers, shapes and ways between them.  None for other elements."""
+        if not _can_repeat(element):
+            return None
         nodes = self.graph.nodes
         first = element.nodes[0]
         return (
@@ -112,8 +114,14 @@ def _merged(frames: list[Frame]) -> Card:
 
 def span_label(run: list[Card | Frame]) -> str:
     """`block2–4` for block2, block3, block4."""
-    first, last = (element.name.rpartition(".")[2] for element in (run[0], run[-1]))
+    first, last = (_label(element) for element in (run[0], run[-1]))
     a, b = (re.fullmatch(r"(.*?)(\d+)", name) for name in (first, last))
     if a and b and a[1] == b[1]:
         return f"{first}–{b[2]}"
     return f"{first} – {last}"
+
+
+def _label(element: Card | Frame) -> str:
+    """The last part of the name; with the one before it where it is a number."""
+    head, _, last = element.name.rpartition(".")
+    return f"{head.rpartition('.')[2]}.{last}" if last.isdecimal() and head else last

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from .elements import Card, Element, Fork, Frame, Side
+from .elements import Card, Element, Fork, Frame, Net, Side
 
 _LONGEST_CHAIN = 12  # cards of a frame that a row still opens
 
@@ -24,7 +24,7 @@ def as_row(elements: tuple[Element, ...], *, chains: bool) -> tuple[tuple[Card |
             body = _chain(element) if chains else None
             row.append(replace(element, body=body) if body else as_card(element))
         else:
-            row.append(_joined(element))
+            row.append(_joined(element) if isinstance(element, Fork) else _netted(element))
     return tuple(row), f"without {sides} side output{'s' * (sides > 1)}" if sides else ""
 
 
@@ -51,7 +51,7 @@ def contents(frame: Frame) -> str:
             counts[element.block or element.label] += element.repeat
         elif isinstance(element, Card) and element.kind == "block":
             counts[element.parts[0]] += element.repeat
-    if not counts or any(isinstance(element, Fork) for element in frame.body):
+    if not counts or any(isinstance(element, (Fork, Net)) for element in frame.body):
         layers = frame.figures.layers
         return frame.block or f"{layers} layer{'s' * (layers > 1)}"
     cards = [
@@ -86,6 +86,15 @@ def _count(element: Card | Frame) -> int:
         if isinstance(element, Card)
         else sum(_count(e) for e in element.body if isinstance(e, (Card, Frame)))
     )
+
+
+def _netted(net: Net) -> Card:
+    """A net as one card."""
+    layers = f"{net.figures.layers} layers"
+    last = net.branches[-1].body[-1]
+    title = last.label if isinstance(last, Frame) else last.title if isinstance(last, Card) else "Net"
+    parts = (f"{len(net.branches)} parts", layers)
+    return Card(net.name, "block", title, parts, net.nodes, net.figures, net.input_shape, net.output_shape)
 
 
 def _joined(fork: Fork) -> Card:

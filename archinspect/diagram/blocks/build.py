@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ...ops.base import Shape
-from ..elements import Branch, Card, Element, Fork, Frame, Side
+from ..elements import Branch, Card, Element, Fork, Frame, Net, Side
 from .boxes import BlockBox, Stack
 from .cards import CardBox
 from .columns import Columns, wrap
 from .forks import Parallel, Residual, SideWays
 from .frames import FrameBox
+from .net import NetBox
 
 
 def sequence(elements: tuple[Element, ...], limit: float, *, framed: bool = False) -> Stack | Columns:
@@ -37,6 +38,9 @@ def box_of(element: Element, limit: float) -> BlockBox:
         return FrameBox(element, sequence(element.body, limit, framed=True))
     if isinstance(element, Side):
         return SideWays([_lane(branch, limit) for branch in element.branches], 0.0)
+    if isinstance(element, Net):
+        ends = [branch.body[-1].output_shape for branch in element.branches]
+        return NetBox(element, [_lane(branch, limit) for branch in element.branches], ends)
     return _fork(element, limit)
 
 
@@ -71,4 +75,4 @@ def _cards(element: Element) -> int:
         return 1
     if isinstance(element, Frame):
         return sum(map(_cards, element.body))
-    return sum(map(_size, element.branches)) + 1
+    return sum(map(_size, element.branches)) + isinstance(element, Fork)

@@ -1,0 +1,342 @@
+"""The box of a net: its parts in layers from top to bottom, ways between them in lanes and channels.
+
+This is Sugiyama's method: each part goes into the layer below the last that it reads; a way over several layers goes
+through a place of its own in each, so that it passes no card; the order in a layer is that which crosses least; the
+places are drawn towards what they are linked to.  Between two layers lies a channel, in which each value that turns
+aside has a level line of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ...ops.base import Shape
+from ..captions import shape_label
+from ..drawing import Point
+from ..elements import Link, Net
+from ..scene import SHAPE, Edge, Label, Scene
+from ..typeface import text_width
+from . import spacing as s
+from .boxes import BlockBox, Stack, top_lift
+
+_LANE = 12.0  # the width of a way's place in a layer
+_TRACK = 9.0  # between level lines of a channel
+_ABOVE, _BELOW = 8.0, 14.0  # from a part to the first line, from the last to the arrow's end
+_LABELLED = 18.0  # instead of _ABOVE, where a shape stands beside the way
+_SWEEPS = 8
+
+
+@dataclass(eq=False)
+class _Spot:
+    """A place in a layer: of a part, of an entry, or of a way that passes."""
+
+    layer: int
+    box: BlockBox | None
+    value: int  # of an entry or a way: the node that made what flows
+    left: float = _LANE / 2
+    right: float = _LANE / 2
+    x: float = 0.0  # of its axis
+    label: str = ""
+    above: list[_Spot] = field(default_factory=list)  # what it reads, in the layer above
+    below: list[_Spot] = field(default_factory=list)
+
+    @property
+    def out(self) -> float:
+        """Where the way goes on."""
+        return self.x + (self.box.out if self.box else 0.0)
+
+
+class NetBox:
+    """The parts of a net with the ways between them; the axis is at the first way in."""
+
+    arrow = False
+
+    def __init__(self, net: Net, parts: list[Stack], ends: list[Shape]) -> None:
+        self.net = net
+        self.parts = [_Spot(0, box, -1) for box in parts]
+        self.entries = [_Spot(0, None, value) for value in net.entries]
+        readers = {link.source for link in net.links}
+        for place, (spot, box, end) in enumerate(zip(self.parts, parts, ends, strict=True)):
+            io = not box.labels or _is_io(box)
+            spot.label = shape_label(end) if place in readers and not io else ""
+            room = box.out + s.LABEL + text_width(spot.label, SHAPE) if spot.label else 0.0
+            spot.left, spot.right = box.left, max(box.right, room)
+        self._set_layers()
+        self.layers = self._with_lanes()
+        self._order()
+        self._set_places()
+        self.tracks = [self._channel(upper) for upper in self.layers[:-1]]
+        self._set_heights()
+        axis = self.entries[0].x if self.entries else self.parts[-1].x
+        spots = [spot for layer in self.layers for spot in layer]
+        for spot in spots:
+            spot.x -= axis
+        self.left = max(spot.left - spot.x for spot in spots)
+        self.right = max(spot.right + spot.x for spot in spots)
+        self.out = self.parts[-1].out
+
+    @property
+    def ways_in(self) -> tuple[tuple[int, float], ...]:
+        """The values that come in from outside, and where, from the axis."""
+        return tuple((entry.value, entry.x) for entry in self.entries)
+
+    # Layers
+
+    def _set_layers(self) -> None:
+        sources: list[list[int]] = [[] for _ in self.parts]
+        readers: list[list[int]] = [[] for _ in self.parts]
+        for link in self.net.links:
+            if link.source >= 0:
+                sources[link.target].append(link.source)
+                readers[link.source].append(link.target)
+        first = 1 if self.entries else 0
+        for place, spot in enumerate(self.parts):  # in the order of execution
+            spot.layer = max((self.parts[source].layer + 1 for source in sources[place]), default=first)
+        fed = {link.target for link in self.net.links}
+        for place in reversed(range(len(self.parts))):  # what reads nothing stands near what reads it
+            if place not in fed and readers[place]:
+                self.parts[place].layer = min(self.parts[reader].layer for reader in readers[place]) - 1
+        self.parts[-1].layer = max(spot.layer for spot in self.parts)
+
+    def _with_lanes(self) -> list[list[_Spot]]:
+        """Layers with a place for each value in every layer that it passes; one for all that read it below."""
+        layers: list[list[_Spot]] = [[] for _ in range(self.parts[-1].layer + 1)]
+        for spot in (*self.entries, *self.parts):
+            layers[spot.layer].append(spot)
+        self.lanes: dict[tuple[int, int], list[_Spot]] = {}
+        for link in sorted(self.net.links, key=lambda link: (link.source, link.target)):
+            source, target = self._ends(link)
+            lane = self.lanes.setdefault((link.source, link.value), [source])
+            while lane[-1].layer < target.layer - 1:
+                passing = _Spot(lane[-1].layer + 1, None, link.value)
+                _tie(lane[-1], passing)
+                lane.append(passing)
+                layers[passing.layer].append(passing)
+            _tie(lane[target.layer - 1 - source.layer], target)
+        return layers
+
+    def _ends(self, link: Link) -> tuple[_Spot, _Spot]:
+        source = self.parts[link.source] if link.source >= 0 else self.entries[-1 - link.source]
+        return source, self.parts[link.target]
+
+    # Order and places
+
+    def _order(self) -> None:
+        """Sort each layer by the middle of what its spots are linked to, and keep the order that crosses least."""
+        best, fewest = [list(layer) for layer in self.layers], self._crossings()
+        for sweep in range(_SWEEPS):
+            if not fewest:
+                break
+            down = sweep % 2 == 0
+            for layer in self.layers[1:] if down else reversed(self.layers[:-1]):
+                places = {id(spot): place for other in self.layers for place, spot in enumerate(other)}
+                own = {id(spot): place for place, spot in enumerate(layer)}
+
+                def middle(spot: _Spot, down: bool = down, places: dict[int, int] = places) -> float:
+                    linked = spot.above if down else spot.below
+                    found = [places[id(other)] for other in linked]
+                    return sum(found) / len(found) if found else float(places[id(spot)])
+
+                layer.sort(key=lambda spot: (middle(spot), own[id(spot)]))
+            crossings = self._crossings()
+            if crossings < fewest:
+                best, fewest = [list(layer) for layer in self.layers], crossings
+        self.layers = best
+
+    def _crossings(self) -> int:
+        count = 0
+        for upper, lower in pairwise(self.layers):
+            places = {id(spot): place for place, spot in enumerate(lower)}
+            ends = [sorted(places[id(below)] for below in spot.below) for spot in upper]
+            for i, before in enumerate(ends):
+                count += sum(a > b for after in ends[i + 1 :] for a in before for b in after)
+        return count
+
+    def _set_places(self) -> None:
+        for layer in self.layers:
+            edge = 0.0
+            for spot in layer:
+                spot.x = edge + spot.left
+                edge += spot.left + spot.right + s.LANE
+        for sweep in range(_SWEEPS):
+            down = sweep % 2 == 0
+            for layer in self.layers if down else reversed(self.layers):
+                _draw_near(layer, above=down)
+        _draw_near(self.layers[-1], above=True)
+
+    # Channels
+
+    def _way_in(self, source: _Spot, target: _Spot, value: int) -> float:
+        """Where the way from `source` meets the top of a part."""
+        if target.box is None:
+            return target.x
+        ports = dict(_ports(target.box))
+        if value in ports:
+            return target.x + ports[value]
+        others = sorted(target.above, key=lambda spot: spot.x)
+        if len(others) == 1:
+            return target.x
+        step = min(16.0, (target.box.left + _face_right(target.box) - 14.0) / (len(others) - 1))
+        return target.x + (others.index(source) - (len(others) - 1) / 2) * step
+
+    def _channel(self, upper: list[_Spot]) -> dict[int, int]:
+        """The track of each spot whose way turns, by the spot's id: level lines that meet get different ones."""
+        spans: list[tuple[float, float, _Spot, list[float]]] = []
+        for spot in upper:
+            ends = [self._way_in(spot, below, self._value(spot, below)) for below in spot.below]
+            if ends and any(abs(end - spot.out) > 0.5 for end in ends):
+                spans.append((min(*ends, spot.out), max(*ends, spot.out), spot, ends))
+        # A line whose way comes down where another's goes on has to be above it... of the two that share an upright.
+        before: dict[int, set[int]] = {id(spot): set() for _, _, spot, _ in spans}
+        for _, _, spot, ends in spans:
+            for _, _, other, _ in spans:
+                if other is not spot and any(abs(other.out - end) < 3.0 for end in ends):
+                    before[id(spot)].add(id(other))
+        tracks: dict[int, int] = {}
+        taken: list[list[tuple[float, float]]] = []
+        waiting = sorted(spans, key=lambda span: (span[1] - span[0], span[0]))
+        while waiting:
+            ready = [span for span in waiting if before[id(span[2])] <= tracks.keys()] or waiting[:1]
+            for span in ready:
+                left, right, spot, _ = span
+                lowest = max((tracks[other] + 1 for other in before[id(spot)] if other in tracks), default=0)
+                track = lowest
+                while track < len(taken) and any(left < b + 6 and a < right + 6 for a, b in taken[track]):
+                    track += 1
+                while len(taken) <= track:
+                    taken.append([])
+                taken[track].append((left, right))
+                tracks[id(spot)] = track
+                waiting.remove(span)
+        return tracks
+
+    def _value(self, spot: _Spot, below: _Spot) -> int:
+        """The value that flows from a spot to one below it."""
+        if spot.box is None:
+            return spot.value
+        for (source, value), lane in self.lanes.items():
+            if lane[0] is spot and (
+                below in lane
+                or any(
+                    link.source == source and link.value == value and self.parts[link.target] is below
+                    for link in self.net.links
+                )
+            ):
+                return value
+        return -1
+
+    def _set_heights(self) -> None:
+        self.tops: list[float] = []
+        self.starts: list[float] = []  # of the first track below each layer
+        y = 0.0
+        for number, layer in enumerate(self.layers):
+            self.tops.append(y)
+            y += max((spot.box.height for spot in layer if spot.box), default=0.0)
+            if number < len(self.tracks):
+                y += _LABELLED if any(spot.label for spot in layer) else _ABOVE
+                self.starts.append(y)
+                count = max(self.tracks[number].values(), default=-1) + 1
+                y += _TRACK * max(count - 1, 0) + _BELOW
+        self.height = y
+
+    # Drawing
+
+    def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
+        for entry in self.entries:
+            scene.dots.append((x + entry.x, y))
+        for spot in self.parts:
+            assert spot.box is not None
+            top = y + self.tops[spot.layer]
+            spot.box.place(scene, x + spot.x, top, owner, level)
+            if spot.label:
+                at = Label(x + spot.out + s.LABEL, top + spot.box.height + 12.0, spot.label, SHAPE, "shape")
+                scene.labels.append(at)
+        for link in self.net.links:
+            points = [(x + px, y + py) for px, py in self._way(link)]
+            source, target = self._ends(link)
+            assert target.box is not None
+            aside = target.layer - source.layer > 1
+            scene.edges.append(Edge(tuple(points), "skip" if aside else "main", target.box.arrow, owner))
+        last = self.parts[-1]
+        assert last.box is not None
+        bottom = self.tops[last.layer] + last.box.height
+        if bottom < self.height:
+            end = (x + last.out, y + self.height)
+            scene.edges.append(Edge(((x + last.out, y + bottom), end), "main", False, owner))
+
+    def _way(self, link: Link) -> list[Point]:
+        source, target = self._ends(link)
+        lane = self.lanes[link.source, link.value]
+        spots = [*lane[: target.layer - source.layer], target]
+        y = self.tops[source.layer] + (source.box.height if source.box else 0.0)
+        points = [(source.out, y)]
+        for upper, lower in pairwise(spots):
+            end = self._way_in(upper, lower, link.value)
+            track = self.tracks[upper.layer].get(id(upper))
+            if track is not None and abs(end - upper.out) > 0.5:
+                level = self.starts[upper.layer] + track * _TRACK
+                points += [(upper.out, level), (end, level)]
+        assert target.box is not None
+        points.append((points[-1][0], self.tops[target.layer] + top_lift(target.box)))
+        return points
+
+
+def _tie(upper: _Spot, lower: _Spot) -> None:
+    if lower not in upper.below:
+        upper.below.append(lower)
+        lower.above.append(upper)
+
+
+def _draw_near(layer: list[_Spot], *, above: bool) -> None:
+    """Move the spots towards the middle of what they are linked to, in their order and without overlap.
+
+    Spots that would overlap are moved together, to the mean of where they want to be (the pool of adjacent violators,
+    which is the least sum of squares); ways that pass weigh more, so that they stay straight.
+    """
+    groups: list[tuple[float, float, list[_Spot], list[float]]] = []  # place, weight, spots, their offsets
+    for spot in layer:
+        linked = spot.above if above else spot.below
+        goal = sum(other.out if above else other.x for other in linked) / len(linked) if linked else spot.x
+        if above and spot.box is None and linked:
+            goal = linked[0].out
+        group = (goal, 4.0 if spot.box is None else 1.0, [spot], [0.0])
+        while groups:
+            place, weight, spots, offsets = groups[-1]
+            last = spots[-1]
+            need = offsets[-1] + last.right + s.LANE + group[2][0].left
+            if place + need <= group[0]:
+                break
+            groups.pop()
+            total = weight + group[1]
+            merged = (place * weight + (group[0] - need) * group[1]) / total
+            group = (merged, total, [*spots, *group[2]], [*offsets, *(need + offset for offset in group[3])])
+        groups.append(group)
+    for place, _, spots, offsets in groups:
+        for spot, offset in zip(spots, offsets, strict=True):
+            spot.x = place + offset
+
+
+def _ports(box: object) -> tuple[tuple[int, float], ...]:
+    """Where values come into a box that tells them apart: a net, or what begins with one."""
+    while True:
+        if isinstance(box, NetBox):
+            return box.ways_in
+        inner = getattr(box, "inner", None)
+        if inner is None and isinstance(box, Stack) and box.boxes:
+            inner = box.boxes[0]
+        if inner is None:
+            return ()
+        box = inner
+
+
+def _face_right(box: BlockBox) -> float:
+    """How far right of the axis the first card of a part reaches."""
+    if isinstance(box, Stack) and box.boxes:
+        return box.boxes[0].right - top_lift(box.boxes[0])
+    return box.right
+
+
+def _is_io(box: Stack) -> bool:
+    card = getattr(box.boxes[-1], "card", None)
+    return card is not None and card.kind == "io"

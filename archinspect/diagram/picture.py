@@ -63,6 +63,7 @@ class Picture:
 
     def dot(self) -> str:
         """The same cards and frames for Graphviz, to edit."""
+        self._refuse_parameters_only()
         from .dot import to_dot
         from .outline import outlines
 
@@ -70,16 +71,19 @@ class Picture:
 
     def html(self) -> str:
         """One page to explore the network in, offline."""
+        self._refuse_parameters_only()
         writer = cast(Callable[[Graph, Options], str], import_module(".page", __package__).page)
         return writer(self.graph, self.options)
+
+    def _refuse_parameters_only(self) -> None:
+        if not self.graph.inputs:
+            raise fail("A403", "a checkpoint is drawn in SVG, PNG and PDF", help="write one of these")
 
     def render(self, format: str, *, width: int | None = None, dpi: float | None = None) -> str | bytes:
         """The picture in a format of `FORMATS`.  Raises ArchinspectError (A403) for another, or a size it has not."""
         if format not in FORMATS:
             help = suggestion(format, FORMATS, otherwise=f"formats: {', '.join(FORMATS)}")
             raise fail("A403", f"there is no format '{format}'", help=help)
-        if not self.graph.inputs and format in ("dot", "html"):
-            raise fail("A403", "a checkpoint is drawn in SVG, PNG and PDF", help="write one of these")
         if self.options.against and format in ("dot", "html"):
             raise fail("A403", "differences are marked in SVG, PNG and PDF", help="write one of these")
         if self.options.engine != "archinspect" and format in ("svg", "png", "pdf"):

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 INPUT_HELP = "write CxHxW, for example 3x224x224, or NxCxHxW for a batch"
+#: by the number of spatial dimensions that a network works on
+EXAMPLES = {
+    1: "CxL, for example 2x16000",
+    2: "CxHxW, for example 3x224x224",
+    3: "CxDxHxW, for example 3x16x112x112",
+}
 LARGEST_SIDE = 1 << 20
 #: no tensor of a network has more dimensions
 MOST_SIZES = 8
@@ -53,7 +59,7 @@ class InputText:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The tensor's shape: as written where the input has a name or a type, else with a batch of 1 (`with_batch`)."""
+        """The tensor's shape: as written if the input has a name or a type, else with its batch (`with_batch`)."""
         return with_batch(self.sizes) if self.name is None and self.dtype is None else self.sizes
 
 

@@ -52,7 +52,7 @@ def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
     columns = (_NAME, Column("op", "Op"), _SHAPE, _FIELD)
     rows = [(r.name, calls.get(r.name, r.op), r.output_shape, _field(r)) for r in analysis.rows]
     notes = [
-        "Shapes are batch first: N×C×H×W.  Receptive field: input pixels an output element sees, per side."
+        f"Shapes are batch first: {_layout(graph)}.  Receptive field: input pixels an output element sees, per side."
     ]
     return _report(graph, analysis, columns, rows, None, notes, ("shape",) if explain else ())
 
@@ -189,6 +189,12 @@ def _some(names: Sequence[str]) -> str:
     """The first few of many."""
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return ", ".join(names[:_FEW]) + more
+
+
+def _layout(graph: Graph) -> str:
+    """What the sizes of the input are."""
+    space = graph.axes[0].count("space")
+    return {1: "N×C×L", 3: "N×C×D×H×W"}.get(space, "N×C×H×W")
 
 
 def _field(row: Row) -> Cell:

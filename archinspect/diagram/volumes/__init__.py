@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...errors import fail
 from ...graph import Graph
 from ..colouring import Heat, heat
 from ..drawing import Drawing
@@ -22,11 +23,26 @@ def volumes(graph: Graph, options: Options) -> Drawing:
     """The picture of volumes that the options ask for.
 
     Scopes of `options.only` and the networks of `options.beside` are drawn below each other; `expand` and `depth` say
-    which blocks are drawn in full.  Raises ArchinspectError (A403) for a scope that there is not.
+    which blocks are drawn in full.  Raises ArchinspectError (A403) for a scope that there is not, and for a network
+    that does not work on two dimensions.
     """
+    for network in (graph, *options.beside):
+        _need_maps(network)
     pictures = arranged(graph, options)
     warmth = _heat(pictures, options)
     return paint(compose(pictures, warmth), options.palette, warmth)
+
+
+def _need_maps(graph: Graph) -> None:
+    """Refuse signals and volumes: a solid has the height and width of a map, and its channels as thickness."""
+    for index, node in enumerate(graph.nodes):
+        given = graph.axes[index].count("space") if index < graph.inputs else node.op.spatial
+        if given not in (0, 2) and len(node.output_shape) > 2:
+            raise fail(
+                "A403",
+                f"solids are drawn of maps, and '{node.name}' of '{graph.name}' has {given}-D positions",
+                help="--style blocks draws any network",
+            )
 
 
 def arranged(graph: Graph, options: Options) -> list[Picture]:

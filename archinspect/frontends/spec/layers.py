@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import OpError, Span
 from ...graph import Node
+from ...input_size import EXAMPLES
 from ...ops import REGISTRY, Op, show_shape
 from .calls import Call
 from .document import Document
@@ -85,8 +86,9 @@ class Layers(Values):
         labels: Sequence[str],
     ) -> None:
         if text is not None and call is not None:
-            if error.code == "A301" and inputs[0] == 0 and len(self.nodes[0].output_shape) < 4:
-                error.help = "it reads the network's input: write the size as CxHxW, for example 3x224x224"
+            space = REGISTRY[call.name].spatial or 2
+            if error.code == "A301" and inputs[0] == 0 and len(self.nodes[0].output_shape) < space + 2:
+                error.help = f"it reads the network's input: write the size as {EXAMPLES[space]}"
             error.help = self._without_input_width(call, inputs[0]) or error.help
             self.op_error(error, self._argument_span(text, call, error.attribute), path, inputs[0])
             return

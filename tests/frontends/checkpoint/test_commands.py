@@ -271,7 +271,7 @@ def test_a_thousand_tensors_in_a_moment(tmp_path: Path) -> None:
     import subprocess
     import time
 
-    shapes = {f"layers.{i}.{name}.weight": (64, 64) for i in range(250) for name in "qkvo"}
+    shapes: Shapes = {f"layers.{i}.{name}.weight": (64, 64) for i in range(250) for name in "qkvo"}
     path = str(write(tmp_path / "w.safetensors", shapes))
     times = []
     for _ in range(9):

@@ -9,7 +9,7 @@ import struct
 import time
 import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -206,11 +206,13 @@ def test_a_big_endian_gguf(tmp_path: Path) -> None:
 # Pickles ------------------------------------------------------------------------------------------------------------
 
 
-def archive(pickled: bytes, compression: int = zipfile.ZIP_STORED, **entries: bytes) -> bytes:
+def archive(
+    pickled: bytes, compression: int = zipfile.ZIP_STORED, storages: Mapping[str, bytes] | None = None
+) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", compression) as file:
         file.writestr("a/data.pkl", pickled)
-        for name, content in entries.items():
+        for name, content in (storages or {}).items():
             file.writestr(f"a/data/{name}", content)
     return made.getvalue()
 
@@ -285,7 +287,7 @@ PICKLES: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("case", PICKLES)
 def test_pickles(tmp_path: Path, case: str) -> None:
     content, said = PICKLES[case]
-    (tmp_path / "w.pth").write_bytes(archive(content, **{"0": bytes(16)}))
+    (tmp_path / "w.pth").write_bytes(archive(content, storages={"0": bytes(16)}))
     refused(tmp_path / "w.pth", said)
 
 
@@ -338,7 +340,7 @@ BOMBS: dict[str, bytes] = {
 @pytest.mark.parametrize("case", BOMBS)
 def test_bombs_go_off_in_time_and_memory_of_their_own_size(tmp_path: Path, case: str) -> None:
     path = tmp_path / "w.pth"
-    path.write_bytes(archive(BOMBS[case], **{"0": bytes(16)}))
+    path.write_bytes(archive(BOMBS[case], storages={"0": bytes(16)}))
     refused(path)
     if len(BOMBS[case]) < 200_000:  # tracing memory takes time
         tracemalloc.start()
@@ -353,7 +355,7 @@ def test_one_tensor_of_tensors_of_tensors(tmp_path: Path) -> None:
         kind = b"ctorch._utils\n_rebuild_wrapper_subclass\ncx\nSub\n"
         args = b"(cx\nSub\nctorch\nfloat32\n" + sizes(2) + b"t"
         inner = b"ctorch._tensor\n_rebuild_from_type_v2\n(" + kind + args + inner + b"tR"
-    (tmp_path / "w.pth").write_bytes(archive(inner + b".", **{"0": bytes(16)}))
+    (tmp_path / "w.pth").write_bytes(archive(inner + b".", storages={"0": bytes(16)}))
     refused(tmp_path / "w.pth", "without end")
 
 
@@ -400,7 +402,7 @@ def test_other_archives(tmp_path: Path) -> None:
             for name in names:
                 file.writestr(name, "{}")
         refused(tmp_path / "w.pt", said)
-    whole = archive(VECTOR + b".", **{"0": bytes(16)})
+    whole = archive(VECTOR + b".", storages={"0": bytes(16)})
     (tmp_path / "w.pt").write_bytes(whole[: len(whole) // 2])
     refused(tmp_path / "w.pt", "without its directory")
 
@@ -424,7 +426,7 @@ VALID = {
         + text("words") + struct.pack("<IIQ", 9, 8, 20) + 20 * text("word")
         + tensor("a.w", (32, 2), kind=2) + tensor("b.w", (4,), offset=64) + bytes(200),
     ),
-    ".pth": archive(b"\x80\x02}(X\x03\x00\x00\x00a.w" + VECTOR + b"u.", **{"0": bytes(16)}),
+    ".pth": archive(b"\x80\x02}(X\x03\x00\x00\x00a.w" + VECTOR + b"u.", storages={"0": bytes(16)}),
     ".pt": LEGACY,
 }  # fmt: skip
 

@@ -32,7 +32,8 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.body(x).mean((2, 3))
-        return self.encoder(features) + self.decoder(features)
+        total: Tensor = self.encoder(features) + self.decoder(features)
+        return total
 
 
 def tensors(graph: Graph) -> dict[str, Parameter]:

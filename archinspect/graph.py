@@ -449,7 +449,7 @@ def _holder(module: _Module, path: str, nodes: list[Node]) -> Layer:
 
     # Weights first, as modules declare them; safetensors sorts by name.
     own = dict(sorted(module.own.items(), key=lambda item: item[0] != "weight"))
-    op = TensorOp("parameters", "parameters", (), ())
+    op = TensorOp("parameters", "parameters", (), (), work=None)  # what is computed with them is not known
     nodes.append(Node.of_call(path, op, (), (), (), parameters=own, module=path))
     return Layer(len(nodes) - 1)
 

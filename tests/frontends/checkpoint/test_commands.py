@@ -114,6 +114,18 @@ def test_every_format(tmp_path: Path, format: str) -> None:
     assert "embed" in render(params(graph, analyse(graph), explain=True), format)
 
 
+def test_from_python(tmp_path: Path) -> None:
+    import archinspect
+
+    network = archinspect.load(write(tmp_path / "w.safetensors", {"a.weight": (3, 4), "b": (2,)}))
+    assert repr(network) == "<Network w: 14 parameters, as a checkpoint holds them>"
+    assert "weight_bytes" in network.to_dict()["totals"]  # type: ignore[operator]
+    assert not network.analyse().totals.complete, "what it computes is not known"
+    assert "fp32" in network._repr_html_()
+    with pytest.raises(ArchinspectError, match="holds parameters only"):
+        network.export()
+
+
 # compare ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archinspect.errors import ArchinspectError
-from archinspect.frontends.spec import dump, load_graph, shipped
+from archinspect.frontends.spec import dump, lay_out, load_graph, shipped
+from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Join, Scope, SideOutputs
 
 from .support import graph_of, layers, names, refused
@@ -307,3 +308,28 @@ def test_a_word_is_no_condition(condition: str) -> None:
 
 def test_a_number_is_an_input_size() -> None:
     assert load_graph("linear(3)", input=784).input_shape == (1, 784)
+
+
+@pytest.mark.parametrize(
+    ("line", "size", "shape"),
+    [
+        ("conv1d(4, 3)", "2x1000", (1, 2, 1000)),
+        ("conv1d(4, 3)", "8x2x1000", (8, 2, 1000)),
+        ("max_pool1d(2)", "2x1000", (1, 2, 1000)),
+        ("conv3d(4, 3)", "3x16x32x32", (1, 3, 16, 32, 32)),
+        ("conv3d(4, 3)", "2x3x16x32x32", (2, 3, 16, 32, 32)),
+        ("conv2d(4, 3)", "3x32x32", (1, 3, 32, 32)),
+        ("conv2d(4, 3)", "8x3x32x32", (8, 3, 32, 32)),
+        # vectors, also where a batch norm of one dimension follows
+        ("linear(4) -> batch_norm1d", "784", (1, 784)),
+        ("linear(4) -> batch_norm1d", "8x784", (8, 784)),
+        ("conv2d(4, 3) -> flatten -> linear(4) -> batch_norm1d", "3x32x32", (1, 3, 32, 32)),
+    ],
+)
+def test_an_input_has_the_dimensions_that_the_layers_work_on(
+    line: str, size: str, shape: tuple[int, ...]
+) -> None:
+    graph = load_graph(line, input=size)
+    assert graph.input_shape == shape
+    assert load_graph(line, input=shape).input_shape == shape
+    assert lay_out(read_text(dump(graph), "again.yaml")) == graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from .conventions import Counts, Difference, difference
 
 EXECUTION = "execution"  # the quantity of a layer that did not run, or should not have
 
-Verdict = Literal["agrees", "differs", "not installed", "failed"]
+Verdict = Literal["agrees", "differs", "not installed", "failed", "not run"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Mismatch:
     witness: str = "module"
 
     def __str__(self) -> str:
-        if self.quantity == EXECUTION and self.layer:
-            return f"{self.layer}: {self.found} (batch {self.batch})"
+        if self.quantity == EXECUTION:
+            return f"{self.layer or 'the whole network'}: {self.found} (batch {self.batch})"
         return (
             f"{self.layer or 'the whole network'}: {self.quantity} should be {_show(self.expected)}, "
             f"{_WITNESS.get(self.witness, self.witness)} has {_show(self.found)} (batch {self.batch})"
@@ -106,11 +106,36 @@ class ToolCheck:
 
 
 @dataclass(frozen=True)
+class Execution:
+    """A captured graph as it was executed on random inputs, beside its module on the same.
+
+    `where` is the first call that gave another result and `message` says how it differs, or why nothing was run.
+    """
+
+    status: Literal["equal", "differs", "not run"]
+    calls: int = 0
+    outputs: int = 0
+    where: str = ""
+    message: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "status": self.status,
+            "calls": self.calls,
+            "outputs": self.outputs,
+            "where": self.where,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True)
 class Verification:
     """A network held against its real module and other tools.
 
     `layers` are those of the first batch; `mismatches` come from all.  `ours` counts exact MACs, in the form of a
-    convention.
+    convention.  `executions` are by batch, and empty for a network from a spec, whose module we build; `notes` say what
+    was left out.
     """
 
     model: str
@@ -121,6 +146,8 @@ class Verification:
     tools: tuple[ToolCheck, ...]
     ours: Counts
     mismatches: tuple[Mismatch, ...]
+    executions: Mapping[int, Execution] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -129,8 +156,11 @@ class Verification:
 
     @property
     def complete(self) -> bool:
-        """Every tool asked for was heard."""
-        return all(check.verdict in ("agrees", "differs") for check in self.tools)
+        """Every tool asked for was heard, and a captured graph was executed, for every batch."""
+        heard = all(check.verdict in ("agrees", "differs") for check in self.tools)
+        return (
+            heard and not self.notes and all(found.status != "not run" for found in self.executions.values())
+        )
 
     @property
     def counts(self) -> tuple[Counts, ...]:
@@ -150,6 +180,12 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `archinspect verify`."""
+        captured: dict[str, Any] = {}
+        if self.executions:
+            captured = {
+                "executions": {str(batch): found.to_dict() for batch, found in self.executions.items()},
+                "notes": list(self.notes),
+            }
         return {
             "model": self.model,
             "input": list(self.input_shape),
@@ -164,6 +200,7 @@ class Verification:
             },
             "differences": [found.to_dict() for found in self.differences],
             "mismatches": [mismatch.to_dict() for mismatch in self.mismatches],
+            **captured,
         }
 
 

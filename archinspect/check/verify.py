@@ -10,6 +10,7 @@ from ..errors import fail, suggestion
 from ..graph import Graph, Node, refuse_parameters_only
 from .batch import with_batch
 from .conventions import CONVENTIONS, OURS, Counts, count
+from .own_module import is_own_module, verify_module
 from .verification import EXECUTION, Figures, LayerCheck, Mismatch, ToolCheck, Verification
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ def verify(
 ) -> Verification:
     """Hold the closed form against the real module, layer by layer, and against the tools named in `witnesses`.
 
-    The module is built from the graph unless one is given; it is only ever copied, never run or changed.  `witnesses`
-    are names of conventions, all of them unless given.  Raises ArchinspectError: A404 without torch, A403 for a name
-    that is no convention.
+    The module of a spec is built from the graph unless one is given; it is only ever copied, never run or changed.  A
+    graph that was captured from a module is executed beside that module (`own_module`).  `witnesses` are names of
+    conventions, all of them unless given.  Raises ArchinspectError: A404 without torch, A403 for a name that is no
+    convention, and for a graph of which there is no module to run.
     """
     refuse_parameters_only(graph, "a verification")
     names = tuple(CONVENTIONS if witnesses is None else witnesses)
@@ -44,8 +46,18 @@ def verify(
     batches = tuple(dict.fromkeys(batches))
     if not batches or min(batches) < 1:
         raise fail("A403", "verification needs batches of 1 or more", notes=[f"got {list(batches)}"])
+    refuse_parameters_only(graph, "a verification")
     if find_spec("torch") is None:
         raise fail("A404", "verifying needs torch", help="pip install 'archinspect[verify]'")
+    if module is None and graph.source is not None:
+        if not is_own_module(graph):
+            raise fail(
+                "A403",
+                f"'{graph.name}' has no module to verify it against: it was read from a file",
+                notes=["verify runs the network's own module, and other tools on it"],
+                help="give the module that the file was exported from, such as net.py:Net",
+            )
+        return verify_module(graph, batches, names)
     from .witnesses import TORCH_VERSION, hear, observe, state
 
     if module is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .. import units
@@ -33,7 +33,13 @@ _WHY = (
     Column("difference", "MACs apart", "int"),
     Column("because", "Because", "detail"),
 )
-_TONES: Mapping[str, str] = {"agrees": "good", "differs": "bad", "not installed": "fair", "failed": "fair"}
+_TONES: Mapping[str, str] = {
+    "agrees": "good",
+    "differs": "bad",
+    "not installed": "fair",
+    "failed": "fair",
+    "not run": "fair",
+}
 
 
 def verification(found: Verification) -> Report:
@@ -54,6 +60,11 @@ def _layers(found: Verification) -> Table:
         "",
     )
     differing = sum(not check.ok for check in found.layers)
+    title = f"{found.model}: closed form and real module"
+    if found.executions:
+        notes = tuple(_execution_notes(found))
+        rows = tuple(map(_call, found.layers))
+        return Table(_CALLS, rows, total, title, _subtitle(found), notes)
     notes = (
         "Figures are our closed form's.  The real module was built and run; compared are output shape, each weight "
         "and buffer by name, and MACs as torch's FlopCounterMode sees them.",
@@ -62,7 +73,32 @@ def _layers(found: Verification) -> Table:
         else f"{_all(len(found.layers))}, for {_batches(found.batches)}.",
     )
     rows = tuple(map(_layer, found.layers))
-    return Table(_LAYERS, rows, total, f"{found.model}: closed form and real module", _subtitle(found), notes)
+    return Table(_LAYERS, rows, total, title, _subtitle(found), notes)
+
+
+_CALLS = (*_LAYERS[:-1], Column("module", "Executed"))
+
+
+def _call(check: LayerCheck) -> Cells:
+    name, op, shape, params, macs, verdict = _layer(check)
+    return name, op, shape, params, macs, Toned("not run", "fair") if check.found is None else verdict
+
+
+def _execution_notes(found: Verification) -> Iterator[str]:
+    """What executing a captured graph gave, for each batch."""
+    yield (
+        "Figures are our closed form's.  The captured graph was executed call by call, on random inputs with the "
+        "module's weights, and its outputs held against the module's own."
+    )
+    for batch, execution in found.executions.items():
+        if execution.status == "equal":
+            outputs = "The output is" if execution.outputs == 1 else f"All {execution.outputs} outputs are"
+            yield f"Batch {batch}: {outputs} equal bit for bit, after {execution.calls:,} operations."
+        elif execution.status == "differs":
+            yield f"Batch {batch}: the first call that differs is {execution.where}: {execution.message}."
+        else:
+            yield f"Batch {batch}: not executed: {execution.message}."
+    yield from found.notes
 
 
 def _subtitle(found: Verification) -> str:

@@ -32,9 +32,16 @@ def _zeros(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _replica(module: nn.Module, make: Callable[[torch.Tensor], torch.Tensor], own: bool) -> nn.Module:
+    return replica_of(module, lambda tensor, _: make(tensor), own=own)
+
+
+def replica_of(
+    module: nn.Module, make: Callable[[torch.Tensor, str], torch.Tensor], *, own: bool = True
+) -> nn.Module:
+    """A copy in evaluation mode whose parameters and buffers `make` makes of each and its name."""
     memo: dict[int, object] = {}  # what deepcopy takes for copied already; tied tensors stay tied
-    for tensor in chain(module.parameters(), module.buffers()):
-        made = make(tensor)
+    for name, tensor in chain(module.named_parameters(), module.named_buffers()):
+        made = make(tensor, name)
         if isinstance(tensor, nn.Parameter):
             # Of a network from a spec a frozen weight is a parameter all the same; ptflops would not count it.
             made = nn.Parameter(made, tensor.requires_grad if own else True)

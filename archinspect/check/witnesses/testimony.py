@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...ops import Shape
 
-Status = Literal["ran", "not installed", "failed"]
+Status = Literal["ran", "not installed", "failed", "not run"]
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,14 @@ import inspect
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - PyTorch's own name for it
 from torch import nn
 
+from ...frontends.torch.build import with_torchvision
 from ...frontends.torch.capture import named_tensors
 from .replicas import on_cpu, on_meta
 
@@ -172,16 +174,15 @@ def flop_counter(subject: Subject) -> Figures:
 
 
 def ptflops(subject: Subject) -> Figures:
-    from ptflops import get_model_complexity_info
-    from ptflops.pytorch_ops import FUNCTIONAL_MAPPING, TENSOR_OPS_MAPPING
-
+    tool = with_torchvision(lambda: import_module("ptflops"))  # it imports torchvision where there is one
+    known = import_module("ptflops.pytorch_ops")
     replica, args, kwargs = subject.on_cpu()
     # Several arguments go by name; the batch is then unknown to it.
     inputs = args[0] if len(args) == 1 and not kwargs else _by_name(replica, args, kwargs)
-    names = {function.__name__ for function in (*FUNCTIONAL_MAPPING, *TENSOR_OPS_MAPPING)}
+    names = {function.__name__ for function in (*known.FUNCTIONAL_MAPPING, *known.TENSOR_OPS_MAPPING)}
     said = io.StringIO()
     with subject.gradients(), _restored((F, torch, torch.Tensor), names), contextlib.redirect_stdout(said):
-        total, params = get_model_complexity_info(
+        total, params = tool.get_model_complexity_info(
             replica,
             (1,),  # it asks for a shape, and does not look at it
             as_strings=False,

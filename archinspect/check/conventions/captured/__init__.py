@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ....graph import Graph, Node
 from ..counts import Counts, count
-from ..rules import MACS, UNKNOWN, Convention, Zero
+from ..rules import Convention, Rule, Zero
 from . import fvcore, ptflops, thop, torchinfo
 from .account import account
 from .ptflops import FUNCTIONS
@@ -39,20 +39,22 @@ def count_captured(graph: Graph, record: Record, convention: Convention) -> Coun
     return account(record, convention, tool.findings(record), params=params, total_params=total)
 
 
-#: what has multiply-accumulates that FlopCounterMode has no formula for
-_UNCOUNTED = ("_grouped_mm", "grouped_mm", "mv", "dot", "vdot", "bilinear")
+#: what has multiply-accumulates that FlopCounterMode of torch 2.13 has no formula for
+_UNCOUNTED = frozenset(
+    {"_grouped_mm", "grouped_mm", "mv", "addmv", "dot", "vdot", "deform_conv2d", "flex_attention"}
+)
+
+
+def _counted(node: Node) -> int:
+    return node.cost.macs if node.cost is not None and node.op.type not in _UNCOUNTED else 0
+
+
+_MACS = (
+    Rule("MACs", _counted),
+    Zero(known=False, times=lambda node: 0 if _counted(node) else 1),
+)
 
 
 def _by_operator(convention: Convention) -> Convention:
-    """A convention of all operators' multiply-accumulates, for any operator that the graph may hold."""
-
-    def computes_nothing_that_counts(node: Node) -> int:
-        return 0 if node.cost is not None and node.cost.macs else 1
-
-    return replace(
-        convention,
-        rules={}
-        if convention.params is None and not convention.rules
-        else dict.fromkeys(_UNCOUNTED, UNKNOWN),
-        default=(MACS, Zero(known=False, times=computes_nothing_that_counts)),
-    )
+    """The convention for any operator that a graph may hold, be it a layer or not."""
+    return replace(convention, rules={}, default=_MACS, functions=_MACS)

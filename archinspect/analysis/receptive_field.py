@@ -41,7 +41,7 @@ _NOWHERE = frozenset[int]()
 class _Seen(NamedTuple):
     """What is known of a value: where positions of the image lie in it, and its paths for each spatial axis.
 
-    A value that does not depend on the image has no paths.
+    A value that does not depend on the image has no paths: `paths` is empty.
     """
 
     positions: Positions
@@ -67,7 +67,8 @@ def receptive_fields(graph: Graph) -> tuple[Field, ...]:
             seen.append(_Seen(positions, (_HERE,) * len(dims)))
         else:
             seen.append(_of(node, [seen[source] for source in node.inputs], sizes))
-    return tuple(_field(each) for each in seen)
+    fields: dict[int, Field] = {}  # many layers see what the one before them sees
+    return tuple([None if each is None else _field(each.paths, fields) for each in seen])
 
 
 def _image(graph: Graph) -> tuple[int, list[int]] | None:
@@ -82,30 +83,32 @@ def _image(graph: Graph) -> tuple[int, list[int]] | None:
 
 def _of(node: Node, before: Sequence[_Seen | None], sizes: Sequence[int]) -> _Seen | None:
     """What a layer's output sees; None where that is unknown."""
+    op, inputs = node.op, node.input_shapes
     sources: list[_Seen] = []
-    for number, source in enumerate(before):
+    blind = True
+    for source, shape in zip(before, inputs, strict=True):
         if source is None:
             return None
-        # Of a call with several outputs the first is followed; another of the same rank is taken to lie alike.
-        if len(source.positions) != len(node.input_shapes[number]):
-            if any(source.paths):
-                return None
-            source = _Seen((_NOWHERE,) * len(node.input_shapes[number]), source.paths)
+        if not source.paths:
+            source = _Seen((_NOWHERE,) * len(shape), ())
+        elif len(source.positions) != len(shape):
+            return None  # another output than the first of its call
+        else:
+            blind = False
         sources.append(source)
-    if not any(any(source.paths) for source in sources):
-        return _Seen((_NOWHERE,) * len(node.output_shape), ((),) * len(sizes))
-    op, inputs = node.op, node.input_shapes
+    if blind:
+        return _Seen((), ())
     places = [source.positions for source in sources]
     positions = op.positions(places, inputs, node.output_shape)
     if positions is None:
         return None
-    windows, reaches = op.windows(inputs), op.reaches(places, inputs)
-    whole = op.reads_whole(places, inputs)
-    if windows is None and not whole and not reaches and len(sources) == 1:
+    windows, reaches, whole = op.windows(inputs), op.reaches(places, inputs), op.reads_whole(places, inputs)
+    alone = len(sources) == 1
+    if windows is None and alone and not whole and not reaches:
         return _Seen(positions, sources[0].paths)
     paths: list[_Paths] = []
     for axis, size in enumerate(sizes):
-        found = sources[0].paths[axis] if len(sources) == 1 else _joined(node, sources, axis)
+        found = sources[0].paths[axis] if alone else _joined(node, sources, axis)
         if axis in reaches:
             found = _through(found, reaches[axis])
         if axis in whole:
@@ -122,6 +125,8 @@ def _joined(node: Node, sources: Sequence[_Seen], axis: int) -> _Paths:
     """What a join sees along an axis: the union of its branches."""
     found: list[_Path] = []
     for source, shape in zip(sources, node.input_shapes, strict=True):
+        if not source.paths:
+            continue
         spread = _is_spread(source.positions, shape, node.output_shape, axis)
         found += _through(source.paths[axis], _SAME) if spread else source.paths[axis]
     return _farthest(found)
@@ -129,12 +134,13 @@ def _joined(node: Node, sources: Sequence[_Seen], axis: int) -> _Paths:
 
 def _is_spread(positions: Positions, shape: Shape, output: Shape, axis: int) -> bool:
     """Whether all outputs along an axis read the same element of an input, as they do of a 1×1 map."""
+    if 1 not in shape:
+        return False
     offset = len(output) - len(shape)
-    return any(
-        axis in along and size == 1 < output[dim + offset]
-        for dim, (along, size) in enumerate(zip(positions, shape, strict=True))
-        if dim + offset >= 0
-    )
+    for dim, (along, size) in enumerate(zip(positions, shape, strict=True)):
+        if axis in along and size == 1 and dim + offset >= 0 and output[dim + offset] > 1:
+            return True
+    return False
 
 
 def _through(paths: _Paths, reach: Reach) -> _Paths:
@@ -146,6 +152,8 @@ def _behind(path: _Path, own: Reach) -> _Path:
     first, rest = own, path
     while rest and (first.divisor == 1 or rest[0].step <= 1):
         first, rest = _composed(first, rest[0]), rest[1:]
+    if not rest:
+        return (first,)
     made = (first, *rest)
     return made if len(made) <= _MOST_REACHES else (*made[:-2], _composed(made[-2], made[-1]))
 
@@ -158,6 +166,8 @@ def _composed(first: Reach, second: Reach) -> Reach:
     """
     step, divisor = first.step * second.step, first.divisor * second.divisor
     span = second.step * first.span + second.span * first.divisor
+    if divisor == 1:
+        return Reach(step, span)
     common = math.gcd(step, divisor)
     return _short(Reach(step // common, span // common, divisor // common))
 
@@ -185,8 +195,11 @@ def _everything(size: int, seen: _Paths) -> _Paths:
 
 def _farthest(paths: Iterable[_Path]) -> _Paths:
     """The paths that matter: without those that never see farther than another."""
+    distinct = dict.fromkeys(paths)
+    if len(distinct) == 1:
+        return tuple(distinct)
     kept: list[_Path] = []
-    for path in dict.fromkeys(paths):
+    for path in distinct:
         if not any(_sees_as_far(other, path) for other in kept):
             kept = [other for other in kept if not _sees_as_far(path, other)]
             kept.append(path)
@@ -226,8 +239,11 @@ def _bound(paths: Sequence[_Path]) -> Reach:
     )
 
 
-def _field(seen: _Seen | None) -> Field:
-    if seen is None or not all(seen.paths):
+def _field(paths: tuple[_Paths, ...], known: dict[int, Field]) -> Field:
+    if not paths:
         return None
-    sides = tuple([max([_inputs(path, 1) for path in paths]) for paths in seen.paths])
-    return sides[0] if len(set(sides)) == 1 else sides
+    key = id(paths)
+    if key not in known:
+        sides = tuple([max([_inputs(path, 1) for path in along]) for along in paths])
+        known[key] = sides[0] if len(set(sides)) == 1 else sides
+    return known[key]

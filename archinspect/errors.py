@@ -56,6 +56,11 @@ CODES: dict[str, tuple[str, str]] = {
         "ambiguous-weights",
         "several layers have weights of the same shapes, and no rule says which is which",
     ),
+    "A601": ("forward-failed", "forward of the module raised an exception"),
+    "A602": ("needs-values", "forward of the module looks at values, which abstract tensors do not have"),
+    "A603": ("cannot-build", "what the text names raised an exception while it was built, or makes no module"),
+    "A604": ("foreign-code", "the model needs code that comes with its files, which is not run"),
+    "A605": ("damaged-model", "a file of a model (ONNX, an exported program) is damaged, or no such file"),
 }
 
 

@@ -21,8 +21,9 @@ from .read import broken, read_model
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-    from .interpret import Stored, Tensor, Walk
-    from .lower import Lowered
+    from .site import Lowered
+    from .values import Stored, Tensor
+    from .walk import Walk
 
 #: names that exporters give to tensors which they make themselves
 _ANONYMOUS = re.compile(r"_?val_\d+\Z|\d+\Z|onnx::|/|.*(const|Const)")
@@ -59,8 +60,8 @@ def load_onnx(
     sound, A402 for sizes that are missing, A305 for those that do not suit the network, A103 for too large a network.
     """
     model, name, folder = read_model(source)
-    from .interpret import Walk
     from .lower import fuse_biases, lower
+    from .walk import Walk
 
     opset = max(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     sizes = _Sizes(model, name, inputs)
@@ -95,7 +96,7 @@ class _Sizes:
     def __init__(
         self, model: ModelProto, name: str, inputs: Mapping[str, Shape | int] | Sequence[Shape] | None
     ) -> None:
-        from .interpret import DTYPES
+        from .values import DTYPES
 
         stored = {tensor.name for tensor in model.graph.initializer}
         stored.update(sparse.values.name for sparse in model.graph.sparse_initializer)
@@ -127,13 +128,13 @@ class _Sizes:
             for key, value in inputs.items():
                 if key in names and not isinstance(value, int):
                     shapes[key] = tuple(value)
-                elif key in symbols and isinstance(value, int):
-                    self.symbols[key] = value
+                elif key in symbols and (isinstance(value, int) or len(value) == 1):
+                    self.symbols[key] = value if isinstance(value, int) else value[0]
                 else:
                     raise fail(
                         "A402",
                         f"'{self.name}' has no input '{key}'",
-                        notes=[f"its inputs are {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"],
+                        notes=[_listed("its inputs are", names), *_named_sizes(symbols)],
                     )
             return shapes
         if len(inputs) > len(names):
@@ -172,7 +173,7 @@ class _Sizes:
 
     def tensors(self) -> dict[str, Tensor]:
         """The inputs as tensors of a walk."""
-        from .interpret import Tensor, type_of
+        from .values import Tensor, type_of
 
         found = {}
         for info in self.infos:
@@ -202,9 +203,18 @@ class _Sizes:
                 "A402",
                 f"the file does not say the sizes of the input '{info.name}' of '{self.name}'",
                 notes=[self._declared(info), f"missing: {', '.join(missing)}"],
-                help=f"give them, batch first: --input {info.name}=1x…",
+                help=f"give its shape, --input {info.name}=1x…, or a size by its name, --input NAME=128",
             )
         return tuple(sizes)
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    return f"{what} {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
+
+
+def _named_sizes(symbols: Iterable[str]) -> list[str]:
+    names = sorted(filter(None, symbols))
+    return [_listed("its sizes with a name are", names)] if names else []
 
 
 class _Numbers:
@@ -226,7 +236,7 @@ class _Numbers:
 
     def parameter(self, entry: Stored, buffer: bool) -> Parameter:
         """The one parameter of a stored tensor."""
-        from .interpret import DTYPES, PACKED_BITS
+        from .values import DTYPES, PACKED_BITS
 
         if id(entry) not in self._parameters:
             bits = PACKED_BITS.get(entry.type)
@@ -362,7 +372,7 @@ class _Builder:
 
 
 def _real(entry: Stored) -> bool:
-    from .interpret import DTYPES
+    from .values import DTYPES
 
     return DTYPES.get(entry.type, "").startswith(("float", "bfloat", "complex"))
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from .lower import Lowered
+from .site import Lowered
 
 _LONGEST = 20_000  # characters of a note that is read
 _DEEPEST = 40  # parts of a path
@@ -88,11 +88,11 @@ def _path(row: Lowered, classes: dict[str, str]) -> str | None:
     None where the file says nothing of it.
     """
     call = row.call
-    scopes = _list(call.metadata.get("pkg.torch.onnx.name_scopes", ""))
+    scopes = _list(call.notes.get("pkg.torch.onnx.name_scopes", ""))
     # A convolution that a batch normalisation was folded into has the notes of that.
-    folded = "FuseBatchNorm" in call.metadata.get("pkg.onnxscript.rewriter.rule_name", "")
+    folded = "FuseBatchNorm" in call.notes.get("pkg.onnxscript.rewriter.rule_name", "")
     if len(scopes) > 1 and not (folded and _of_weights(row)) and not scopes[0]:
-        names = _list(call.metadata.get("pkg.torch.onnx.class_hierarchy", ""))
+        names = _list(call.notes.get("pkg.torch.onnx.class_hierarchy", ""))
         for scope, name in zip(scopes[:-1], names[:-1], strict=False):
             classes.setdefault(_joined([scope]), name)
         return _joined([scopes[-2]])

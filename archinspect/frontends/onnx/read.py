@@ -60,8 +60,8 @@ def read_model(source: str | os.PathLike[str] | ModelProto) -> tuple[ModelProto,
         model = ModelProto()
         try:
             model.ParseFromString(content)
-        except DecodeError as error:
-            raise broken(str(path), f"its bytes are no protobuf message of ONNX ({error})") from None
+        except DecodeError:
+            raise broken(str(path), "its bytes are no protobuf message of ONNX") from None
     _check(model, name, folder)
     return model, name, folder
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import fail
-from .frontends.spec import load_graph
+from .frontends import models
 from .graph import Graph
 
 if TYPE_CHECKING:
@@ -22,15 +21,31 @@ if TYPE_CHECKING:
     from .latency.results import Measurement
 
 
-def load(model: str | os.PathLike[str], *, input: InputSize | None = None, **arguments: Any) -> Network:
-    """The network that `model` names: a shipped name, a path to a spec, or a one-line network.
+def load(
+    model: Any,
+    *example_inputs: Any,
+    input: InputSize | Sequence[str] | None = None,
+    real: bool = False,
+    partial: bool = False,
+    **arguments: Any,
+) -> Network:
+    """The network that `model` names or is: whatever the commands take as MODEL, a path, or an object.
 
-    `input` overrides its input size ("3x224x224", or a shape, batch first); keywords override the spec's arguments:
-    `load("resnet50", num_classes=10)`.
+    - A shipped name, a path to a spec, a one-line network: `input` overrides its input size ("3x224x224", or a shape,
+      batch first), keywords override the spec's arguments: `load("resnet50", num_classes=10)`.
+    - An `nn.Module`, with what its forward takes, tensors or shapes: `load(net, (1, 3, 224, 224))`,
+      `load(net, input_ids=torch.ones(1, 128, dtype=torch.long))`.  The module is left as it was.
+    - A module by name, built without weights: `load("net.py:Net", (1, 3, 32, 32))`, `load("timm:resnet50")`.
+      Keywords go to what makes it.
+    - An ONNX file or `ModelProto`, an exported program, a checkpoint.
 
-    Raises ArchinspectError with every error of the spec.
+    `real` runs a module's forward on small real tensors, where it looks at values; `partial` keeps what came before an
+    exception.  Raises ArchinspectError with every error that was found.
     """
-    return Network(load_graph(model, arguments=arguments, input=input))
+    given: Any = example_inputs
+    if input is not None:
+        given = [*example_inputs, *([input] if isinstance(input, (str, int, tuple)) else input)]
+    return Network(models.load(model, inputs=given, arguments=arguments, real=real, partial=partial))
 
 
 def from_text(
@@ -167,6 +182,8 @@ class Network:
 
     def __repr__(self) -> str:
         totals = self.analyse().totals
+        if not self.graph.inputs:
+            return f"<Network {self.name}: {totals.params:,} parameters, as a checkpoint holds them>"
         shape = "×".join(map(str, self.graph.input_shape))
         return f"<Network {self.name}: input {shape}, {totals.params:,} parameters, {totals.macs:,} MACs>"
 
@@ -174,7 +191,8 @@ class Network:
         from .report import layers
         from .report.formats.html import fragment
 
-        return fragment(layers.summary(self.graph, self.analyse()))
+        table = layers.summary if self.graph.inputs else layers.params  # all that a checkpoint has
+        return fragment(table(self.graph, self.analyse()))
 
 
 def _need(package: str, what: str, extra: str) -> None:

@@ -34,8 +34,15 @@ def answer_in_typers_form() -> None:
 
 
 def models(ctx: Any, args: list[str], incomplete: str) -> list[str]:
-    """Names of shipped networks and specs lying about, for MODEL."""
+    """Names of shipped networks, specs and models lying about, and models of a library after its prefix, for MODEL."""
+    from ..frontends.models import FILES, LIBRARIES
     from ..frontends.spec import shipped
+
+    library, colon, start = incomplete.partition(":")
+    if colon and library in LIBRARIES:
+        from ..frontends.torch.libraries import names
+
+        return [f"{library}:{name}" for name in names(library) if name.startswith(start)]
 
     folder, _, start = incomplete.rpartition("/")
     try:
@@ -48,8 +55,11 @@ def models(ctx: Any, args: list[str], incomplete: str) -> list[str]:
         for name in entries
         if name.startswith(start) and not (name.startswith(".") and not start.startswith("."))
     ]
-    specs = [name for name in files if name.endswith((".yaml", ".yml")) or (folder and name.endswith("/"))]
-    return [name for name in [*shipped(), *specs] if name.startswith(incomplete)]
+    models = [
+        name for name in files if name.endswith((".yaml", ".yml", *FILES)) or (folder and name.endswith("/"))
+    ]
+    libraries = [f"{name}:" for name in LIBRARIES]
+    return [name for name in [*shipped(), *models, *libraries] if name.startswith(incomplete)]
 
 
 def ops(ctx: Any, args: list[str], incomplete: str) -> list[str]:

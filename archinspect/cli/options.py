@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
 
 from ..report.formats import FORMATS
 from . import completion
+
+if TYPE_CHECKING:
+    from ..graph import Graph
 
 
 def _conventions(ctx: Any, args: list[str], incomplete: str) -> list[str]:
@@ -21,14 +24,28 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A network that ships, a path to a spec, or a one-line network.",
+        help="A network that ships, a path to a spec, a one-line network, a module (net.py:Net), a library's model "
+        "(timm:resnet50), or a file (.onnx, .pt2, .safetensors, .gguf, .pth).",
         autocompletion=completion.models,
         show_default=False,
     ),
 ]
 Input = Annotated[
-    str | None,
-    typer.Option("--input", metavar="CxHxW", help="Input size, CxHxW or NxCxHxW (batch 1 unless given)."),
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="[NAME=][TYPE:]CxHxW",
+        help="Input size, CxHxW or NxCxHxW (batch 1 unless given); several inputs each by its name, "
+        "as in ids=int64:1x128.",
+    ),
+]
+Real = Annotated[
+    bool,
+    typer.Option("--real", help="Run a module on small real tensors, where its forward looks at values."),
+]
+Partial = Annotated[
+    bool,
+    typer.Option("--partial", help="Where a module's forward raises an exception, show what came before."),
 ]
 Set = Annotated[
     list[str] | None,
@@ -67,8 +84,24 @@ Explain = Annotated[
 ]
 
 
+def load(
+    model: str,
+    input: list[str] | None = None,
+    settings: list[str] | None = None,
+    *,
+    real: bool = False,
+    partial: bool = False,
+) -> Graph:
+    """The network that MODEL names, with `--input`, `--set`, `--real` and `--partial`.  Raises ArchinspectError."""
+    from ..frontends.models import load
+
+    return load(model, inputs=input, arguments=arguments(settings), real=real, partial=partial)
+
+
 def arguments(settings: list[str] | None) -> dict[str, Any]:
     """`--set` as the mapping that the loader takes.  Raises ArchinspectError (A401)."""
+    if not settings:
+        return {}  # without the language of specs, which other networks do not need
     from ..frontends.spec import parse_settings
 
-    return parse_settings(settings or [])
+    return parse_settings(settings)

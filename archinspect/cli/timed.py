@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from ..files import refuse_unwritable
-from ..frontends.spec import load_graph
 from ..latency.ceilings import precision
 from ..latency.devices import device, device_here
 from ..latency.plan import plan
@@ -20,7 +19,7 @@ from ..latency.results import Comparison, Measurement
 from ..latency.saved import Request, save
 from ..latency.sizes import batches_of
 from ..report.table import Report
-from .options import arguments
+from .options import load
 from .pictures import emit_with_charts, refuse_early
 
 if TYPE_CHECKING:
@@ -177,8 +176,9 @@ def _run(request: Request) -> tuple[Request, Measurement | Comparison, list[Grap
 
 
 def _graphs(request: Request) -> list[Graph]:
-    chosen = arguments(list(request.set))
-    return [load_graph(model, arguments=chosen, input=request.input) for model in request.models]
+    given = [request.input] if isinstance(request.input, str) else list(request.input or ())
+    settings = list(request.set)
+    return [load(model, given, settings, real=request.real) for model in request.models]
 
 
 def _predictions(graphs: Sequence[Graph], known: Sequence[Device], request: Request) -> list[Prediction]:

@@ -152,7 +152,7 @@ def test_a_failed_command_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_quietly_with_130() -> None:
     code = (
-        "import os, time; from archinspect import spec; from archinspect.__main__ import main;"
+        "import os, time; from archinspect.frontends import spec; from archinspect.__main__ import main;"
         "spec.load_graph = lambda *a, **k: (os.write(2, b'up\\n'), time.sleep(30)); main()"
     )
     with subprocess.Popen(

@@ -10,11 +10,11 @@ import typer
 
 from ...analysis.rewrites import REWRITES, Options, applicable, rewrite_called, substitute
 from ...errors import fail
-from ...frontends.spec import dump, load_graph
+from ...frontends.spec import dump
 from ...graph import Graph
 from ...report import Report
 from ...report.rewrites import network, substitution
-from ..options import Format, Input, Output, Set, arguments
+from ..options import Format, Input, Output, Set, load
 from ..output import emit_text
 from ..pictures import emit_with_charts
 from ..sizes import pair, width_between, widths
@@ -144,7 +144,7 @@ def bottleneck(
     if one:
         answer = _convolution(what, out, kernel, reduce, stride, padding, groups or 1, bias, mark)
     else:
-        graph = load_graph(what, arguments=arguments(set), input=input)
+        graph = load(what, input, set)
         answer = _network(graph, rewrite, site or [], Options(groups or 2, width_between(mid)), save)
     report, status = answer.report, 0
     if measure is not None:

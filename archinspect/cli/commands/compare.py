@@ -14,7 +14,7 @@ from ...frontends.spec import load_graph, shipped
 from ...frontends.spec.settings import split_settings
 from ...report.compare import MOST_MODELS, comparison
 from .. import completion
-from ..options import Format, Input, Output
+from ..options import Format, Input, Output, Partial, Real, load
 from ..pictures import emit_with_charts
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def compare(
         ),
     ],
     input: Input = None,
+    real: Real = False,
+    partial: Partial = False,
     depth: Annotated[
         int | None,
         typer.Option("--depth", metavar="N", min=1, help="Sum the differences of scopes N levels down."),
@@ -56,7 +58,10 @@ def compare(
     if len(models) > MOST_MODELS:
         raise fail("A403", f"compare takes {MOST_MODELS} networks at most, and not {len(models)}")
     # A size of its own, as in resnet50:input=3x192x192, goes before one for all.
-    graphs = [load_graph(m, input=None if "input" in split_settings(m)[1] else input) for m in models]
+    graphs = [
+        load(m, None if "input" in split_settings(m)[1] else input, real=real, partial=partial)
+        for m in models
+    ]
     names = [graph.name for graph in graphs]
     labels = [model if names.count(name) > 1 else "" for model, name in zip(models, names, strict=True)]
     found = [

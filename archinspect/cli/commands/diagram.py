@@ -16,8 +16,7 @@ from ...diagram.picture import FORMATS, Picture, format_of
 from ...diagram.theme import THEMES
 from ...errors import ArchinspectError
 from ...files import write
-from ...frontends.spec import load_graph
-from ..options import Input, Model, Set, arguments
+from ..options import Input, Model, Partial, Real, Set, load
 from ..output import chosen_format, emit_text, put
 
 Depth = Annotated[
@@ -33,6 +32,8 @@ def diagram(
     model: Model,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
     style: Annotated[
         str,
         typer.Option("--style", click_type=click.Choice(STYLE_NAMES), help="Cards and frames, or cuboids."),
@@ -94,13 +95,13 @@ def diagram(
     Writes SVG, PNG, PDF, Graphviz' DOT or HTML, by the ending of the file; without -o an SVG in the current folder,
     whose path is printed.
     """
-    graph = load_graph(model, arguments=arguments(set), input=input)
+    graph = load(model, input, set, real=real, partial=partial)
     options = request(
         {
             "style": style, "depth": depth, "expand": expand or (), "only": only or (), "fold": fold,
             "overview": overview, "color": color, "latency": run, "theme": theme,
-            "beside": [load_graph(other) for other in beside or ()],
-            "against": load_graph(against) if against else None, "engine": engine,
+            "beside": [load(other) for other in beside or ()],
+            "against": load(against) if against else None, "engine": engine,
         }
     )  # fmt: skip
     picture = Picture(graph, options)

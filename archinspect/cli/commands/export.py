@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from ...errors import fail
-from ...frontends.spec import load_graph
 from ...graph import Graph
 from ...pytorch import export_source
-from ..options import Input, Model, Set, arguments
+from ..options import Input, Model, Partial, Real, Set, load
 from ..output import emit_text
 
 Weights = Annotated[
@@ -36,14 +35,20 @@ Output = Annotated[
 
 
 def export(
-    model: Model, input: Input = None, set: Set = None, weights: Weights = None, output: Output = None
+    model: Model,
+    input: Input = None,
+    set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
+    weights: Weights = None,
+    output: Output = None,
 ) -> None:
     """Write the network as PyTorch source or ONNX.
 
     The source needs torch and nothing of archinspect; its modules have the names of the spec.  With --weights a file
     of weights is written beside it, which the program reads.
     """
-    graph = load_graph(model, arguments=arguments(set), input=input)
+    graph = load(model, input, set, real=real, partial=partial)
     ending = Path(output).suffix.lower() if output else ""
     if ending == ".onnx":
         from ...pytorch.onnx import export_onnx

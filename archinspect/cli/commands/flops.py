@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ...analysis import analyse
-from ...frontends.spec import load_graph
 from ...report.layers import flops as table
-from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Partial, Real, Set, load
 from ..output import emit
 from .tables import as_counted_by
 
@@ -14,6 +13,8 @@ def flops(
     model: Model,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
     depth: Depth = None,
     explain: Explain = False,
     convention: Convention = None,
@@ -24,7 +25,7 @@ def flops(
 
     MACs are those of convolutions and matrix products, without bias; FLOPs count every operation.
     """
-    graph = load_graph(model, arguments=arguments(set), input=input)
+    graph = load(model, input, set, real=real, partial=partial)
     if convention is not None:
         emit(as_counted_by(convention, graph, "cost", explain=explain, depth=depth), format, output)
         return

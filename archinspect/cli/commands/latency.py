@@ -9,7 +9,7 @@ import typer
 from ...errors import fail
 from .. import completion
 from .. import latency_words as read
-from ..options import Depth, Format, Input, Output, Set
+from ..options import Depth, Format, Input, Output, Real, Set
 
 
 def latency(
@@ -84,6 +84,7 @@ def latency(
     ] = None,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -99,8 +100,9 @@ def latency(
         raise fail("A403", "--max-regression needs a run to compare with", help="--against FILE")
     request = Request(
         models=tuple(models or ()),
-        input=input,
+        input=tuple(input) if input else None,
         set=tuple(set or ()),
+        real=real,
         device=device,
         batch=() if batch is None else read.batches(batch),
         dtype=read.precisions(dtype, strict_fp32),

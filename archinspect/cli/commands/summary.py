@@ -9,8 +9,7 @@ import typer
 
 from ...analysis import analyse
 from ...errors import fail
-from ...frontends.spec import load_graph
-from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Partial, Real, Set, load
 from ..output import emit
 from .tables import as_counted_by
 
@@ -19,6 +18,8 @@ def summary(
     model: Model,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
     depth: Depth = None,
     explain: Explain = False,
     style: Annotated[
@@ -32,7 +33,7 @@ def summary(
 
     `--style keras` prints what Keras' model.summary() prints: channels last, activations inside their layer.
     """
-    graph = load_graph(model, arguments=arguments(set), input=input)
+    graph = load(model, input, set, real=real, partial=partial)
     for name, given in (("--convention", convention is not None), ("--explain", explain)):
         if given and style == "keras":
             raise fail("A403", f"--style keras and {name} do not go together", help="leave one out")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ...analysis import analyse
-from ...frontends.spec import load_graph
 from ...graph import refuse_parameters_only
 from ...report import layers
-from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Set, arguments
+from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Partial, Real, Set, load
 from ..output import emit
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ def params(
     model: Model,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
     depth: Depth = None,
     explain: Explain = False,
     convention: Convention = None,
@@ -32,10 +33,10 @@ def params(
     Learnable parameters, per layer and in all; buffers such as running statistics are told apart.
     """
     if convention is not None:
-        graph = load_graph(model, arguments=arguments(set), input=input)
+        graph = load(model, input, set, real=real, partial=partial)
         emit(as_counted_by(convention, graph, "params", explain=explain, depth=depth), format, output)
         return
-    graph, analysis = _analyse(model, input, set, depth)
+    graph, analysis = _analyse(load(model, input, set, real=real, partial=partial), depth)
     emit(layers.params(graph, analysis, explain=explain), format, output)
 
 
@@ -43,6 +44,8 @@ def shapes(
     model: Model,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
     depth: Depth = None,
     explain: Explain = False,
     format: Format = None,
@@ -52,7 +55,7 @@ def shapes(
 
     Shapes are batch first, N×C×H×W.
     """
-    graph, analysis = _analyse(model, input, set, depth)
+    graph, analysis = _analyse(load(model, input, set, real=real, partial=partial), depth)
     emit(layers.shapes(graph, analysis, explain=explain), format, output)
 
 
@@ -66,15 +69,12 @@ def as_counted_by(
 ) -> Report:
     """The table by another tool's rules.  Raises ArchinspectError (A403) for an unknown tool."""
     refuse_parameters_only(graph, "figures by another tool's rules")
-    from ...check.conventions import count
+    from ...check.own_module import count
     from ...report.conventions import by_convention
 
     return by_convention(graph, count(graph, convention), which=which, explain=explain, depth=depth)
 
 
-def _analyse(
-    model: str, input: str | None, set: list[str] | None, depth: int | None
-) -> tuple[Graph, Analysis]:
-    graph = load_graph(model, arguments=arguments(set), input=input)
+def _analyse(graph: Graph, depth: int | None) -> tuple[Graph, Analysis]:
     analysis = analyse(graph)
     return graph, analysis if depth is None else analysis.fold(depth)

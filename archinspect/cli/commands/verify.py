@@ -8,9 +8,8 @@ import typer
 
 from ...check.verify import verify as hold_against
 from ...errors import EXIT_FAILED, fail
-from ...frontends.spec import load_graph
 from ...report.verify import verification
-from ..options import Format, Input, Model, Output, Set, arguments
+from ..options import Format, Input, Model, Output, Partial, Real, Set, load
 from ..output import emit
 
 
@@ -18,6 +17,8 @@ def verify(
     model: Model,
     input: Input = None,
     set: Set = None,
+    real: Real = False,
+    partial: Partial = False,
     batch: Annotated[
         str, typer.Option("--batch", metavar="N,...", help="Batch sizes to run everything with.")
     ] = "1,4",
@@ -39,7 +40,7 @@ def verify(
     torch's FlopCounterMode, ptflops and thop on it and compares their totals with what we predict; and says term by
     term why they disagree.  Exits with 1 when a figure differs.
     """
-    graph = load_graph(model, arguments=arguments(set), input=input)
+    graph = load(model, input, set, real=real, partial=partial)
     found = hold_against(graph, _batches(batch), witnesses=None if tools is None else _tools(tools))
     emit(verification(found), format, output)
     return 0 if found.ok else EXIT_FAILED

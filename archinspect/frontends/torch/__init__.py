@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...errors import fail
 from ...graph import Graph
+from ...input_size import InputText
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-__all__ = ["load_module"]
+    from .build import ExampleInput
+
+__all__ = ["load_module", "load_named", "load_objects"]
 
 
 def load_module(
@@ -21,12 +25,14 @@ def load_module(
     name: str | None = None,
     real: bool = False,
     partial: bool = False,
+    again: Callable[[], nn.Module] | None = None,
 ) -> Graph:
     """The graph of a module, by one forward pass on these arguments in evaluation mode; the module is left as it was.
 
     An argument is whatever forward takes.  A tuple of whole numbers is a shape: a float tensor of the module's type,
     without values.  `real` runs forward on small real tensors, for one that looks at values; `partial` keeps what was
-    recorded up to an exception (`graph.metadata["partial"]` then says which).
+    recorded up to an exception (`graph.metadata["partial"]` then says which).  `again` builds the module with weights,
+    where `module` has none.
 
     Raises ArchinspectError (A402, A601, A602).
     """
@@ -36,14 +42,125 @@ def load_module(
     args = [_tensor(module, value) for value in args]
     kwargs = {key: _tensor(module, value) for key, value in (kwargs or {}).items()}
     recording = capture(module, args, kwargs, real=real, partial=partial)
-    return lower(recording, name or type(module).__name__, module, args, kwargs)
+    return lower(recording, name or type(module).__name__, module, args, kwargs, again)
+
+
+def load_objects(
+    module: nn.Module,
+    inputs: Sequence[Any],
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    real: bool = False,
+    partial: bool = False,
+) -> Graph:
+    """`load_module`, of inputs that may also be texts or `InputText`: "3x224x224", "mask=bool:1x128"."""
+    args, kwargs = _arguments(module, inputs, ())
+    return load_module(module, args, {**kwargs, **(arguments or {})}, real=real, partial=partial)
+
+
+def load_named(
+    text: str,
+    inputs: Sequence[Any] = (),
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    real: bool = False,
+    partial: bool = False,
+) -> Graph:
+    """The graph of the module that a text names (`build.build`), built without weights.
+
+    `arguments` go to what makes the module.  Inputs that are not given are those that its library says.
+    """
+    from .build import build
+
+    built = build(text, arguments)
+    args, kwargs = _arguments(built.module, inputs, built.inputs)
+    real = real or built.needs_real
+    return load_module(
+        built.module, args, kwargs, name=built.name, real=real, partial=partial, again=built.again
+    )
+
+
+def _arguments(
+    module: nn.Module, inputs: Sequence[Any], defaults: Sequence[ExampleInput]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments of forward, of what was given and of what is usual.
+
+    An input without a name takes the place of the usual one at its position.
+    """
+    from ..models import texts_read
+
+    plain: list[Any] = []
+    named: dict[str, Any] = {}
+    for one in texts_read(inputs):
+        if isinstance(one, InputText) and one.name is not None:
+            named[one.name] = one
+        else:
+            plain.append(one)
+    if not defaults:
+        args = [_given(module, one, None) for one in plain]
+        return args, {name: _given(module, one, None) for name, one in named.items()}
+    if len(plain) > len(defaults):
+        names = ", ".join(usual.name for usual in defaults)
+        raise fail(
+            "A402", f"{len(plain)} inputs are too many", notes=[f"usual inputs: {names}"], help="name them"
+        )
+    found: dict[str, Any] = {}
+    for at, usual in enumerate(defaults):
+        if usual.name in named:
+            found[usual.name] = _given(module, named.pop(usual.name), usual)
+        else:
+            found[usual.name] = _given(module, plain[at], usual) if at < len(plain) else _usual(module, usual)
+    return [], found | {name: _given(module, one, None) for name, one in named.items()}
+
+
+def _usual(module: nn.Module, usual: ExampleInput) -> Any:
+    return usual.tensor if usual.tensor is not None else example(module, usual.shape, usual.dtype)
+
+
+def _given(module: nn.Module, one: Any, usual: ExampleInput | None) -> Any:
+    """An input as it was given, of the type that is usual where none was."""
+    import torch
+
+    if not isinstance(one, InputText):
+        one = InputText(one, "") if _is_shape(one) else one
+    if not isinstance(one, InputText):
+        return one
+    dtype = usual.dtype if usual is not None else None
+    if one.dtype is not None:
+        dtype = getattr(torch, one.dtype, None)
+        if not isinstance(dtype, torch.dtype):
+            raise fail(
+                "A402", f"PyTorch has no type '{one.dtype}'", help="float32, float16, int64, bool, ..."
+            )
+    shape = one.sizes if usual is not None and len(one.sizes) == len(usual.shape) else one.shape
+    if usual is not None and isinstance(usual.tensor, list):
+        return [torch.rand(shape[-3:])]
+    return example(module, shape, dtype)
+
+
+def _is_shape(value: Any) -> bool:
+    return type(value) is tuple and bool(value) and all(type(size) is int for size in value)
 
 
 def _tensor(module: nn.Module, value: Any) -> Any:
-    """A shape as a tensor of the type that the module computes in."""
+    return example(module, value) if _is_shape(value) else value
+
+
+def example(module: nn.Module, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+    """An input of a shape: floats without values, of the module's type unless told, whole numbers real and small.
+
+    Whole numbers count up from 1, within what any vocabulary has; booleans are true.
+    """
     import torch
 
-    if type(value) is not tuple or not value or not all(type(size) is int for size in value):
-        return value
-    dtype = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), torch.float32)
-    return torch.empty(value, dtype=dtype, device="meta")
+    if dtype is None or dtype == torch.float32:
+        own = (p.dtype for p in module.parameters() if p.dtype.is_floating_point)
+        dtype = next(own, torch.float32) if dtype is None else dtype
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.empty(shape, dtype=dtype, device="meta")
+    if dtype == torch.bool:
+        return torch.ones(shape, dtype=dtype)
+    count = 1
+    for size in shape:
+        count *= size
+    return (torch.arange(count) % 7 + 1).to(dtype).reshape(shape)

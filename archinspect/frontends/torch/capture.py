@@ -32,7 +32,7 @@ from .recorder import (
     random_like,
 )
 
-__all__ = ["OwnTensor", "Recording", "capture", "named_tensors", "tensors_of"]
+__all__ = ["OwnTensor", "Recording", "capture", "named_tensors", "tensors_of", "user_line"]
 
 _ORIGINAL_CALL = nn.Module.__call__
 #: what a module may hold state in, beside tensors and modules
@@ -459,12 +459,11 @@ class _ForwardErrors:
         if recorder.failed is not None:
             function, specs = recorder.failed
             notes.append(f"{function} met " + ", ".join(f"{tuple(spec.shape)}" for spec in specs))
-        needs = _needs_values(error)
-        if needs is not None and not recorder.real:
+        if _needs_values(error) and not recorder.real:
             return Diagnostic(
                 "A602",
-                f"forward of {self._model} looks at values: {needs} has none on abstract tensors",
-                _span(error),
+                f"forward of {self._model} looks at the values of a tensor, and abstract tensors have none",
+                user_line(error),
                 path,
                 tuple(notes),
                 "--real (in Python real=True) runs it on small real tensors; --partial shows the part before it",
@@ -473,25 +472,24 @@ class _ForwardErrors:
         return Diagnostic(
             "A601",
             f"forward of {self._model} raised {type(error).__name__}" + (f": {first}" if first else ""),
-            _span(error),
+            user_line(error),
             path,
             tuple(notes),
             "--partial (in Python partial=True) shows the part before it",
         )
 
 
-def _needs_values(error: BaseException | None) -> str | None:
-    """The function that wanted values, where that is what an exception comes from."""
+def _needs_values(error: BaseException | None) -> bool:
+    """Whether an exception comes from values that were wanted of an abstract tensor."""
     while error is not None:
-        if isinstance(error, NeedsValuesError):
-            return error.function
-        if "meta tensor" in str(error).lower() or "device meta" in str(error).lower():
-            return "a tensor"
+        says = str(error).lower()
+        if isinstance(error, NeedsValuesError) or "meta tensor" in says or "device meta" in says:
+            return True
         error = error.__cause__ or error.__context__
-    return None
+    return False
 
 
-def _span(error: BaseException) -> Span | None:
+def user_line(error: BaseException) -> Span | None:
     """The line of the user's code that the exception comes from: the innermost that is neither torch's nor ours."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = os.path.abspath(frame.filename)

@@ -504,7 +504,7 @@ def _motion(met: _Met) -> Motion:
         return Motion("reshape")
     if met.type in ("select", "unbind"):
         dim = o.argument("dim", 0)
-        return Motion("reduce", (dim % len(x),)) if x and isinstance(dim, int) else Motion("unknown")
+        return Motion("drop", (dim % len(x),)) if x and isinstance(dim, int) else Motion("unknown")
     if len(x) == len(output) and met.type in _ALIGNED:
         step = o.argument("step", 1)
         return Motion("pointwise") if step in (1, None) else Motion("unknown")

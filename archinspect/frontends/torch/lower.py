@@ -14,7 +14,7 @@ A value that was written in place is an output of the operation that wrote it, i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,8 @@ _PASSING = frozenset(
 class ModuleSource:
     """The module that a graph was captured from, with the arguments of the pass.
 
-    `origins` has for each node the index of the operation of `recording` that it came from; -1 for none.
+    `origins` has for each node the index of the operation of `recording` that it came from; -1 for none.  `again`
+    builds the module with its weights, where `module` was built without.
     """
 
     module: nn.Module
@@ -60,7 +61,15 @@ class ModuleSource:
     kwargs: Mapping[str, Any]
     recording: Recording = field(repr=False)
     origins: tuple[int, ...] = field(repr=False, default=())
+    again: Callable[[], nn.Module] | None = field(repr=False, default=None)
     kind: str = "module"
+
+    def with_weights(self) -> nn.Module:
+        """The module if its weights have values, else one that is built again, with weights as its class sets them."""
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        if self.again is None or not any(tensor.is_meta for tensor in tensors):
+            return self.module
+        return self.again()
 
 
 @dataclass(eq=False, slots=True)
@@ -87,7 +96,14 @@ class _Place:
     parameters: tuple[Parameter, ...] = ()
 
 
-def lower(recording: Recording, name: str, module: nn.Module, args: Any, kwargs: Any) -> Graph:
+def lower(
+    recording: Recording,
+    name: str,
+    module: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    again: Callable[[], nn.Module] | None = None,
+) -> Graph:
     """The graph of a recording; `name` is what it is called."""
     lowering = _Lowering(recording)
     inputs = [lowering.add_input(value) for value in recording.inputs]
@@ -134,6 +150,7 @@ def lower(recording: Recording, name: str, module: nn.Module, args: Any, kwargs:
             dict(kwargs),
             recording,
             tuple([draft.origin for draft in drafts] + [-1] * (len(nodes) - len(drafts))),
+            again,
         ),
         output_names=tuple(name for name, _ in recording.outputs),
         output_ports=ports if any(ports) else (),

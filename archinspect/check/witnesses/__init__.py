@@ -68,7 +68,7 @@ def hear_about(tool: str, subject: Subject) -> Testimony:
         return Testimony(tool, "", "not installed", message=f"pip install {distribution}")
     version = metadata.version(distribution)
     try:
-        with _quiet():
+        with _quiet(), torch.random.fork_rng(devices=[]):
             return Testimony(tool, version, **run(subject))
     except _FAILURES as error:
         reason = error.__cause__ or error  # torchinfo wraps what went wrong

@@ -34,6 +34,12 @@ _FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, Attribut
 
 def execute(graph: Graph) -> Execution:
     """Run the graph and its module on the same random inputs, and compare their outputs."""
+    with torch.random.fork_rng(devices=[]):  # the user's generator goes on where it was
+        torch.manual_seed(_SEED)
+        return _execute(graph)
+
+
+def _execute(graph: Graph) -> Execution:
     source = graph.source
     assert isinstance(source, ModuleSource)
     size = sum(t.numel() * t.element_size() for t in (*source.module.parameters(), *source.module.buffers()))
@@ -291,7 +297,6 @@ def _extent(value: TensorValue) -> int:
 
 def _real(module: nn.Module) -> tuple[nn.Module, dict[int, Tensor]]:
     """A replica that can compute, and its tensors by the identity of the originals."""
-    torch.manual_seed(_SEED)
     own: dict[int, Tensor] = {}
 
     def make(tensor: Tensor, name: str) -> Tensor:
@@ -302,8 +307,7 @@ def _real(module: nn.Module) -> tuple[nn.Module, dict[int, Tensor]]:
         own[id(tensor)] = made
         return made
 
-    with torch.random.fork_rng(devices=[]):
-        return replica_of(module, make), own
+    return replica_of(module, make), own
 
 
 def _real_input(tensor: Tensor) -> Tensor:
@@ -319,7 +323,6 @@ def _conditions(observer: TorchDispatchMode | None) -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with ExitStack() as stack:
-            stack.enter_context(torch.random.fork_rng(devices=[]))
             torch.manual_seed(_SEED)
             stack.enter_context(torch.inference_mode())
             stack.enter_context(

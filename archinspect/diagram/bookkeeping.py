@@ -133,4 +133,4 @@ def _extended(element: Element, card: Card, *, shaped: bool = True) -> Element:
 
 def _after(card: Card, element: Element) -> Element:
     """The element with a hidden card before it."""
-    return replace(element, nodes=(*card.nodes, *element.nodes), figures=card.figures + element.figures)
+    return replace(element, nodes=(*element.nodes, *card.nodes), figures=card.figures + element.figures)

@@ -182,6 +182,20 @@ def shape_label(shape: Shape) -> str:
     return "×".join(map(str, shape[1:] if shape[0] == 1 and len(shape) > 1 else shape))
 
 
+def ends_text(inputs: Sequence[Shape], outputs: Sequence[Shape]) -> list[str]:
+    """`input 3×224×224` and `output 1000`; of many the first, and how many there are beside it."""
+    return [_end(word, shapes) for word, shapes in (("input", inputs), ("output", outputs)) if shapes]
+
+
+def _end(word: str, shapes: Sequence[Shape]) -> str:
+    texts = [shape_label(shape) for shape in shapes]
+    if len(texts) == 1:
+        return f"{word} {texts[0]}"
+    if len(texts) < 4:
+        return f"{word}s {', '.join(texts[:-1])} and {texts[-1]}"
+    return f"{word}s {texts[0]} and {len(texts) - 1} more"
+
+
 def size_text(shape: Shape) -> str:
     """The map's size, `56×56`, or the features' number."""
     return "×".join(map(str, shape[2:] or shape[1:]))

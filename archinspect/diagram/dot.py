@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from .captions import shape_label
-from .elements import Card, Element, Fork, Frame, Outline, Side
+from .elements import Card, Element, Fork, Frame, Net, Outline, Side
 from .theme import LIGHT, Theme, swatch
 
 
@@ -36,6 +36,8 @@ class _Writer:
         self.lines: list[str] = []
         self.edges: list[str] = []
         self.count = 0
+        self.made: list[str] = []  # names of nodes, in order
+        self.beside: dict[int, tuple[str, str]] = {}  # ends of what a part of a net reads, by value
 
     def sequence(
         self, elements: tuple[Element, ...], source: str | None, label: str, indent: str
@@ -63,6 +65,8 @@ class _Writer:
             last, _ = self.sequence(element.body, source, label, indent + "  ")
             self.lines.append(indent + "}")
             return last
+        if isinstance(element, Net):
+            return self._net(element, source, label, indent)
         ends = []
         for branch in element.branches:
             end, shape = self.sequence(branch.body, source, label, indent)
@@ -72,9 +76,32 @@ class _Writer:
         assert isinstance(element, Fork)
         return self._node(element.join, ends, indent)
 
+    def _net(self, net: Net, source: str, label: str, indent: str) -> str:
+        """The parts of a net, each behind the first that it reads; the others lead to where they are read in it."""
+        outside = {value: self.beside.pop(value, (source, label)) for value in net.entries}
+        ends: list[tuple[str, str]] = []
+        for place, branch in enumerate(net.branches):
+            reads = {
+                link.value: ends[link.source] if link.source >= 0 else outside[link.value]
+                for link in net.links
+                if link.target == place
+            }
+            made = len(self.made)
+            self.beside.update(reads)
+            start, words = next(iter(reads.values()), (None, ""))
+            ends.append(self.sequence(branch.body, start, words, indent))
+            for end, words in [self.beside.pop(value) for value in list(reads)[1:] if value in self.beside]:
+                if end:
+                    style = f'label={_quote(words)}, color="{self.theme.skip}", penwidth=2, weight=1'
+                    self.edges.append(f"  {end} -> {self.made[made]} [{style}];")
+            for value in reads:
+                self.beside.pop(value, None)
+        return ends[-1][0]
+
     def _node(self, card: Card, sources: list[tuple[str, str, bool]], indent: str) -> str:
         self.count += 1
         name = f"n{self.count}"
+        self.made.append(name)
         colours = swatch(self.theme, card.kind)
         times = f" ×{card.repeat}" if card.repeat > 1 else ""
         rows = [f"<b>{escape(card.title + times)}</b>"]

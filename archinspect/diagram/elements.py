@@ -175,6 +175,8 @@ class Outline:
     subtitle: str
     body: tuple[Element, ...]
     figures: Figures
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
     scope: str = ""
     note: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .elements import Card, Element, Figures, Fork, Frame
+from .elements import Card, Element, Figures, Fork, Frame, Net
 
 _HEADS = {"convolution", "linear", "merge", "normalisation", "attention"}
 _TAILS = {"normalisation", "activation", "regularisation"}
@@ -19,6 +19,14 @@ def fused(card: Element, tail: Element) -> Element | None:
             return None
         figures = Figures() + card.figures + tail.figures
         return replace(card, join=join, nodes=card.nodes + tail.nodes, figures=figures)
+    if isinstance(card, Net):
+        *others, last = card.branches
+        end = fused(last.body[-1], tail)
+        if end is None:
+            return None
+        last = replace(last, body=(*last.body[:-1], end))
+        figures = Figures() + card.figures + tail.figures
+        return replace(card, branches=(*others, last), nodes=card.nodes + tail.nodes, figures=figures)
     if not isinstance(card, Card) or not isinstance(tail, Card):
         return None
     lead = card.kind in _HEADS and tail.kind in _TAILS and len(tail.nodes) == 1

@@ -166,3 +166,45 @@ def _chained(parts: list[Part], join: Callable[[list[Element]], tuple[Element, .
             result.append(target)
         owner.update((index, target) for index in part.nodes)
     return result
+
+
+def with_inputs(first: tuple[Element, ...], inputs: list[Card], graph: Graph) -> Net:
+    """The first element behind a card for each input that it reads; an element that is no net becomes one."""
+    (element,) = first
+    if isinstance(element, Net):
+        branches, links, entries = element.branches, element.links, element.entries
+    else:
+        own = set(element.nodes)
+        reads = dict.fromkeys(i for index in element.nodes for i in graph.nodes[index].inputs if i not in own)
+        entries = tuple(i for i in reads if i < graph.inputs)
+        branches = (Branch(graph.nodes[element.nodes[-1]].name, (element,)),)
+        links = tuple(Link(-1 - place, 0, value) for place, value in enumerate(entries))
+    cards = [card for card in inputs if card.nodes[0] in entries]
+    places = {card.nodes[0]: place for place, card in enumerate(cards)}
+    moved = tuple(
+        Link(
+            places[entries[-1 - link.source]] if link.source < 0 else link.source + len(cards),
+            link.target + len(cards),
+            link.value,
+        )
+        for link in links
+    )
+    branches = (*(Branch(card.name, (card,)) for card in cards), *branches)
+    return Net(branches, moved, (), element.nodes, element.figures, element.input_shape)
+
+
+def with_outputs(net: Net, outputs: list[tuple[Card, int]], graph: Graph) -> Net | None:
+    """The net with a card for each output; None for one that ends in its last part alone."""
+    found: list[tuple[Card, int, int]] = []
+    for card, index in outputs:
+        for place, branch in enumerate(net.branches):
+            if any(index in element.nodes for element in branch.body):
+                found.append((card, place, index))
+    if len(found) < 2 or found[0][0] is not outputs[0][0]:
+        return None
+    count = len(net.branches)
+    main, *others = found
+    ordered = [*others, main]  # the way goes on from the last
+    links = [Link(place, count + i, index) for i, (_, place, index) in enumerate(ordered)]
+    branches = (*net.branches, *(Branch(card.name, (card,)) for card, _, _ in ordered))
+    return replace(net, branches=branches, links=(*net.links, *links))

@@ -17,9 +17,9 @@ from ..graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs, be
 from ..ops.base import Shape
 from . import captions
 from .bookkeeping import CONTAINERS, HIDDEN, Bookkeeping, hidden, without_hidden
-from .elements import Branch, Card, Element, Figures, Fork, Frame, Outline, Side, total
+from .elements import Branch, Card, Element, Figures, Fork, Frame, Net, Outline, Side, total
 from .fusing import collapsed, fused, thinned
-from .nets import net, parts_of
+from .nets import net, parts_of, with_inputs, with_outputs
 from .options import Options
 from .repeats import Repeats
 
@@ -55,10 +55,13 @@ def outline(graph: Graph, folding: Folding | None = None, only: str | None = Non
         frame = builder.scope(scope_paths(graph)[only], only.rpartition(".")[0])
         first = graph.nodes[frame.nodes[0]] if frame.nodes else graph.nodes[0]
         start, end = first.input_shapes[0] if frame.nodes else first.output_shape, frame.output_shape
-        return Outline(name, only, (_io("input", start), frame, _io("output", end)), frame.figures, only)
+        alone = (_io("input", start), frame, _io("output", end))
+        return Outline(name, only, alone, frame.figures, (start,), (end,), only)
     body = builder.items(graph.structure.items, "", graph.input_shape)
-    whole = (_io("input", graph.input_shape, 0), *body, _io("output", graph.output_shape))
-    return Outline(name, "", whole, total(tuple(body)))
+    starts = tuple(node.output_shape for node in graph.nodes[: graph.inputs])
+    ends = tuple(graph.nodes[i].output_shape for i in graph.outputs)
+    shown = builder.with_ends(body)
+    return Outline(name, "", shown, total(body), starts, ends)
 
 
 def outlines(graph: Graph, options: Options, folding: Folding | None = None) -> tuple[Outline, ...]:
@@ -141,6 +144,30 @@ class _Builder:
             bodies.append((body, tuple(_nodes_of((item,)))))
         parts = parts_of(self.graph, self.bookkeeping.live, bodies)
         return net(self.graph, parts, self.repeats if self.folding.repeats else None, self._fused)
+
+    def with_ends(self, body: tuple[Element, ...]) -> tuple[Element, ...]:
+        """The elements of the whole network between cards of its inputs and outputs.
+
+        Several inputs or outputs become parts of the net that reads or makes them; an output in the middle of a
+        sequence is the way on from there.
+        """
+        graph = self.graph
+        first, last = body[:1], body[-1:]
+        if graph.inputs > 1:
+            inputs = [_io(graph.nodes[i].name, graph.nodes[i].output_shape, i) for i in range(graph.inputs)]
+            body = (with_inputs(first, inputs, graph), *body[1:]) if first else tuple(inputs)
+        else:
+            body = (_io("input", graph.input_shape, 0), *body)
+        if last and isinstance(last[0], Net) and isinstance(body[-1], Net):
+            names = graph.output_names or ("output",) * len(graph.outputs)
+            outputs = [
+                (_io(name if len(names) > 1 else "output", graph.nodes[i].output_shape), i)
+                for name, i in zip(names, graph.outputs, strict=True)
+            ]
+            net = with_outputs(body[-1], outputs, graph)
+            if net:
+                return (*body[:-1], net)
+        return (*body, _io("output", graph.output_shape))
 
     def scope(self, scope: Scope, path: str, shape: Shape | None = None) -> Frame:
         """The scope as a frame."""

@@ -24,7 +24,7 @@ def as_row(elements: tuple[Element, ...], *, chains: bool) -> tuple[tuple[Card |
             body = _chain(element) if chains else None
             row.append(replace(element, body=body) if body else as_card(element))
         else:
-            row.append(_joined(element) if isinstance(element, Fork) else _netted(element))
+            row.append(_joined(element) if isinstance(element, Fork) else net_card(element))
     return tuple(row), f"without {sides} side output{'s' * (sides > 1)}" if sides else ""
 
 
@@ -88,7 +88,7 @@ def _count(element: Card | Frame) -> int:
     )
 
 
-def _netted(net: Net) -> Card:
+def net_card(net: Net) -> Card:
     """A net as one card."""
     layers = f"{net.figures.layers} layers"
     last = net.branches[-1].body[-1]

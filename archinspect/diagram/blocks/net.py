@@ -8,6 +8,7 @@ aside has a level line of its own.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -19,6 +20,9 @@ from ..scene import SHAPE, Edge, Label, Scene
 from ..typeface import text_width
 from . import spacing as s
 from .boxes import BlockBox, Stack, top_lift
+from .cards import CardBox
+from .columns import Columns
+from .frames import FrameBox
 
 _LANE = 12.0  # the width of a way's place in a layer
 _TRACK = 9.0  # between level lines of a channel
@@ -38,8 +42,10 @@ class _Spot:
     right: float = _LANE / 2
     x: float = 0.0  # of its axis
     label: str = ""
+    place: int = 0  # in its layer
     above: list[_Spot] = field(default_factory=list)  # what it reads, in the layer above
     below: list[_Spot] = field(default_factory=list)
+    values: dict[int, int] = field(default_factory=dict)  # what flows to a spot below, by that spot's id
 
     @property
     def out(self) -> float:
@@ -58,13 +64,14 @@ class NetBox:
         self.entries = [_Spot(0, None, value) for value in net.entries]
         readers = {link.source for link in net.links}
         for place, (spot, box, end) in enumerate(zip(self.parts, parts, ends, strict=True)):
-            io = not box.labels or _is_io(box)
+            io = _is_io(box)
             spot.label = shape_label(end) if place in readers and not io else ""
             room = box.out + s.LABEL + text_width(spot.label, SHAPE) if spot.label else 0.0
             spot.left, spot.right = box.left, max(box.right, room)
         self._set_layers()
         self.layers = self._with_lanes()
         self._order()
+        self._turn_aside()
         self._set_places()
         self.tracks = [self._channel(upper) for upper in self.layers[:-1]]
         self._set_heights()
@@ -110,10 +117,10 @@ class NetBox:
             lane = self.lanes.setdefault((link.source, link.value), [source])
             while lane[-1].layer < target.layer - 1:
                 passing = _Spot(lane[-1].layer + 1, None, link.value)
-                _tie(lane[-1], passing)
+                _tie(lane[-1], passing, link.value)
                 lane.append(passing)
                 layers[passing.layer].append(passing)
-            _tie(lane[target.layer - 1 - source.layer], target)
+            _tie(lane[target.layer - 1 - source.layer], target, link.value)
         return layers
 
     def _ends(self, link: Link) -> tuple[_Spot, _Spot]:
@@ -124,34 +131,60 @@ class NetBox:
 
     def _order(self) -> None:
         """Sort each layer by the middle of what its spots are linked to, and keep the order that crosses least."""
-        best, fewest = [list(layer) for layer in self.layers], self._crossings()
+        for layer in self.layers:
+            _number(layer)
+        best, fewest, idle = [list(layer) for layer in self.layers], self._crossings(), 0
         for sweep in range(_SWEEPS):
-            if not fewest:
+            if not fewest or idle == 2:
                 break
             down = sweep % 2 == 0
             for layer in self.layers[1:] if down else reversed(self.layers[:-1]):
-                places = {id(spot): place for other in self.layers for place, spot in enumerate(other)}
-                own = {id(spot): place for place, spot in enumerate(layer)}
-
-                def middle(spot: _Spot, down: bool = down, places: dict[int, int] = places) -> float:
-                    linked = spot.above if down else spot.below
-                    found = [places[id(other)] for other in linked]
-                    return sum(found) / len(found) if found else float(places[id(spot)])
-
-                layer.sort(key=lambda spot: (middle(spot), own[id(spot)]))
+                layer.sort(
+                    key=lambda spot: (_middle(spot.above if down else spot.below, spot.place), spot.place)
+                )
+                _number(layer)
             crossings = self._crossings()
+            idle += 1
             if crossings < fewest:
-                best, fewest = [list(layer) for layer in self.layers], crossings
+                best, fewest, idle = [list(layer) for layer in self.layers], crossings, 0
         self.layers = best
+        for layer in self.layers:
+            _number(layer)
 
     def _crossings(self) -> int:
+        """Pairs of ways between two layers that cross."""
         count = 0
-        for upper, lower in pairwise(self.layers):
-            places = {id(spot): place for place, spot in enumerate(lower)}
-            ends = [sorted(places[id(below)] for below in spot.below) for spot in upper]
-            for i, before in enumerate(ends):
-                count += sum(a > b for after in ends[i + 1 :] for a in before for b in after)
+        for layer in self.layers:
+            met: list[int] = []
+            for spot in layer:
+                ends = sorted(below.place for below in spot.below)
+                count += sum(len(met) - bisect_right(met, end) for end in ends)
+                for end in ends:
+                    insort(met, end)
         return count
+
+    def _turn_aside(self) -> None:
+        """Let a way that passed other parts come to a join from its side, where a spot beside it is made for it."""
+        self.sides: dict[tuple[int, int], _Spot] = {}
+        for link in self.net.links:
+            source, target = self._ends(link)
+            before = self.lanes[link.source, link.value][target.layer - 1 - source.layer]
+            others = [spot for spot in target.above if spot is not before]
+            card = _first_card(target.box)
+            if before.box or source is before or not others or card is None or card.card.kind != "merge":
+                continue
+            right = before.place > min(spot.place for spot in others)
+            used = {side for (place, _), side in self.sides.items() if place == link.target}
+            if any((side.place > target.place) == right for side in used):
+                continue
+            spot = _Spot(target.layer, None, link.value)
+            before.below.remove(target)
+            target.above.remove(before)
+            _tie(before, spot, link.value)
+            layer = self.layers[target.layer]
+            layer.insert(layer.index(target) + right, spot)
+            _number(layer)
+            self.sides[link.target, link.source] = spot
 
     def _set_places(self) -> None:
         for layer in self.layers:
@@ -184,15 +217,19 @@ class NetBox:
         """The track of each spot whose way turns, by the spot's id: level lines that meet get different ones."""
         spans: list[tuple[float, float, _Spot, list[float]]] = []
         for spot in upper:
-            ends = [self._way_in(spot, below, self._value(spot, below)) for below in spot.below]
+            ends = [self._way_in(spot, below, spot.values[id(below)]) for below in spot.below]
             if ends and any(abs(end - spot.out) > 0.5 for end in ends):
                 spans.append((min(*ends, spot.out), max(*ends, spot.out), spot, ends))
-        # A line whose way comes down where another's goes on has to be above it... of the two that share an upright.
+        # Where one way comes down to a part right below another's source, the other has to turn off first.
         before: dict[int, set[int]] = {id(spot): set() for _, _, spot, _ in spans}
+        outs = sorted((spot.out, id(spot)) for _, _, spot, _ in spans)
         for _, _, spot, ends in spans:
-            for _, _, other, _ in spans:
-                if other is not spot and any(abs(other.out - end) < 3.0 for end in ends):
-                    before[id(spot)].add(id(other))
+            for end in ends:
+                for out, other in outs[bisect_right(outs, (end - 3.0, 0)) :]:
+                    if out > end + 3.0:
+                        break
+                    if other != id(spot):
+                        before[id(spot)].add(other)
         tracks: dict[int, int] = {}
         taken: list[list[tuple[float, float]]] = []
         waiting = sorted(spans, key=lambda span: (span[1] - span[0], span[0]))
@@ -210,21 +247,6 @@ class NetBox:
                 tracks[id(spot)] = track
                 waiting.remove(span)
         return tracks
-
-    def _value(self, spot: _Spot, below: _Spot) -> int:
-        """The value that flows from a spot to one below it."""
-        if spot.box is None:
-            return spot.value
-        for (source, value), lane in self.lanes.items():
-            if lane[0] is spot and (
-                below in lane
-                or any(
-                    link.source == source and link.value == value and self.parts[link.target] is below
-                    for link in self.net.links
-                )
-            ):
-                return value
-        return -1
 
     def _set_heights(self) -> None:
         self.tops: list[float] = []
@@ -268,7 +290,8 @@ class NetBox:
     def _way(self, link: Link) -> list[Point]:
         source, target = self._ends(link)
         lane = self.lanes[link.source, link.value]
-        spots = [*lane[: target.layer - source.layer], target]
+        side = self.sides.get((link.target, link.source))
+        spots = [*lane[: target.layer - source.layer], side or target]
         y = self.tops[source.layer] + (source.box.height if source.box else 0.0)
         points = [(source.out, y)]
         for upper, lower in pairwise(spots):
@@ -278,12 +301,19 @@ class NetBox:
                 level = self.starts[upper.layer] + track * _TRACK
                 points += [(upper.out, level), (end, level)]
         assert target.box is not None
-        points.append((points[-1][0], self.tops[target.layer] + top_lift(target.box)))
-        return points
+        top = self.tops[target.layer] + top_lift(target.box)
+        if not side:
+            return [*points, (points[-1][0], top)]
+        card = _first_card(target.box)
+        assert card is not None
+        level = top + card.body / 2
+        face = target.x + (card.width / 2 if side.x > target.x else -card.width / 2)
+        return [*points, (side.x, level), (face, level)]
 
 
-def _tie(upper: _Spot, lower: _Spot) -> None:
-    if lower not in upper.below:
+def _tie(upper: _Spot, lower: _Spot, value: int) -> None:
+    if id(lower) not in upper.values:
+        upper.values[id(lower)] = value
         upper.below.append(lower)
         lower.above.append(upper)
 
@@ -297,9 +327,9 @@ def _draw_near(layer: list[_Spot], *, above: bool) -> None:
     groups: list[tuple[float, float, list[_Spot], list[float]]] = []  # place, weight, spots, their offsets
     for spot in layer:
         linked = spot.above if above else spot.below
+        if spot.box or spot.layer == 0:  # rather in line with parts than with ways that pass
+            linked = [other for other in linked if other.box or other.layer == 0] or linked
         goal = sum(other.out if above else other.x for other in linked) / len(linked) if linked else spot.x
-        if above and spot.box is None and linked:
-            goal = linked[0].out
         group = (goal, 4.0 if spot.box is None else 1.0, [spot], [0.0])
         while groups:
             place, weight, spots, offsets = groups[-1]
@@ -317,17 +347,34 @@ def _draw_near(layer: list[_Spot], *, above: bool) -> None:
             spot.x = place + offset
 
 
+def _number(layer: list[_Spot]) -> None:
+    for place, spot in enumerate(layer):
+        spot.place = place
+
+
+def _middle(spots: list[_Spot], otherwise: int) -> float:
+    return sum(spot.place for spot in spots) / len(spots) if spots else float(otherwise)
+
+
+def _first_card(box: BlockBox | None) -> CardBox | None:
+    """The card that a part begins with, if it begins with one."""
+    first = box.boxes[0] if isinstance(box, Stack) and box.boxes else box
+    return first if isinstance(first, CardBox) else None
+
+
 def _ports(box: object) -> tuple[tuple[int, float], ...]:
     """Where values come into a box that tells them apart: a net, or what begins with one."""
     while True:
         if isinstance(box, NetBox):
             return box.ways_in
-        inner = getattr(box, "inner", None)
-        if inner is None and isinstance(box, Stack) and box.boxes:
-            inner = box.boxes[0]
-        if inner is None:
+        if isinstance(box, FrameBox):
+            box = box.inner
+        elif isinstance(box, Columns):
+            box = box.stacks[0]
+        elif isinstance(box, Stack) and box.boxes:
+            box = box.boxes[0]
+        else:
             return ()
-        box = inner
 
 
 def _face_right(box: BlockBox) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..captions import shape_label
+from ..captions import ends_text
 from ..elements import Outline
 from ..scene import HEADING, SUBHEADING, Label, Scene
 from . import spacing as s
@@ -25,14 +25,8 @@ def add_head(scene: Scene, outline: Outline, x: float, note: str = "", *, letter
     title = f"{outline.title} · {outline.scope}" if outline.scope else outline.title
     if letter:
         title = f"({letter}) {title}"
-    shape = shape_label(outline.body[0].output_shape)
-    parts = [
-        outline.figures.text(),
-        f"input {shape}",
-        f"output {shape_label(outline.body[-1].output_shape)}",
-        note,
-        outline.note,
-    ]
+    ends = ends_text(outline.inputs, outline.outputs)
+    parts = [outline.figures.text(), *ends, note, outline.note]
     subtitle = " · ".join(part for part in parts if part)
     scene.description = "; ".join(filter(None, (scene.description, f"{title}: {subtitle}")))
     y = s.MARGIN + 16

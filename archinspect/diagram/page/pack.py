@@ -14,10 +14,11 @@ from typing import Any
 from ...analysis import Analysis, Row, analyse
 from ...graph import Graph, Node
 from ...ops.base import Shape
-from ..captions import shape_label
-from ..elements import Card, Element, Figures, Fork, Frame, Outline, Side
+from ..captions import ends_text, shape_label
+from ..elements import Card, Element, Figures, Fork, Frame, Net, Outline, Side
 from ..options import Options
 from ..outline import Folding, outline, outlines
+from ..row import net_card
 from ..theme import KINDS, THEMES, Theme
 
 _DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+", re.ASCII)
@@ -155,6 +156,8 @@ class _Packer:
             return self.card(element, path)
         if isinstance(element, Frame):
             return self.frame(element, [one for one in same if isinstance(one, Frame)], path)
+        if isinstance(element, Net):
+            return self.card(net_card(element), path)  # the page lays out no nets
         assert isinstance(first, (Fork, Side))
         branches = [
             [branch.name, self.elements(branch.body, other.body, path)]
@@ -213,8 +216,7 @@ def _title(asked: tuple[Outline, ...]) -> str:
 
 
 def _subtitle(first: Outline) -> str:
-    shapes = [shape_label(first.body[i].output_shape) for i in (0, -1)]
-    parts = [first.figures.text(), f"input {shapes[0]}", f"output {shapes[1]}"]
+    parts = [first.figures.text(), *ends_text(first.inputs, first.outputs)]
     return " · ".join(part for part in parts if part)
 
 

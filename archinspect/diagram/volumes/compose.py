@@ -101,7 +101,7 @@ def _shown(graph: Graph, outline: Outline, detail: Detail) -> list[Group | Gap]:
 
 
 def _input(outline: Outline) -> Solid:
-    shape = outline.body[0].output_shape
+    shape = outline.inputs[0] if outline.inputs else ()
     card = Card("input", "io", "input", (shape_label(shape),), (), Figures(), shape, shape)
     return Solid(card, "input", shape_label(shape), "input", Extent.of(shape))
 

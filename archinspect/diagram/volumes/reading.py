@@ -13,7 +13,8 @@ from typing import Any
 from ...graph import Graph
 from ...ops.base import Shape
 from ..captions import short_name
-from ..elements import Card, Element, Figures, Fork, Frame, Side
+from ..elements import Card, Element, Figures, Fork, Frame, Net, Side
+from ..row import net_card
 from .closing import closed, closed_fork, solid_of
 from .content import Aside, Extent, Part, Solid, Split, result, solids
 
@@ -56,6 +57,9 @@ class Reader:
                 found += self._frame(element)
             elif isinstance(element, Side):
                 found += self._asides(element)
+            elif isinstance(element, Net):
+                card = net_card(element)
+                found.append(solid_of(card, "block", card.title, Extent.of(card.output_shape)))
             else:
                 found += self._fork(element, element.name.rpartition(".")[0] or element.name, opened)
         return found

@@ -99,7 +99,7 @@ STRICTER = {
     ("add", "A304"): "torch would repeat the images of a batch of one",
     ("multiply", "A304"): "torch would repeat the images of a batch of one",
     ("batch_norm2d", "A207"): "scale is not PyTorch's",
-    ("conv_transpose2d", "A302"): "torch would give an empty tensor",
+    **{(f"conv_transpose{n}d", "A302"): "torch would give an empty tensor" for n in (1, 2, 3)},
     ("slice_channels", "A305"): "torch would give an empty tensor",
 }
 

@@ -21,6 +21,8 @@ REMEDIES = {
     "denormals": "denormal numbers are slow on CPUs: use realistic weights, or torch.set_flush_denormal(True)",
     "not-trustworthy": "give it more time (--time) on a quieter machine, or take the whole alone (--no-layers)",
     "no-rows": "the whole is right; for time per layer leave --compile out, or use torch 2.13 or 2.14",
+    "eager-rows": "rows hold the time that the device waits for the host, too; a forward that neither copies values to"
+    " the host nor branches by them can be captured",
     "changing-calls": "the whole is right; rows need a forward pass that calls the same modules each time",
     "inflated": "fold rows (--depth): fewer marks disturb less",
     "launch-bound": "the device waits for the host: use a larger batch, --mode graph, or --compile",
@@ -28,7 +30,7 @@ REMEDIES = {
     "out-of-memory": "use a smaller batch, or a narrower --dtype",
 }
 #: flags that are information, not doubt
-NOTES = frozenset({"out-of-time", "one-off", "inflated", "launch-bound"})
+NOTES = frozenset({"out-of-time", "one-off", "inflated", "launch-bound", "eager-rows"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ softmax.  A kernel that only prepares several layers is a group without layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .layers import Fused, scope_at
 
@@ -41,14 +41,20 @@ def grouped(kernels: Sequence[Fused]) -> tuple[tuple[Fused, ...], tuple[int, ...
     return tuple(groups), tuple(order[each] for each in keys)
 
 
-def row_names(groups: Sequence[Fused], depth: int | None) -> tuple[str, ...]:
-    """A name for each group's row, scopes folded `depth` levels down; groups that fold into one scope share it."""
+def row_names(
+    groups: Sequence[Fused], depth: int | None, name_of: Callable[[str], str] | None = None
+) -> tuple[str, ...]:
+    """A name for each group's row, scopes folded `depth` levels down; groups that fold into one scope share it.
+
+    `name_of` tells what a layer is called when it is folded, by default its path cut at that depth.
+    """
+    name_of = name_of or (lambda name: scope_at(name, depth))
     names: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
     taken: dict[str, int] = {}
     rows = []
     for group in groups:
-        layers = _folded(group.layers, depth)
-        prepares = tuple(name for name in _folded(group.prepares, depth) if name not in layers)
+        layers = tuple(dict.fromkeys(map(name_of, group.layers)))
+        prepares = tuple(name for name in dict.fromkeys(map(name_of, group.prepares)) if name not in layers)
         if not layers and len(prepares) == 1 and depth is not None:
             layers, prepares = prepares, ()  # preparing within a folded scope is that scope's
         if len(layers) == 1 and depth is not None:
@@ -60,10 +66,6 @@ def row_names(groups: Sequence[Fused], depth: int | None) -> tuple[str, ...]:
             names[key] = name if taken[name] == 1 else f"{name} #{taken[name]}"
         rows.append(names[key])
     return tuple(rows)
-
-
-def _folded(names: Iterable[str], depth: int | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(scope_at(name, depth) for name in names))
 
 
 def _name(layers: tuple[str, ...], prepares: tuple[str, ...]) -> str:

@@ -65,7 +65,7 @@ def layers(found: Measurement, run: Run) -> Table:
         )
     if any(row.fused for row in run.layers):
         notes += _compiled(run)
-    if found.environment.get("gpu"):
+    if found.environment.get("gpu") and all(flag.code != "eager-rows" for flag in run.flags):
         notes.insert(
             1, "Rows and their whole are device times of a captured CUDA graph, without the host's work."
         )

@@ -32,7 +32,7 @@ from archinspect.latency.predict import predict
 from archinspect.latency.results import Measurement, Run
 from archinspect.latency.roofline import works
 from archinspect.latency.sizes import batch_dimensions
-from tests.latency.fakes import FakeGpu, fake_cuda
+from tests.latency.fakes import FakeCuda, FakeGpu, fake_cuda
 
 CPU = torch.device("cpu")
 #: made up, so that no test waits for real ones
@@ -528,3 +528,55 @@ def test_rows_of_captured_graphs_are_the_planted_kernels(on_a_gpu: Run) -> None:
     assert rows["head"] == pytest.approx(5, rel=0.01)
     assert on_a_gpu.closure == pytest.approx(1.0, abs=0.01)
     assert on_a_gpu.whole_ms == pytest.approx(85, rel=0.01)
+
+
+@pytest.fixture
+def uncapturable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: FakeCuda, forward: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(FakeCuda, "capture", refused)
+
+
+def test_a_forward_that_no_cuda_graph_can_hold_has_rows_of_eager_passes(uncapturable: None) -> None:
+    module = Net().eval()
+    runtime = fake_cuda(FakeGpu(), module, lambda name: 30e-3 if name == "stem" else 1e-3)
+    session = Session(CPU, runtime, Options(), threads=1, time_s=20.0)
+    graph = load_module(module, [(1, 3, 16, 16)])
+    run = session.run(graph, module, 1, PRECISIONS["fp32"], "latency", layers=True)
+    rows = {row.name: row.ms for row in run.layers}
+    assert rows["stem"] == pytest.approx(30, rel=0.01)
+    (flag,) = [flag for flag in run.flags if flag.code == "eager-rows"]
+    assert "operation not permitted when stream is capturing" in flag.message
+    with pytest.raises(ArchinspectError, match="--mode graph: a CUDA graph cannot hold"):
+        session.run(graph, module, 1, PRECISIONS["fp32"], "graph", layers=False)
+
+
+# Compiled.
+
+
+@pytest.mark.slow  # compiling takes seconds
+def test_kernels_of_a_compiled_module_are_rows_by_the_calls_of_its_parts() -> None:
+    module = Net()
+    graph = load_module(module, [(1, 3, 16, 16)])
+    options = Options(threads=1, compile=True)
+    runs = measure(graph, device="cpu", batch=[1, 2], options=options, time_s=0.5).runs
+    for run in runs:
+        assert "no-rows" not in [flag.code for flag in run.flags], run.flags
+        rows = {row.name: row for row in run.layers}
+        assert rows["blocks.1#2.conv"].layers == ("blocks.1#2.conv",)
+        named = {name for row in run.layers for name in row.layers}
+        assert named | set(run.absorbed) == {node.name for node in graph.layers}
+        assert sum(row.macs or 0 for row in run.layers) == run.batch * sum(
+            node.cost.macs for node in graph.layers if node.cost
+        )
+        assert any({"blocks.0.add", "blocks.0.relu#2"} <= set(row.layers) for row in run.layers)
+
+
+@pytest.mark.slow
+def test_a_compiled_model_of_text_folds_by_depth() -> None:
+    options = Options(threads=1, compile=True, depth=1)
+    (run,) = measure(tokens_graph(), device="cpu", options=options, time_s=0.5).runs
+    assert "no-rows" not in [flag.code for flag in run.flags], run.flags
+    assert "head" in [row.name for row in run.layers]
+    assert any(row.name.startswith("layer") for row in run.layers)

@@ -14,10 +14,12 @@ from torch import fx, nn
 from ...errors import fail
 from ..fusion import grouped, row_names
 from ..layers import Fused, Row
+from ..runtime import Forward
 from .capacity import is_out_of_memory
 from .inductor import Kernel, Recording, Wrapper, recording
 from .instrument import Instrument, Ledger, Segment
-from .provenance import Lines, NotUnderstoodError, layers_of, only_in_parts
+from .module_calls import Calls, ModuleOrigins
+from .provenance import Lines, NotUnderstoodError, Origins, layers_of, only_in_parts
 from .runtime import TorchRuntime
 
 if TYPE_CHECKING:
@@ -94,13 +96,16 @@ def understood(found: Compiled, steps: Sequence[Segment], graph: Graph) -> tuple
 
     `steps` are the layers of the module that was compiled.  Raises NotUnderstoodError rather than guess.
     """
+    return _understood(found, Lines(cast("fx.GraphModule", found.module), steps), graph)
+
+
+def _understood(found: Compiled, origins: Origins, graph: Graph) -> tuple[Wrapper, tuple[Fused, ...]]:
     wrappers = found.recording.wrappers
     if found.recording.failure:
         raise NotUnderstoodError(found.recording.failure)
     if len(wrappers) != 1:
         raise NotUnderstoodError(f"torch.compile made {len(wrappers)} graphs of the network, not one")
-    module = cast("fx.GraphModule", found.module)
-    kernels = fused(wrappers[0].kernels, Lines(module, steps), graph)
+    kernels = fused(wrappers[0].kernels, origins, graph)
     missing = [
         node.name
         for node in graph.layers
@@ -111,7 +116,7 @@ def understood(found: Compiled, steps: Sequence[Segment], graph: Graph) -> tuple
     return wrappers[0], kernels
 
 
-def fused(kernels: Sequence[Kernel], lines: Lines, graph: Graph) -> tuple[Fused, ...]:
+def fused(kernels: Sequence[Kernel], lines: Origins, graph: Graph) -> tuple[Fused, ...]:
     """The layers of each kernel, in the network's order."""
     order = {node.name: number for number, node in enumerate(graph.nodes)}
     found = [layers_of(kernel.operations, lines) for kernel in kernels]
@@ -136,30 +141,50 @@ def kernels_marked(
 ) -> Instrument:
     """Marks between the kernels of a compiled module.  Raises NotUnderstoodError where they cannot be had."""
     wrapper, kernels = understood(found, steps, graph)
-    rows, after = kernel_rows(kernels, depth)
+    return _marked(runtime, wrapper, *kernel_rows(kernels, depth), lambda: found.function(image))
+
+
+def own_kernels_marked(
+    runtime: TorchRuntime,
+    found: Compiled,
+    forward: Forward,
+    calls: Calls,
+    graph: Graph,
+    depth: int | None,
+) -> Instrument:
+    """Marks between the kernels of a user's own module that was compiled, rows by the calls of its parts.
+
+    Raises NotUnderstoodError where they cannot be had.
+    """
+    wrapper, kernels = _understood(found, ModuleOrigins(calls, graph), graph)
+    names = calls.row_names(graph, depth)
+    return _marked(runtime, wrapper, *kernel_rows(kernels, depth, names.__getitem__), forward)
+
+
+def _marked(
+    runtime: TorchRuntime, wrapper: Wrapper, rows: tuple[Row, ...], after: dict[int, int], forward: Forward
+) -> Instrument:
     ledger = Ledger(runtime, len(rows))
     noted: list[int] = []
     switch = wrapper.mark_kernels(after, noted.append)
     switch(True)
-    found.function(image)
+    forward()
     switch(False)
     if noted != list(range(len(rows) + 1)):
         raise NotUnderstoodError("the compiled code does not run each of its kernels once, in order")
     switch = wrapper.mark_kernels(after, ledger.note)
-
-    def forward() -> object:
-        return found.function(image)
-
     return Instrument(rows, ledger, forward, forward, switch)
 
 
-def kernel_rows(kernels: Sequence[Fused], depth: int | None) -> tuple[tuple[Row, ...], dict[int, int]]:
+def kernel_rows(
+    kernels: Sequence[Fused], depth: int | None, name_of: Callable[[str], str] | None = None
+) -> tuple[tuple[Row, ...], dict[int, int]]:
     """(the kernels as rows in execution order, number of each row by that of its last kernel, from 1).
 
     A name may come again: its times add up.  What a name's kernels compute is told where it comes first.
     """
     groups, group_of = grouped(kernels)
-    names = row_names(groups, depth)
+    names = row_names(groups, depth, name_of)
     rows: list[Row] = []
     after: dict[int, int] = {}
     told: set[int] = set()

@@ -209,7 +209,9 @@ def _inspected(
         if instrument is None:
             return run
         target = Target(cap_s=_ROWS_SHARE * session.time_s, until=budget.until)
-        rows = session.rows(instrument, target, f"{run.model} · {what}")
+        flags: list[Flag] = []
+        rows = session.rows(instrument, target, f"{run.model} · {what}", flags)
+        run = replace(run, flags=(*run.flags, *flags))
     except ChangingCallsError as error:
         return replace(run, flags=(*run.flags, Flag("changing-calls", str(error))))
     except RuntimeError as error:

@@ -140,7 +140,8 @@ class Ledger:
 class Instrument:
     """A forward with marks and the same without.  `rows` are what lies between the marks.
 
-    `switch(True)` is called, untimed, before each forward with marks, `switch(False)` before each without.
+    `switch(True)` is called, untimed, before each forward with marks, `switch(False)` before each without.  `eager`:
+    never in a captured graph.
     """
 
     rows: tuple[Row, ...]
@@ -148,6 +149,7 @@ class Instrument:
     plain: Forward
     marked: Forward
     switch: Callable[[bool], None]
+    eager: bool = False
 
 
 def layers_marked(

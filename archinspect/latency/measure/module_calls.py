@@ -10,19 +10,21 @@ view, Python itself are in the row of the module whose `forward` has them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.utils._pytree import tree_leaves
 
 from ..layers import Row
 from ..runtime import Forward
 from .instrument import Instrument, Ledger
+from .provenance import NotUnderstoodError
 from .runtime import TorchRuntime
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 _CALL = "_compiled_call_impl"
 
 Call = Callable[..., Any]
+#: where torch.compile says that a module is: the variable of the function that calls it, and the path from there
+_PLACE = re.compile(r"L\['module'\](?:\.(.+))?")
+_ITEM = re.compile(r"(?:\._modules)?\['?(\w+)'?\](?=[.\[]|$)(?<!L\['module'\])")
 
 
 class ChangingCallsError(Exception):
@@ -144,9 +149,30 @@ class Calls:
 
         The row of a call in which others have rows is `path (own)`.  Each row has its layers where it comes first.
         """
+        marked, home, names = self._folded(depth)
+        layers: dict[int, list[str]] = {}
+        for name, call in self.layers(graph).items():
+            layers.setdefault(home[call], []).append(name)
+        events: list[int] = []
+        rows: list[Row] = []
+        for event, (call, within) in zip(self.events, self._at, strict=True):
+            if marked[call]:
+                events.append(event)
+                if within is not None:
+                    mine = home[within]
+                    rows.append(Row(names[mine], tuple(layers.pop(mine, ()))))
+        return tuple(events), tuple(rows)
+
+    def row_names(self, graph: Graph, depth: int | None) -> dict[str, str]:
+        """What the row of each of the graph's layers is called."""
+        _, home, names = self._folded(depth)
+        return {name: names[home[call]] for name, call in self.layers(graph).items()}
+
+    def _folded(self, depth: int | None) -> tuple[list[bool], list[int], dict[int, str]]:
+        """(whether each call is marked, the call whose row has its time, the name of that row)."""
         parts = [depth is None or min(map(_levels, paths)) <= depth for paths in self.parts.paths]
         marked = [parts[call.part] for call in self.calls]
-        home: list[int] = []  # for each call the call whose row has its time
+        home: list[int] = []
         for number, call in enumerate(self.calls):
             home.append(number if marked[number] or call.parent is None else home[call.parent])
         outer = {
@@ -154,38 +180,67 @@ class Calls:
             for number, call in enumerate(self.calls)
             if call.parent is not None and marked[number]
         }
-        layers = self._layers(graph, home)
-        events: list[int] = []
-        rows: list[Row] = []
-        for event, (at, within) in zip(self.events, self._at, strict=True):
-            if marked[at]:
-                events.append(event)
-                if within is not None:
-                    mine = home[within]
-                    label = self.calls[mine].label
-                    name = f"{label} (own)".lstrip() if mine in outer or not label else label
-                    rows.append(Row(name, tuple(layers.pop(mine, ()))))
-        return tuple(events), tuple(rows)
+        names = {}
+        for number in set(home):
+            label = self.calls[number].label
+            names[number] = f"{label} (own)".lstrip() if number in outer or not label else label
+        return marked, home, names
 
-    def _layers(self, graph: Graph, home: Sequence[int]) -> dict[int, list[str]]:
-        """The graph's layers by the call whose row they are in."""
+    def layers(self, graph: Graph) -> dict[str, int]:
+        """For each of the graph's layers the call that it is a part of: the longest of its scopes that is one."""
         calls = {call.label: number for number, call in enumerate(self.calls)}
-        found: dict[int, list[str]] = {}
+        found = {}
         for node in graph.layers:
             if node.values:
-                found.setdefault(home[_innermost(node.name, calls)], []).append(node.name)
+                scope = node.name
+                while scope not in calls:
+                    scope = scope.rpartition(".")[0]
+                found[node.name] = calls[scope]
         return found
+
+
+class ModuleOrigins:
+    """The layers that nodes of the compiler's graph came from, by the calls of modules that are noted there."""
+
+    def __init__(self, calls: Calls, graph: Graph) -> None:
+        self._calls = calls.calls
+        self._own: dict[int, list[str]] = {}
+        for name, call in calls.layers(graph).items():
+            self._own.setdefault(call, []).append(name)
+        by_path: dict[str, list[int]] = {}
+        for number, made in enumerate(calls.calls):
+            for path in calls.parts.paths[made.part]:
+                by_path.setdefault(path, []).append(number)
+        self._by_path = by_path
+
+    def layers(self, nodes: Iterable[fx.Node]) -> frozenset[str]:
+        """All layers of the innermost calls that the nodes are of.  Raises NotUnderstoodError."""
+        return frozenset(name for node in nodes for name in self._layers(node))
+
+    def _layers(self, node: fx.Node) -> Sequence[str]:
+        call = self._call(node)
+        while call is not None and call not in self._own:
+            call = self._calls[call].parent  # a part whose results are constants: no layer of the graph
+        if call is None:
+            raise NotUnderstoodError(f"no layer is known for the step {node.name} ({node.target})")
+        return self._own[call]
+
+    def _call(self, node: fx.Node) -> int | None:
+        """The innermost call of the stack that torch.compile notes: `{"id@1": ("L['module'].path", class)}`.
+
+        What follows the `@` counts the calls of the same module from 0.
+        """
+        for key, (place, _) in reversed((node.meta.get("nn_module_stack") or {}).items()):
+            found = _PLACE.fullmatch(_ITEM.sub(r".\1", place))
+            calls = self._by_path.get(found[1] or "", ()) if found is not None else ()
+            number = int(str(key).partition("@")[2] or 0)
+            if number < len(calls):
+                return calls[number]
+        return None
 
 
 def _levels(path: str) -> int:
     return path.count(".") + 1 if path else 0
-
-
-def _innermost(name: str, calls: Mapping[str, int]) -> int:
-    """The call that a layer of this name is a part of: the longest of its scopes that is one."""
-    while name not in calls:
-        name = name.rpartition(".")[0]
-    return calls[name]
 
 
 def first_pass(module: nn.Module, forward: Forward) -> Calls:

@@ -155,15 +155,16 @@ def prepare_own(
         if options.channels_last:
             inputs = own_module.channels_last(own, inputs)
     args, kwargs = inputs
-    if options.compile:
-        with own_module.errors_of(module, batch):
-            return Prepared(own, args, kwargs, compiled_own(own, args, kwargs))
     begin = time.perf_counter()
     with own_module.errors_of(module, batch):
         calls = first_pass(own, lambda: own(*args, **kwargs))
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return Prepared(own, args, kwargs, calls=calls, first_s=time.perf_counter() - begin)
+    first_s = time.perf_counter() - begin
+    if not options.compile:
+        return Prepared(own, args, kwargs, calls=calls, first_s=first_s)
+    with own_module.errors_of(module, batch):
+        return Prepared(own, args, kwargs, compiled_own(own, args, kwargs), calls, first_s)
 
 
 @contextmanager

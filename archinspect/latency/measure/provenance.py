@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import fx
@@ -54,10 +55,31 @@ def computed(operation: Operation) -> tuple[frozenset[fx.Node], frozenset[fx.Nod
     among = {viewed(node) for node in operation.among}
     inner = {node for node in behind & ahead & among if not _is_view(node) and node.op == "call_function"}
     inner.discard(base)
+    if not operation.whole:
+        inner = _ready(inner, values.union(map(viewed, operation.partial)))
     return (
         frozenset({*inner, base} if operation.whole else inner),
         frozenset(() if operation.whole else [base]),
     )
+
+
+def _ready(nodes: set[fx.Node], known: set[fx.Node]) -> set[fx.Node]:
+    """Those of the nodes that can be computed from what is known.
+
+    A weight that is used twice lies on a path through the first use to the second, which its new layout does not take.
+    """
+    while True:
+        left = {
+            node
+            for node in nodes
+            if all(
+                source in known or source in nodes or not source.all_input_nodes
+                for source in map(viewed, node.all_input_nodes)
+            )
+        }
+        if left == nodes:
+            return nodes
+        nodes = left
 
 
 def viewed(node: fx.Node) -> fx.Node:
@@ -96,6 +118,13 @@ def _closure(
     return found
 
 
+class Origins(Protocol):
+    """Tells which layers of the network nodes of the compiler's graph came from."""
+
+    def layers(self, nodes: Iterable[fx.Node]) -> frozenset[str]:
+        """Raises NotUnderstoodError for a node that is of no layer."""
+
+
 class Lines:
     """The layer of each node of a graph that was traced from a module's code, by the line it was traced at."""
 
@@ -128,7 +157,7 @@ def _assignments(file: str, module: fx.GraphModule) -> Iterator[tuple[str, int]]
                     yield target.id, statement.lineno
 
 
-def layers_of(operations: Iterable[Operation], lines: Lines) -> tuple[frozenset[str], frozenset[str]]:
+def layers_of(operations: Iterable[Operation], lines: Origins) -> tuple[frozenset[str], frozenset[str]]:
     """(layers that a kernel of these operations computes, layers that it only makes something ready for)."""
     makes: set[str] = set()
     prepares: set[str] = set()

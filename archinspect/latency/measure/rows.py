@@ -9,8 +9,13 @@ from ..results import Run
 from ..runtime import Forward
 from ..stopping import Precision as Target
 from ..telescope import Rows, Tell, telescope
+from .capacity import is_out_of_memory
 from .instrument import Instrument
 from .runtime import TorchRuntime
+
+
+class CannotCaptureError(Exception):
+    """A forward that a CUDA graph cannot hold: it waits for the device, or allocates outside."""
 
 
 def time_rows(
@@ -18,14 +23,21 @@ def time_rows(
 ) -> Rows | None:
     """Seconds of each row; on a GPU of captured graphs, so that the host's work is in no row.
 
-    `flush` runs untimed before each forward.  None when Ctrl-C came before the first round was over.
+    `flush` runs untimed before each forward.  None when Ctrl-C came before the first round was over.  Raises
+    CannotCaptureError for a forward that a CUDA graph cannot hold, unless `instrument.eager`.
     """
     plain, marked, switch = instrument.plain, instrument.marked, instrument.switch
     before: list[Forward] = [flush] if flush is not None else []
-    if runtime.captures_marks:
+    if runtime.captures_marks and not instrument.eager:
         switch(True)
-        marked = runtime.capture(marked)
-        switch(False)
+        try:
+            marked = runtime.capture(marked)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            raise CannotCaptureError(str(error).partition("\n")[0]) from error
+        finally:
+            switch(False)
         plain = runtime.capture(plain)
         before.insert(0, plain)  # a device at work does not wait for the launch of what is timed
         switch = _as_it_is  # what is captured stays

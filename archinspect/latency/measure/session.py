@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import fx, nn
 
+from ...errors import fail
 from ..budget import Budget
 from ..ceilings import Precision
 from ..doubts import doubts_about, launch_doubt, left_out, rows_doubt
@@ -27,13 +28,13 @@ from ..telescope import Rows
 from ..timers import TIMERS, Timer, enqueue_seconds, synchronised
 from . import inspection
 from .capacity import OutOfMemoryError, is_out_of_memory, refuse_what_cannot_fit
-from .compiled import kernels_marked
+from .compiled import kernels_marked, own_kernels_marked
 from .instrument import Instrument, Segment, layers_marked, segments, together, watched
 from .module_calls import ChangingCallsError, parts_marked, watch
 from .own_module import errors_of, kept_random_state
 from .prepare import Prepared, prepare, prepare_own
 from .provenance import NotUnderstoodError
-from .rows import time_rows, with_rows
+from .rows import CannotCaptureError, time_rows, with_rows
 from .runtime import TorchRuntime
 from .watch import Watch
 
@@ -116,7 +117,17 @@ class Session:
         """How this mode times the forward."""
         flush = self._flush()
         if flush is None:
-            return TIMERS[mode](prepared.forward, self.runtime)
+            try:
+                return TIMERS[mode](prepared.forward, self.runtime)
+            except RuntimeError as error:
+                if mode != "graph" or is_out_of_memory(error):
+                    raise
+                raise fail(
+                    "A403",
+                    "--mode graph: a CUDA graph cannot hold this forward pass",
+                    notes=[str(error).partition("\n")[0]],
+                    help="--mode latency or throughput",
+                ) from error
         return synchronised(prepared.forward, self.runtime, before=flush)
 
     def teller(self, what: str) -> Callable[[str, int, float | None, float], None] | None:
@@ -152,7 +163,7 @@ class Session:
                     samples = sample(timer, self.runtime.clock, target, warmth, self.teller(what))
                 elif not warmth.interrupted:
                     try:
-                        rows = self.rows(both, self._for_rows(target, warmth), what)
+                        rows = self.rows(both, self._for_rows(target, warmth), what, notes)
                         samples = samples if rows is None else Samples(rows.wholes, warmth, rows.stopped)
                     except ChangingCallsError as error:
                         notes.append(Flag("changing-calls", str(error)))
@@ -182,7 +193,7 @@ class Session:
             late.append("rows")
         elif instrument is not None and both is None:
             try:
-                rows = self.rows(instrument, target, what)
+                rows = self.rows(instrument, target, what, flags)
             except ChangingCallsError as error:
                 flags.append(Flag("changing-calls", str(error)))
                 instrument = None
@@ -215,28 +226,36 @@ class Session:
 
     def instrument(self, prepared: Prepared, graph: Graph) -> tuple[Instrument | None, list[Flag]]:
         """Marks between the layers, or between the kernels of a compiled module; None and why, where there are none."""
-        if prepared.calls is not None:
+        if prepared.calls is not None and prepared.compiled is None:
             return parts_marked(self.runtime, prepared.calls, prepared.forward, graph, self.options.depth), []
-        if graph.source is not None:
-            return None, [
-                Flag("no-rows", "the kernels of a module's compiled code are not attributed to its parts")
-            ]
-        module = cast("fx.GraphModule", prepared.module)
-        (image,) = prepared.args
-        if prepared.compiled is None:
-            return layers_marked(self.runtime, module, image, self._parts(module, graph)), []
-        steps = segments(module, graph)
+        depth = self.options.depth
         try:
-            found = kernels_marked(self.runtime, prepared.compiled, image, steps, graph, self.options.depth)
+            if prepared.calls is not None:
+                assert prepared.compiled is not None
+                return own_kernels_marked(
+                    self.runtime, prepared.compiled, prepared.forward, prepared.calls, graph, depth
+                ), []
+            module = cast("fx.GraphModule", prepared.module)
+            (image,) = prepared.args
+            if prepared.compiled is None:
+                return layers_marked(self.runtime, module, image, self._parts(module, graph)), []
+            steps = segments(module, graph)
+            return kernels_marked(self.runtime, prepared.compiled, image, steps, graph, depth), []
         except NotUnderstoodError as error:
             return None, [Flag("no-rows", f"the compiled code is not understood: {error}")]
-        return found, []
 
-    def rows(self, instrument: Instrument, target: Target, what: str) -> Rows | None:
-        """Time per row; on a GPU of captured graphs, so that the host's work is in no row."""
+    def rows(self, instrument: Instrument, target: Target, what: str, flags: list[Flag]) -> Rows | None:
+        """Time per row; on a GPU of captured graphs, so that the host's work is in no row.
+
+        Where a graph cannot hold the forward, of eager passes; `flags` get to say so.
+        """
         teller = self.teller(what)
         tell = None if teller is None else lambda n, known, share: teller("layers", n, known, share)
-        return time_rows(instrument, self.runtime, target, self._flush(), tell)
+        try:
+            return time_rows(instrument, self.runtime, target, self._flush(), tell)
+        except CannotCaptureError as error:
+            flags.append(Flag("eager-rows", f"a CUDA graph cannot hold the forward pass ({error})"))
+            return time_rows(replace(instrument, eager=True), self.runtime, target, self._flush(), tell)
 
     def _flush(self) -> Forward | None:
         """What empties the caches, where that is asked for: writing more than they hold."""

@@ -141,8 +141,11 @@ def with_torchvision(importing: Callable[[], Made]) -> Made:
     """
     try:
         return importing()
-    except RuntimeError as error:
-        if "operator torchvision::" not in str(error) or _DECLARED:
+    except (ImportError, RuntimeError) as error:
+        cause: BaseException | None = error
+        while cause is not None and "operator torchvision::" not in str(cause):
+            cause = cause.__cause__
+        if cause is None or _DECLARED:
             raise
     library = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):

@@ -32,7 +32,16 @@ from .recorder import (
     random_like,
 )
 
-__all__ = ["OwnTensor", "Recording", "capture", "named_tensors", "tensors_of", "user_line"]
+__all__ = [
+    "ModuleState",
+    "OwnTensor",
+    "Recording",
+    "capture",
+    "named_tensors",
+    "real_input",
+    "tensors_of",
+    "user_line",
+]
 
 _ORIGINAL_CALL = nn.Module.__call__
 #: what a module may hold state in, beside tensors and modules
@@ -43,7 +52,7 @@ _OURSELVES = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.se
 
 @dataclass(frozen=True, slots=True)
 class OwnTensor:
-    """A parameter or buffer of the module with all its paths."""
+    """A parameter, a buffer or another tensor of the module ("constant") with all its paths."""
 
     kind: str
     names: tuple[str, ...]
@@ -92,7 +101,7 @@ def capture(
     owned, by_id, modules, paths = _inventory(module)
     recorder = Recorder(by_id, real=real)
     names = _argument_names(module, args, kwargs)
-    state = _State(module)
+    state = ModuleState(module)
     guard = _ForwardErrors(recorder, type(module).__name__, partial)
     outputs: list[tuple[str, TensorValue]] = []
     others: list[tuple[str, str]] = []
@@ -101,7 +110,7 @@ def capture(
     try:
         # The fast path hides a whole encoder layer behind one operation.
         torch.backends.mha.set_fastpath_enabled(False)
-        prepared = _prepared((tuple(args), kwargs), _real_input(by_id) if real else _abstract_input)
+        prepared = tensors_of((tuple(args), kwargs), real_input(module) if real else _abstract_input)
         with contextlib.ExitStack() as stack:
             stack.enter_context(guard)
             stack.enter_context(torch.inference_mode())
@@ -172,7 +181,7 @@ def _refuse_what_is_lazy(module: nn.Module) -> None:
 def _inventory(
     module: nn.Module,
 ) -> tuple[list[OwnTensor], dict[int, tuple[str, str, Tensor]], dict[int, list[str]], dict[str, str]]:
-    """Parameters and buffers by identity with all their paths, and modules with theirs."""
+    """Parameters, buffers and other tensors by identity with all their paths, and modules with theirs."""
     found: dict[int, tuple[str, list[str], Tensor]] = {}
     modules: dict[int, list[str]] = {}
     paths: dict[str, str] = {}
@@ -188,6 +197,9 @@ def _inventory(
             for name, tensor in tensors:
                 if tensor is not None:
                     found.setdefault(id(tensor), (kind, [], tensor))[1].append(prefix + name)
+        for name, value in part.__dict__.items():
+            if isinstance(value, Tensor):
+                found.setdefault(id(value), ("constant", [], value))[1].append(prefix + name)
     owned = [OwnTensor(kind, tuple(dict.fromkeys(names)), tensor) for kind, names, tensor in found.values()]
     by_id = {id(own.tensor): (own.kind, own.names[0], own.tensor) for own in owned}
     return owned, by_id, modules, paths
@@ -239,19 +251,15 @@ def _others(value: Any, name: str = "", depth: int = 0) -> list[tuple[str, str]]
     ]
 
 
-def tensors_of(arguments: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def tensors_of(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Arguments with each tensor in lists, tuples and dicts changed; other objects stay what they are."""
-    return _prepared(arguments, change)
-
-
-def _prepared(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return change(value)
     kind = type(value)
     if kind is dict:
-        return {key: _prepared(part, change) for key, part in value.items()}
+        return {key: tensors_of(part, change) for key, part in value.items()}
     if kind is list or kind is tuple:
-        return kind([_prepared(part, change) for part in value])
+        return kind([tensors_of(part, change) for part in value])
     return value
 
 
@@ -268,16 +276,16 @@ def _abstract_input(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
-def _real_input(owned: Mapping[int, tuple[str, str, Tensor]]) -> Callable[[Tensor], Tensor]:
-    """Inputs with values, where the module's weights are."""
-    device = next((tensor.device for *_, tensor in owned.values() if tensor.device != META), CPU)
+def real_input(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Gives an input values, always the same ones where it has none, on the device of the module's weights."""
+    device = next((p.device for p in module.parameters() if p.device != META), CPU)
 
-    def real_input(tensor: Tensor) -> Tensor:
+    def change(tensor: Tensor) -> Tensor:
         if tensor.device == META:
-            return random_like(tensor, "input").to(device)
+            return random_like(tensor, f"input {tuple(tensor.shape)}").to(device)
         return tensor.detach().to(device, copy=True)
 
-    return real_input
+    return change
 
 
 def _argument_names(module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
@@ -359,7 +367,7 @@ def _path(module: nn.Module, modules: Mapping[int, list[str]], parent: str) -> s
 # Afterwards everything is as it was.
 
 
-class _State:
+class ModuleState:
     """All that a forward pass may set on a module or draw from generators, put back by `restore`."""
 
     def __init__(self, module: nn.Module) -> None:

@@ -144,7 +144,10 @@ def _transformers(call: Call) -> Built:
     transformers = _imported("transformers")
     auto = importlib.import_module("transformers.models.auto.configuration_auto")
     kind, wanted = settings.get("model_type"), (settings.get("architectures") or [""])[0]
-    if kind not in auto.CONFIG_MAPPING or (wanted and not hasattr(transformers, wanted)):
+    # Looking at a class imports it, and with it torchvision where that is installed.
+    if kind not in auto.CONFIG_MAPPING or (
+        wanted and not with_torchvision(lambda: hasattr(transformers, wanted))
+    ):
         if "auto_map" in settings:
             raise fail(
                 "A604",
@@ -168,7 +171,7 @@ def _transformers(call: Call) -> Built:
             model = getattr(transformers, wanted)
         else:
             mapping = importlib.import_module("transformers.models.auto.modeling_auto").MODEL_MAPPING
-            model = mapping[type(config)]
+            model = with_torchvision(lambda: mapping[type(config)])
     text = f"transformers:{call.name}"
     name = _folder_name(path) or wanted or str(kind)
     built = construct(model._from_config, (config,), {}, name, text)

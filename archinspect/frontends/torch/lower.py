@@ -176,7 +176,9 @@ class _Lowering:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.drafts: list[_Draft] = []
-        self.parameters: dict[int, Parameter] = {id(own.tensor): _parameter(own) for own in recording.owned}
+        self.parameters: dict[int, Parameter] = {
+            id(own.tensor): _parameter(own) for own in recording.owned if own.kind != "constant"
+        }
         self._by_name = {name: p for p in self.parameters.values() for name in p.names}
         self._places: dict[int, _Place] = {}
         self._ops: dict[Any, tuple[str, Op] | None] = {}

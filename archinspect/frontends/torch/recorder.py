@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -765,18 +766,23 @@ def _largest_result(name: str, met: list[tuple[Tensor, TensorValue]], args: tupl
 
 
 def random_like(tensor: Tensor, name: str = "") -> Tensor:
-    """Small random values of a tensor's shape and type; variances are positive, whole numbers zero."""
+    """Small random values of a tensor's shape and type, always the same for one name.
+
+    Variances are positive, whole numbers zero.  No generator of the user is drawn from.
+    """
     dtype = tensor.dtype
     if not (dtype.is_floating_point or dtype.is_complex):
         return torch.zeros(tensor.shape, dtype=dtype)
+    generator = torch.Generator().manual_seed(crc32(name.encode()))
     last = name.rpartition(".")[2]
     if last == "running_var":
-        return torch.rand(tensor.shape).add_(0.5).to(dtype)
+        return torch.rand(tensor.shape, generator=generator).add_(0.5).to(dtype)
+    values = torch.randn(tensor.shape, generator=generator)
     if tensor.dim() < 2:
         center = 1.0 if last == "weight" else 0.0  # the scale of a normalisation
-        return torch.randn(tensor.shape).mul_(0.1).add_(center).to(dtype)
+        return values.mul_(0.1).add_(center).to(dtype)
     fan_in = max(1, tensor.numel() // max(1, tensor.shape[0]))
-    return torch.randn(tensor.shape).mul_(min(0.5, fan_in**-0.5)).to(dtype)
+    return values.mul_(min(0.5, fan_in**-0.5)).to(dtype)
 
 
 # Closed forms of what meta kernels written in Python find slowly.  None: ask the kernel, which also refuses.

@@ -717,7 +717,7 @@ def _reduced(per_input: tuple[int, int], per_result: int = 0) -> Callable[[_Met]
             per_input=per_input,
             per_result=per_result,
             keepdim=len(met.output) == len(met.operands[0]),
-            **_details(met),
+            **{name: value for name, value in _details(met).items() if name != "keepdim"},
         )
 
     return rule

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from ...ops import REGISTRY
 from . import CONVENTIONS
+from .captured import fvcore, ptflops, thop
+from .captured.account import CallRule, CallRules
 from .rules import Convention
 
 _HEAD = """\
@@ -30,10 +32,42 @@ MACs are [ours](counting.md). "no rule": the tool has none and adds nothing; "ig
 free, or restrict the tool to other work; a part in brackets is counted beside the rest.
 """
 
+_OWN = """
+## On your own module
+
+Of a module that is not ours a tool counts what it can see. Hooks (torchinfo, thop, ptflops) see calls of modules,
+patches (ptflops) see functions by the names under which Python code calls them, a trace (fvcore) and FlopCounterMode
+see PyTorch's operators. So `y += x`, `F.relu(x)` and `x @ y` change what a tool prints, and `archinspect verify
+net.py:Net` predicts that from one abstract forward pass in which all three are watched. `--convention NAME` then has a
+row for each call of a module.
+
+`verify` also executes the captured graph, call by call along its edges, on random inputs with the module's weights
+(small random ones where it has none): its outputs must be the module's own, bit for bit, in evaluation mode. Otherwise
+the first call that differs is named, with the difference. Modules of more than 4 GiB are not run, and that is said.
+
+Tools run on a copy of the module: torchinfo, thop and FlopCounterMode on the meta device, and on the CPU where that
+fails; fvcore and ptflops on the CPU with gradients, as their documentation runs them, so that attention takes no fast
+path. Each batch of `--batch` is captured anew. A tool that fails is left out with its reason.
+
+torchinfo has one rule: parameters called `weight` and `bias` of modules without children, times the batch; where the
+name of the class contains "Conv", times the output positions, too; other names that contain "weight" or "bias"
+(recurrent layers), times the first two dimensions of the output. A module that is called again counts its work again;
+a parameter that two modules share counts twice. thop and ptflops go by exact classes:
+"""
+_FUNCTIONS = """
+ptflops also counts these functions, where they are called by these names:
+"""
+_OPERATORS = """
+fvcore counts these operators, those of weights alone, too; FlopCounterMode counts the multiply-accumulates of all
+operators but `mv`, `dot`, grouped products and deformable convolutions:
+"""
+_MEASURED = ""
+
 
 def document() -> str:
     """The page as Markdown."""
-    return "\n".join([_HEAD, *_tools(), _RULES, *_table(), *_peculiarities()]) + "\n"
+    own = [_OWN, *_classes(), _FUNCTIONS, *_functions(), _OPERATORS, *_operators(), _MEASURED]
+    return "\n".join([_HEAD, *_tools(), _RULES, *_table(), *_peculiarities(), *own]) + "\n"
 
 
 def _tools() -> Iterator[str]:
@@ -70,6 +104,42 @@ def _peculiarities() -> Iterator[str]:
     for convention in CONVENTIONS.values():
         for note in convention.notes:
             yield f"- {convention.tool}: {note.text}"
+
+
+def _classes() -> Iterator[str]:
+    """Classes that thop and ptflops treat the same share a row."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for kind in (*thop.RULES, *(kind for kind in ptflops.RULES if kind not in thop.RULES)):
+        rules = _told(thop.RULES.get(kind)), _told(ptflops.RULES.get(kind))
+        alike.setdefault(rules, []).append(kind.rpartition(".")[2])
+    yield "| class | thop | ptflops |"
+    yield "| --- | --- | --- |"
+    for rules, names in alike.items():
+        yield f"| {', '.join(f'`{name}`' for name in names)} | {' | '.join(rules)} |"
+
+
+def _told(rules: tuple[CallRule, ...] | None) -> str:
+    if rules is None:
+        return "no rule"
+    return "; ".join(rule.text for rule in rules) or "ignored"
+
+
+def _functions() -> Iterator[str]:
+    yield from _by_rule("functions", ptflops.FUNCTIONS)
+
+
+def _operators() -> Iterator[str]:
+    yield from _by_rule("operators", fvcore.RULES)
+
+
+def _by_rule(heading: str, rules: CallRules) -> Iterator[str]:
+    alike: dict[str, list[str]] = {}
+    for name, known in rules.items():
+        alike.setdefault(_told(known), []).append(name)
+    yield f"| {heading} | counted |"
+    yield "| --- | --- |"
+    for told, names in alike.items():
+        yield f"| {', '.join(f'`{name}`' for name in names)} | {told} |"
 
 
 if __name__ == "__main__":

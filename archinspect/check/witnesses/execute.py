@@ -159,11 +159,14 @@ class _Run:
             if value.kind in ("parameter", "buffer"):
                 contents[id(value)] = self._own[id(value.tensor)]
             elif value.kind == "constant":
-                if value.tensor.device.type == "meta":
+                if value.tensor.device.type == "meta" and value.tensor.numel():
                     raise _ImpossibleError(
                         "a constant of the module has no value: it was made on the meta device"
                     )
-                contents[id(value)] = value.tensor.cpu()
+                empty = value.tensor.device.type == "meta"
+                contents[id(value)] = (
+                    torch.empty_like(value.tensor, device="cpu") if empty else value.tensor.cpu()
+                )
         return contents
 
     def _read(self, operation: Operation) -> list[TensorValue]:

@@ -38,7 +38,8 @@ def verify(
 
     Builds the network in PyTorch and compares shapes, weights and MACs of every layer; runs torchinfo, fvcore,
     torch's FlopCounterMode, ptflops and thop on it and compares their totals with what we predict; and says term by
-    term why they disagree.  Exits with 1 when a figure differs.
+    term why they disagree.  Of your own module the captured graph is executed, too, and must give the module's outputs
+    bit for bit.  Exits with 1 when a figure differs.
     """
     graph = load(model, input, set, real=real, partial=partial)
     found = hold_against(graph, _batches(batch), witnesses=None if tools is None else _tools(tools))

@@ -5,10 +5,12 @@ The machine may be busy: what is held is structure, and what no disturbance can 
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from contextlib import nullcontext
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ from archinspect.latency.results import Measurement, Run
 from archinspect.latency.roofline import works
 from archinspect.latency.sizes import batch_dimensions
 from tests.latency.fakes import FakeCuda, FakeGpu, fake_cuda
+from tests.support import run_cli
 
 CPU = torch.device("cpu")
 #: made up, so that no test waits for real ones
@@ -505,6 +508,77 @@ def test_a_graph_without_code_is_predicted_and_not_timed(kind: str) -> None:
         timed(graph)
     assert "no code that PyTorch runs" in error.value.render()
     assert "--predict" in error.value.render()
+
+
+def json_of(folder: Path, *args: str) -> Any:
+    result = run_cli(*args, "--format", "json", cwd=folder, timeout=120)
+    assert result.returncode in (0, 1), result.stderr  # 1: the rows do not add up on this machine now
+    return json.loads(result.stdout)
+
+
+def test_the_command_times_predicts_saves_and_repeats_a_module_in_a_file(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    command = ["latency", "net.py:Net", "--device", "cpu", "--threads", "1", "--time", "0.3"]
+    (run,) = json_of(tmp_path, *command, "--input", "2x3x8x8", "--save", "run.json")["runs"]
+    assert run["batch"] == 2
+    if "out-of-time" not in [flag["code"] for flag in run["flags"]]:  # on a machine that others use
+        rows = {row["name"]: row["ms"] for row in run["layers"]}
+        assert list(rows) == ["(own)", "stem", "slow", "head", "(call)"]
+        assert rows["slow"] >= 4.9
+    again = json_of(tmp_path, "latency", "--against", "run.json")
+    assert again["against"]["changes"][0]["batch"] == 2
+    (found,) = json_of(tmp_path, "latency", "net.py:Net", "--input", "2x3x8x8", "--predict", "h100")[
+        "predictions"
+    ]
+    assert found["batch"] == 2
+    assert [layer["name"] for layer in found["layers"]] == ["stem", "mean", "head"]
+
+
+def test_the_command_shows_the_line_of_a_forward_that_fails_at_another_batch(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    command = [
+        "latency",
+        "net.py:Fixed",
+        "--input",
+        "2x4",
+        "--batch",
+        "3",
+        "--device",
+        "cpu",
+        "--time",
+        "0.3",
+    ]
+    result = run_cli(*command, cwd=tmp_path, timeout=120)
+    assert result.returncode == 2
+    assert "error[A601]" in result.stderr
+    assert "net.py:21" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+NET = """import time
+from torch import nn
+
+
+class Slow(nn.Module):
+    def forward(self, x):
+        time.sleep(0.005)
+        return x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.slow, self.head = nn.Conv2d(3, 4, 3), Slow(), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.slow(self.stem(x)).mean((2, 3)))
+
+class Fixed(nn.Module):
+    def forward(self, x):
+        return x.view(2, 4) + 1
+"""
 
 
 # A device whose truth is known.

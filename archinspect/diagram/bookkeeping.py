@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..graph import Graph, Node
 from ..ops.tensor import TensorOp
-from .elements import Card, Element, Figures, Fork, Frame, Side
+from .elements import Card, Element, Figures, Fork, Frame, Net, Side
 
 #: kind of a card that is not drawn
 HIDDEN = "hidden"
@@ -63,13 +63,14 @@ class Bookkeeping:
 
     def one_card(self, frame: Frame) -> Card | None:
         """A module of a few operations without products, such as a norm, as one card with its class's name."""
-        if not self.captured or not frame.block or len(frame.body) < 2 or frame.figures.macs:
+        if not self.captured or not frame.block or frame.figures.macs:
             return None
-        if any(
-            self.graph.nodes[i].op.category not in (*_LIGHT, "elementwise", "reduction") for i in frame.nodes
-        ):
+        nodes = [self.graph.nodes[index] for index in frame.nodes]
+        if any(node.op.category not in _LIGHT for node in nodes):
             return None
-        if any(isinstance(element, (Frame, Side)) for element in frame.body):
+        if any(len(parameter.shape) > 1 for node in nodes for parameter in (node.parameters or {}).values()):
+            return None
+        if any(isinstance(element, (Frame, Net, Side)) for element in frame.body):
             return None
         kind = "normalisation" if "norm" in frame.block.lower() else "activation"
         shapes = frame.input_shape, frame.output_shape
@@ -133,4 +134,7 @@ def _extended(element: Element, card: Card, *, shaped: bool = True) -> Element:
 
 def _after(card: Card, element: Element) -> Element:
     """The element with a hidden card before it."""
-    return replace(element, nodes=(*element.nodes, *card.nodes), figures=card.figures + element.figures)
+    element = replace(element, nodes=(*element.nodes, *card.nodes), figures=card.figures + element.figures)
+    if isinstance(element, Card) and card.figures.params:  # learnt positions and the like
+        return replace(element, parts=(*element.parts, card.name.rpartition(".")[2]))
+    return element

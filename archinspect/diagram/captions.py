@@ -106,7 +106,9 @@ def title(node: Node) -> str:
         "pad_channels",
     ):
         values = ", ".join(
-            f"{a.show(getattr(op, a.name))}" for a in op.attributes if a.required or a.default == 0
+            _short(getattr(op, a.name), a.show(getattr(op, a.name)))
+            for a in op.attributes
+            if a.required or a.default == 0
         )
         return f"{short_name(node)} {values}"
     if op.type in ("dropout", "dropout2d") and op.p:
@@ -140,8 +142,13 @@ def kind(node: Node) -> str:
     if op.type == "embedding":
         return "linear"
     if op.category == "elementwise":
-        return "merge" if len(node.inputs) > 1 else "activation"
+        return "merge" if len(node.inputs) > 1 or node.parameters else "activation"
     return {"reduction": "pooling", "opaque": "shape"}.get(op.category, op.category)
+
+
+def _short(value: Any, text: str) -> str:
+    """The text of a value, with no more digits than a card has room for."""
+    return f"{value:.3g}" if isinstance(value, float) and len(text) > 10 else text
 
 
 def _of_tensors(op: TensorOp, node: Node) -> str:
@@ -156,8 +163,11 @@ def _of_tensors(op: TensorOp, node: Node) -> str:
 
 
 def _operands(op: TensorOp, node: Node) -> str:
-    """Widths in and out of an embedding, and of a product with a matrix of weights."""
+    """Widths of an embedding, matrices of an attention, names of parameters that are added or multiplied."""
     weights = [p.shape for p in (node.parameters or {}).values() if len(p.shape) == 2]
+    if op.category == "elementwise" and node.parameters:
+        names = [parameter.name.split(".") for parameter in node.parameters.values()]
+        return ", ".join(name[-2] if name[-1] == "weight" and len(name) > 1 else name[-1] for name in names)
     if op.type == "embedding" and weights:
         return f"{weights[0][0]} → {weights[0][1]}"
     if op.type == "scaled_dot_product_attention":
@@ -178,7 +188,9 @@ def widths(parts: Sequence[int], total: int) -> str:
 
 
 def shape_label(shape: Shape) -> str:
-    """Shape without a batch of one: `64×56×56`; a larger batch stays in front."""
+    """Shape without a batch of one: `64×56×56`; a larger batch stays in front.  `scalar` for a single number."""
+    if not shape:
+        return "scalar"
     return "×".join(map(str, shape[1:] if shape[0] == 1 and len(shape) > 1 else shape))
 
 

@@ -224,6 +224,9 @@ class _Builder:
             return Branch(branch.name, (self._layer(branch.index),))
         inner = below(path, branch.name)
         frame = self.scope(branch, path, shape)
+        card = self.bookkeeping.one_card(frame)
+        if card:
+            return Branch(branch.name, (card,))
         if len(frame.body) > 1 and not self.folding.opens(inner):
             return Branch(branch.name, (collapsed(frame),))
         return Branch(branch.name, frame.body)

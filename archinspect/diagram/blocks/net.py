@@ -62,10 +62,13 @@ class NetBox:
         self.net = net
         self.parts = [_Spot(0, box, -1) for box in parts]
         self.entries = [_Spot(0, None, value) for value in net.entries]
-        readers = {link.source for link in net.links}
+        values: dict[int, set[int]] = {}
+        for link in net.links:
+            values.setdefault(link.source, set()).add(link.value)
         for place, (spot, box, end) in enumerate(zip(self.parts, parts, ends, strict=True)):
-            io = _is_io(box)
-            spot.label = shape_label(end) if place in readers and not io else ""
+            # of a part that several values come from the last one's shape would be said of all
+            one = len(values.get(place, ())) == 1
+            spot.label = shape_label(end) if one and not _is_io(box) else ""
             room = box.out + s.LABEL + text_width(spot.label, SHAPE) if spot.label else 0.0
             spot.left, spot.right = box.left, max(box.right, room)
         self._set_layers()

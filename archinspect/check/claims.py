@@ -11,12 +11,17 @@ from typing import Any
 
 from ..errors import fail, nearest, suggestion
 from ..frontends.spec import shipped
+from .align import ledger_of
+from .causes.columns import Shared
 from .judge import Judge
 from .ledger import Claim, Ledgers
-from .reading import lecture, published, read_ledgers
-from .reconcile import Waterfall, reconcile
+from .reading import lecture, published, read_ledgers, read_text
+from .reconcile import Waterfall
+from .reconciliation import reconcile
 from .select import all_paths
 from .verdicts import MEANING, Judgement
+
+_YAML = (".yaml", ".yml")
 
 #: `--only` also takes these
 GROUPS = {
@@ -34,6 +39,8 @@ class Checked:
     every: tuple[Judgement, ...]
     judgements: tuple[Judgement, ...]
     waterfalls: tuple[Waterfall, ...] = ()
+    shared: tuple[Shared, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Judgement]:
@@ -56,6 +63,8 @@ class Checked:
         return {
             "source": self.ledgers.source,
             "claims": [_record(judgement) for judgement in self.judgements],
+            "shared": [{"cause": s.words, "claims": [claim.id for claim in s.claims]} for s in self.shared],
+            "left_out": list(self.left_out),
             "counts": self.counts,
             "wrong": len(self.wrong),
         }
@@ -65,16 +74,19 @@ def check(
     names: Iterable[str] = (),
     *,
     claims: Iterable[str | Path] = (),
+    pasted: str | None = None,
+    model: str = "",
     only: Iterable[str] = (),
     waterfalls: bool = False,
 ) -> Checked:
-    """Judge the lecture's claims, or those of files.
+    """Judge the lecture's claims, or those of files, or a table as it was pasted.
+
+    A file that is no YAML is read as a pasted table; `model` names its network where it does not say itself.
 
     `names` keep the claims about these networks, in these sections or with these ids; `only` keeps verdicts.  Raises
     ArchinspectError for an unreadable file, an unknown name or verdict, and claims about layers that do not exist.
     """
-    files = [Path(path) for path in claims]
-    ledgers = Ledgers((*read_ledgers(files).parts, *published())) if files else lecture()
+    ledgers, left_out = _read([Path(path) for path in claims], pasted, model)
     names, only = tuple(names), tuple(only)
     for word in only:
         if word not in MEANING and word not in GROUPS:
@@ -89,7 +101,27 @@ def check(
             raise fail("A101", f"no claim is about '{name}'", help=_subjects(judge, every, name))
     kept = [j for j in kept if not only or any(_is(j, word) for word in only)]
     made = reconcile(judge, {j.claim.id for j in kept}) if waterfalls else ()
-    return Checked(judge.ledgers, every, tuple(kept), made)
+    ids = {j.claim.id for j in kept}
+    shared = tuple(s for s in judge.causes.shared() if ids.issuperset(claim.id for claim in s.claims))
+    return Checked(judge.ledgers, every, tuple(kept), made, shared, left_out)
+
+
+def _read(files: list[Path], pasted: str | None, model: str) -> tuple[Ledgers, tuple[str, ...]]:
+    """The ledgers to judge, and what could not be read of pasted tables."""
+    if not files and pasted is None:
+        return lecture(), ()
+    parts = list(read_ledgers([path for path in files if path.suffix in _YAML or not path.exists()]).parts)
+    left_out: list[str] = []
+    tables = [
+        (path.name, path.read_text(encoding="utf-8"))
+        for path in files
+        if path.exists() and path.suffix not in _YAML
+    ]
+    for name, text in tables if pasted is None else [*tables, ("a pasted table", pasted)]:
+        aligned = ledger_of(text, model=model, source=name)
+        left_out += aligned.left_out
+        parts += read_text(aligned.text, f"{name} (as it was understood)").parts
+    return Ledgers((*parts, *published())), tuple(left_out)
 
 
 def _subjects(judge: Judge, every: Iterable[Judgement], name: str) -> str:
@@ -136,7 +168,7 @@ def _record(judgement: Judgement) -> dict[str, Any]:
         "section": claim.section,
         "quote": claim.quote,
         "model": claim.model or None,
-        "layer": list(claim.layers) or None,
+        "layer": [layer.removeprefix("?") for layer in claim.layers] or None,
         "subject": claim.subject or None,
         "quantity": claim.quantity,
         "stated": plain(claim.stated.values if claim.stated.form != "number" else claim.stated.value),

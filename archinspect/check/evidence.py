@@ -17,6 +17,11 @@ from .ledger import Claim, Figure, Ledgers
 from .networks import Networks
 from .printed import Printed
 from .quantities import Truth, measure
+from .roles import SIZES
+from .select import Selection
+
+#: units that may mean powers of 1024
+BINARY = {"K": 2**10, "k": 2**10, "M": 2**20, "G": 2**30}
 
 Relation = Literal["sum", "product", "same"]
 
@@ -52,7 +57,7 @@ def slack(stated: Printed) -> Fraction:
     """How far the number may be from what it stands for."""
     if stated.claims_all_digits:
         return Fraction(0)
-    return stated.step if stated.about or stated.over else stated.step / 2
+    return stated.step if stated.over else stated.step / 2
 
 
 def holds(stated: Printed, related: Related) -> bool:
@@ -99,12 +104,31 @@ class Witnesses:
         graph, chosen = self.networks.of(claim), self.networks.selection(claim)
         if graph is None or chosen is None:
             return None
-        return measure(graph, chosen, claim.quantity, claim.stated)
+        return measure(graph, self.selected(claim, chosen), claim.quantity, claim.stated)
+
+    def selected(self, claim: Claim, chosen: Selection) -> Selection:
+        """The layers that a subtotal means: those of its rows, where these name all its layers with weights.
+
+        The sum of a table of convolutions does not speak of the normalisation between them.
+        """
+        if claim.same:
+            first = self.ledgers.by_id[claim.same]
+            own = self.networks.selection(first)
+            same = own is not None and own.nodes == chosen.nodes and not first.same
+            return self.selected(first, chosen) if same else chosen
+        if chosen.whole or not claim.sum:
+            return chosen
+        rows = [self.networks.selection(member) for member in self.ledgers.members(claim)]
+        named = {node.name for row in rows if row is not None for node in row.nodes}
+        nodes = tuple(node for node in chosen.nodes if node.name in named)
+        if None in rows or named != {node.name for node in nodes} or not nodes:
+            return chosen
+        return replace(chosen, nodes=nodes) if {n.name for n in chosen.weighted} <= named else chosen
 
     def _figures(self, claim: Claim) -> tuple[Figure, ...]:
-        if not claim.subject:
-            return ()
-        return tuple(figure for figure in self.ledgers.figures if figure.quantity == claim.quantity)
+        figures = [figure for figure in self.ledgers.figures if figure.quantity == claim.quantity]
+        # Of a network's own figures only those matter that a source gives for that very network.
+        return tuple(figure for figure in figures if claim.subject or figure.subject == claim.model)
 
     @cached_property
     def repeats(self) -> dict[tuple[str, tuple[str, ...], str], list[Claim]]:
@@ -127,29 +151,27 @@ def _sum(members: tuple[Claim, ...]) -> Related:
     return Related("sum", members, value, loose)
 
 
-def with_binary_units(ledgers: Ledgers, networks: Networks) -> tuple[Ledgers, tuple[str, ...]]:
-    """The ledgers with K read as 1024 in columns where that makes more of the printed figures true.
+def with_binary_units(ledgers: Ledgers, networks: Networks) -> Ledgers:
+    """The ledgers with K, M and G read as powers of 1024 in columns where that makes more of the printed figures true.
 
-    Papers and tables do not say which they mean; the column as a whole tells.  Returns the tables so read, too.
+    Papers and tables do not say which they mean; the column as a whole tells.
     """
-    columns: dict[tuple[str, str], list[Claim]] = {}
+    columns: dict[tuple[str, str, str], list[Claim]] = {}
     for claim in ledgers.claims:
-        if claim.stated.unit in ("K", "k") and claim.model and claim.table:
-            columns.setdefault((claim.table, claim.column), []).append(claim)
+        if claim.stated.unit in BINARY and claim.model and claim.quantity in SIZES:
+            columns.setdefault((claim.section, claim.table, claim.column or claim.quantity), []).append(claim)
     changed: dict[str, Claim] = {}
-    tables = []
     witnesses = Witnesses(ledgers, networks)
-    for (table, _), claims in columns.items():
-        binary = [replace(claim, stated=claim.stated.rescaled(1024)) for claim in claims]
+    for claims in columns.values():
+        binary = [replace(c, stated=c.stated.rescaled(BINARY[c.stated.unit])) for c in claims]
         truths = [witnesses.of(claim).truth for claim in claims]
-        right = sum(
-            t is not None and t.agrees(c.stated) is not None for t, c in zip(truths, claims, strict=True)
-        )
-        right_1024 = sum(
-            t is not None and t.agrees(c.stated) is not None for t, c in zip(truths, binary, strict=True)
-        )
-        if right_1024 > right:
+
+        def right(read: list[Claim], truths: list[Truth | None] = truths) -> int:
+            pairs = zip(truths, read, strict=True)
+            return sum(truth is not None and truth.agrees(claim.stated) is not None for truth, claim in pairs)
+
+        # One figure alone may be anything: that it is right in another unit is its cause, not its reading.
+        if len(claims) > 1 and right(binary) > right(claims):
             changed.update((claim.id, claim) for claim in binary)
-            tables.append(table)
     parts = tuple(replace(p, claims=tuple(changed.get(c.id, c) for c in p.claims)) for p in ledgers.parts)
-    return Ledgers(parts), tuple(tables)
+    return Ledgers(parts)

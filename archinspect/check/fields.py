@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..errors import Diagnostic, suggestion
@@ -47,6 +48,8 @@ class Fields:
         for key, place, item in entries(value):
             if key not in known:
                 help = suggestion(key, known, otherwise="known keys: " + ", ".join(known))
+                if re.fullmatch(r"\d{3}", key):  # {stated: 34,944}: YAML ends a value at the comma
+                    help = 'quote a number that has commas: stated: "34,944"'
                 self.error("A108", f"unknown key '{key}'", place, help)
             found[key] = item
         for key in needed:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from ..errors import ArchinspectError, Diagnostic
 from ..frontends.spec import load_graph, shipped
 from ..frontends.spec.models import MODEL
 from ..graph import Graph
 from .ledger import Claim
-from .quantities import params, size
+from .quantities import params
 from .select import NoSuchLayerError, Selection, select
-
-_TELLING = 20  # how fine a total must be, in parts of itself, to single out a member of a family
 
 
 class Networks:
@@ -24,6 +24,9 @@ class Networks:
         self._own = own  # the ledger's own one-line networks
         self._graphs: dict[str, Graph] = {}
         self._variants: dict[str, tuple[Graph, ...]] = {}
+        self._resized: dict[tuple[str, int], Graph | None] = {}
+        #: what others work out about these networks and keep with them
+        self.kept: dict[Any, Any] = {}
         self._selections: dict[tuple[str, tuple[str, ...]], Selection] = {}
 
     def graph(self, model: str) -> Graph:
@@ -73,25 +76,31 @@ class Networks:
         if stated.claims_all_digits or claim.layers or claim.quantity != "params":
             return []
         finer = replace(stated, step=Fraction(max(stated.scales[0], 1)), about=True)
-        if stated.step <= finer.step or finer.agrees(params(graph.layers)):
+
+        def fits(other: Graph) -> bool:
+            total = params(other.layers)
+            return finer.agrees(total) is not None or finer.cut_off(total)
+
+        if stated.step <= finer.step or fits(graph):
             return []
-        return [other for other in self.variants(claim.model) if finer.agrees(params(other.layers))]
+        return [other for other in self.variants(claim.model) if fits(other)]
 
-    def others(self, claim: Claim) -> list[Graph]:
-        """Other networks that have the printed total: variants, else, to the last digit, any shipped one."""
-        stated = claim.stated
-        if stated.form != "number" or stated.about or stated.step * _TELLING > abs(stated.value):
-            return []
+    def strangers(self, model: str) -> Iterator[Graph]:
+        """The shipped networks that are neither this one nor of its family."""
+        near = {model, *(graph.name for graph in self.variants(model))}
+        yield from (self.graph(name) for name in shipped() if name not in near)
 
-        def has(other: Graph) -> bool:
-            value = size(other.layers, claim.quantity)
-            return value is not None and stated.agrees(value) is not None
-
-        near = [other for other in self.variants(claim.model) if has(other)]
-        if near or not stated.claims_all_digits:
-            return near
-        everything = (self.graph(name) for name in shipped() if name != claim.model)
-        return [other for other in everything if size(other.layers, claim.quantity) == stated.value]
+    def resized(self, model: str, side: int) -> Graph | None:
+        """The network on square images of another size; None where it does not take them, or has that size."""
+        if (model, side) not in self._resized:
+            layers, _ = self._own.get(model, (model, ""))
+            shape = self.graph(model).input_shape
+            made = None
+            if len(shape) == 4 and shape[2:] != (side, side):
+                with suppress(ArchinspectError):
+                    made = load_graph(layers, input=(1, shape[1], side, side))
+            self._resized[model, side] = made
+        return self._resized[model, side]
 
     def _find(self, model: str) -> list[Graph]:
         if model in self._own:

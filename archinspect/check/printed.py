@@ -1,4 +1,4 @@
-"""Numbers as they are printed: `34,944`, `≈ 60 Mil`, `25.0M`, `1,025,00`, `11×11×3`, `(None, 55, 55, 96)`.
+"""Numbers as they are printed: `34,944`, `≈ 60 Mil`, `3.8×10⁹`, `1,025,00`, `11×11×3`, `(None, 55, 55, 96)`.
 
 A printed number keeps its text, its value and its precision, so that a judgement can tell "equal", "equal as far as it
 is printed" and "wrong" apart.  Nothing here knows networks.
@@ -7,13 +7,13 @@ is printed" and "wrong" apart.  Nothing here knows networks.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from .. import units
 
-Form = Literal["number", "shape", "product", "sequence"]
+Form = Literal["number", "shape", "product", "sequence", "words"]
 Agreement = Literal["exact", "rounded"]
 
 _ABOUT = ("≈", "~", "about ", "approximately ", "roughly ", "circa ", "ca. ", "nearly ", "around ")
@@ -54,6 +54,13 @@ _TUPLE = re.compile(
     r"[(\[]\s*(?:None|N|B|\?|-1|\d+)\s*(?:,\s*\d+\s*)+,?\s*[)\]]\Z|[(\[]\s*\d+\s*,?\s*[)\]]\Z"
 )
 _PRODUCT = re.compile(r"\d+\s*[@×xX*]\s*\d+(\s*[×xX*]\s*\d+)*\Z")  # 6@28×28: LeNet's way of writing 6 maps
+_BRACKETS = re.compile(r"[\[(]\s*(\d+(?:\s*[×xX*]\s*\d+)+)\s*[\])]\Z")  # [224x224x64], as cs231n's notes
+_BYTES_BEHIND = re.compile(r"(?<=\d)\s*\(\s*[\d.,]+\s*[KMGT]?i?B\s*\)\Z", re.IGNORECASE)  # Keras' (527.79 MB)
+_RANGE = re.compile(r"(?P<low>\d[\d,.]*)\s*(?:–|—|-|\bto\b)\s*(?P<high>\d[\d,.]*\s*[A-Za-z%]*)\Z")
+#: digits in a group may be parted by a space of any width, an apostrophe, or a dot
+_PARTED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[\u2009\u202f\u00a0\u2007 ']\d{3})+|(?:\.\d{3}){2,})(?![\d.])")
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_POWER = re.compile(r"(?<=10)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})")
 _LONGEST = 80  # characters that can be a number
 
 
@@ -64,7 +71,7 @@ class Printed:
     `values` holds one value for a number, several for a shape (without batch), a product such as 11×11×3, or a
     sequence such as 192 → 128.  `step` is the distance between neighbouring numbers of this precision; 1 for an
     integer that claims all its digits.  `scales` are the readings of its unit (MB: 2²⁰ or 10⁶), `mantissa` what stands
-    before it.  `misprint` says what is wrong with the text itself.
+    before it.  `misprint` says what is wrong with the text itself.  Words (a layer's type) have no values.
     """
 
     text: str
@@ -77,6 +84,7 @@ class Printed:
     about: bool = False
     over: bool = False
     misprint: str = ""
+    top: Fraction | None = None  # the end of a range
 
     @property
     def value(self) -> Fraction:
@@ -85,14 +93,24 @@ class Printed:
     @property
     def claims_all_digits(self) -> bool:
         """Whether the text gives every digit, so that only the very number agrees with it."""
-        return self.form != "number" or (self.step == 1 and not self.about and not self.over)
+        return self.form != "number" or (
+            self.step == 1 and not self.about and not self.over and self.top is None
+        )
+
+    def cut_off(self, true: int | Fraction) -> bool:
+        """Whether the text is the true figure with its digits cut off instead of rounded."""
+        if self.claims_all_digits or self.over or self.top is not None or not true or not self.step:
+            return False
+        down = (Fraction(true) // self.step) * self.step
+        return self.value == down != round(Fraction(true) / self.step) * self.step
 
     def agrees(self, true: int | Fraction) -> Agreement | None:
         """How a true figure agrees with the printed one, or None.
 
-        Within the printed precision means: half a unit of the last printed digit; where the text says "about", also
-        figures that were cut off instead of rounded.
+        Within the printed precision means: half a unit of the last printed digit, also where the text says "about".
         """
+        if self.top is not None:
+            return "rounded" if self.value - self.step / 2 <= true <= self.top + self.step / 2 else None
         for scale in self.scales:
             value, step = self.mantissa * scale, self.step * scale / self.scales[0]
             if self.over:
@@ -100,10 +118,8 @@ class Printed:
                     return "rounded"
             elif value == true and not self.about:
                 return "exact"
-            elif not self.claims_all_digits:
-                distance = abs(true - value)
-                if distance <= step / 2 or (self.about and value <= true < value + step):
-                    return "rounded"
+            elif not self.claims_all_digits and abs(true - value) <= step / 2:
+                return "rounded"
         return None
 
     def meant(self, true: int | Fraction) -> int:
@@ -113,17 +129,13 @@ class Printed:
     def rescaled(self, scale: int) -> Printed:
         """The same text with its unit read as another factor (K as 1024)."""
         ratio = Fraction(scale, self.scales[0])
-        values = tuple(value * ratio for value in self.values)
-        return Printed(
-            self.text,
-            self.form,
-            values,
-            self.step * ratio,
-            self.mantissa,
-            self.unit,
-            (scale,),
-            self.about,
-            self.over,
+        return replace(
+            self,
+            values=tuple(value * ratio for value in self.values),
+            step=self.step * ratio,
+            scales=(scale,),
+            top=None if self.top is None else self.top * ratio,
+            misprint="",
         )
 
 
@@ -133,19 +145,43 @@ class NotANumberError(ValueError):
 
 def parse(text: str) -> Printed:
     """The number that a text prints.  Raises NotANumberError."""
-    body = text.strip()
+    body = _plain(text.strip())
     if len(body) > _LONGEST:
         raise NotANumberError(f"'{body[:30]}…' is too long for a number")
     if "→" in body or "->" in body:
         parts = [part.strip() for part in re.split(r"→|->", body)]
         inner = [parse(part) for part in parts]
         return Printed(text, "sequence", tuple(value for p in inner for value in p.values))
+    bracketed = _BRACKETS.match(body)
+    if bracketed is not None:
+        body = bracketed[1]
     if _TUPLE.match(body):
         figures = tuple(Fraction(d) for d in re.findall(r"(?<!-)\b\d+", body))
         return Printed(text, "shape", figures)
     if _PRODUCT.match(body):
         return Printed(text, "product", tuple(Fraction(d) for d in re.findall(r"\d+", body)))
+    limits = _RANGE.match(body)
+    if limits is not None:
+        return _range(text, limits["low"], limits["high"])
     return _number(text, body)
+
+
+def _plain(text: str) -> str:
+    """The text with its digits grouped by commas, powers as `10^9`, and without the bytes that Keras prints behind."""
+    plain = _POWER.sub(lambda match: "^" + match[1].translate(_SUPERSCRIPTS), text)
+    plain = _BYTES_BEHIND.sub("", plain)
+    plain = _PARTED.sub(lambda match: re.sub(r"[^\d]", ",", match[0]), plain)
+    return re.sub(r"[\u2009\u202f\u00a0\u2007]", " ", plain).replace("·10^", "×10^").replace("*10^", "×10^")
+
+
+def _range(text: str, low: str, high: str) -> Printed:
+    """`3.4–3.5 M`: any figure between the two."""
+    end = _number(text, high)
+    unit = re.sub(r"[\d.,\s]", "", high)
+    start = _number(text, low + unit)
+    if end.value <= start.value:
+        raise NotANumberError(f"'{text}' is not a range")
+    return replace(start, text=text, top=end.value, step=min(start.step, end.step))
 
 
 def _number(text: str, body: str) -> Printed:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from .causes import edits
+from . import edits
 from .evidence import Evidence
 from .ledger import Figure
 from .verdicts import Judgement
+
+
+def confirmed(evidence: Evidence) -> Judgement | None:
+    """A number that a source gives for this very network, whatever the network's graph says."""
+    for figure in evidence.figures:
+        if evidence.claim.stated.agrees(figure.value.value):
+            notes = (describe(figure),)
+            return Judgement(
+                evidence.claim, evidence, ("cited",), refuted=False, notes=notes, source=figure.source
+            )
+    return None
 
 
 def judge_cited(evidence: Evidence) -> Judgement:

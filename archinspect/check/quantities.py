@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import prod
 
+from ..analysis.receptive_field import receptive_fields
 from ..graph import Graph, Node, width_dimension
 from .printed import Agreement, Printed, show
 from .roles import SIZES
@@ -16,15 +18,27 @@ BYTES = 4  # fp32
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Another figure that a quantity's name may mean, and the words for it: FLOPs as 2 per multiply-accumulate."""
+
+    value: int
+    words: str
+    key: str = ""  # the name of this way of counting among the hypotheses
+
+
+@dataclass(frozen=True)
 class Truth:
     """A computed figure: one value, or the readings that a printed shape, kernel or sequence may have.
 
-    `readings[0]` is the one to show.  `mixed` tells that the selected layers do not agree with each other.
+    `readings[0]` is the one to show.  `others` are figures of the same name that are as right where they are meant.
+    `mixed` tells that the selected layers do not agree with each other.  `words` are the truth about words.
     """
 
     readings: tuple[tuple[int, ...], ...]
     size: bool
     mixed: bool = False
+    others: tuple[Reading, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def value(self) -> int | None:
@@ -32,9 +46,22 @@ class Truth:
         first = self.readings[0]
         return first[0] if len(first) == 1 and not self.mixed else None
 
+    def meant(self, stated: Printed) -> Reading | None:
+        """The other reading of the quantity that the printed number agrees with, where the first does not."""
+        if self.mixed or not self.others or self._agrees(stated) is not None:
+            return None
+        return next((other for other in self.others if stated.agrees(other.value)), None)
+
     def agrees(self, stated: Printed) -> Agreement | None:
+        """How the printed number agrees with one of the readings, or None."""
+        other = self.meant(stated)
+        return self._agrees(stated) if other is None else stated.agrees(other.value)
+
+    def _agrees(self, stated: Printed) -> Agreement | None:
         if self.mixed:
             return None
+        if stated.form == "words":
+            return None if set(kinds(stated.text)) - set(self.words) else "exact"
         if stated.form != "number":
             figures = tuple(int(value) for value in stated.values)
             return "exact" if figures in self.readings else None
@@ -49,6 +76,8 @@ class Truth:
 
     @property
     def text(self) -> str:
+        if self.words:
+            return " + ".join(self.words)
         joined = " or " if self.mixed else "×"
         return joined.join(show(value) for value in self.readings[0])
 
@@ -60,7 +89,9 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
     """
     if quantity in SIZES:
         value = size(chosen.nodes, quantity)
-        return None if value is None else Truth(((value,),), size=True)
+        if value is None:
+            return None
+        return Truth(((value,),), size=True, others=tuple(_others(graph, chosen, quantity, value)))
     if quantity == "count":
         return Truth(((len(chosen.paths),),), size=False)
     if quantity == "depth":
@@ -72,6 +103,10 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
             if len(shapes) == 1
             else Truth((tuple(0 for _ in shapes),), False, mixed=True)
         )
+    if quantity == "receptive_field":
+        return _field(graph, chosen)
+    if quantity == "type":
+        return Truth(((0,),), size=False, words=_types(graph, chosen))
     return _attribute(graph, chosen, quantity, stated)
 
 
@@ -93,13 +128,34 @@ def _flops(nodes: Iterable[Node]) -> int | None:
     return None if None in costs else sum(cost.flops for cost in costs if cost)
 
 
+def statistics(nodes: Iterable[Node]) -> int:
+    """Running means and variances, which Keras counts as parameters that are not trained."""
+    shapes = [s for node in nodes for name, s in node.buffers.items() if name.startswith("running_")]
+    return sum(map(prod, shapes))
+
+
+def frozen(nodes: Iterable[Node]) -> int:
+    """Parameters that are not trained.  A spec freezes nothing."""
+    tensors = [p for node in nodes for p in (node.parameters or {}).values()]
+    return sum(p.numel for p in tensors if not (p.buffer or p.trainable))
+
+
+def outputs(nodes: Iterable[Node]) -> int:
+    """Values that the layers put out, none where they are another layer's (flatten, dropout in evaluation)."""
+    return sum(prod(node.output_shape) for node in nodes if not node.op.aliases)
+
+
 _SIZES: dict[str, Callable[[tuple[Node, ...]], int | None]] = {
     "params": params,
     "weights": weights,
-    "trainable": params,
-    "non_trainable": lambda nodes: 0,  # a spec freezes nothing
-    "non_trainable_bytes": lambda nodes: 0,
+    "trainable": lambda nodes: params(nodes) - frozen(nodes),
+    "frozen": frozen,
+    "non_trainable": frozen,
+    "non_trainable_bytes": lambda nodes: frozen(nodes) * BYTES,
     "weight_bytes": lambda nodes: params(nodes) * BYTES,
+    "activations": outputs,
+    "activation_bytes": lambda nodes: outputs(nodes) * BYTES,
+    "forward_backward_bytes": lambda nodes: 2 * outputs(nodes) * BYTES,
     "macs": _macs,
     "flops": _flops,
 }
@@ -108,6 +164,105 @@ _SIZES: dict[str, Callable[[tuple[Node, ...]], int | None]] = {
 def size(nodes: tuple[Node, ...], quantity: str) -> int | None:
     """One of the SIZES, summed over layers; None when it cannot be counted."""
     return _SIZES[quantity](nodes)
+
+
+def _others(graph: Graph, chosen: Selection, quantity: str, value: int) -> Iterator[Reading]:
+    """What else the name of a quantity is used for; none of it is an error."""
+    nodes = chosen.nodes
+    if quantity == "flops":
+        macs = _macs(nodes)
+        if macs and 2 * macs != value:
+            words = f"2 FLOPs for each of its {show(macs)} multiply-accumulates, and no other operation"
+            yield Reading(2 * macs, f"{words}; with them {show(value)}", "2 MACs")
+    kept = statistics(nodes)
+    if quantity in ("non_trainable", "non_trainable_bytes") and kept:
+        each = BYTES if quantity.endswith("bytes") else 1
+        yield Reading(kept * each, "non-trainable as in Keras: BatchNorm's running statistics", "statistics")
+    if quantity in ("activations", "activation_bytes", "forward_backward_bytes"):
+        yield from _stored(graph, chosen, quantity)
+
+
+def _stored(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Reading]:
+    """Which outputs are counted: activations in place, the input and layers without weights in or out."""
+    each = {"activations": 1, "activation_bytes": BYTES}.get(quantity, 2 * BYTES)
+    placed = outputs(node for node in chosen.nodes if node.op.category != "activation")
+    yield Reading(placed * each, "activation functions work in place")
+    if chosen.whole:
+        image = prod(graph.input_shape)
+        yield Reading((placed + image) * each, "activation functions work in place, and the input is counted")
+        yield Reading((outputs(chosen.nodes) + image) * each, "the input is counted, too")
+    if quantity == "forward_backward_bytes":
+        learnt = outputs(node for node in chosen.nodes if node.weights)
+        yield Reading(learnt * each, "outputs of layers with parameters only, as torchinfo counts")
+
+
+def _field(graph: Graph, chosen: Selection) -> Truth | None:
+    """The receptive field of the last selected layer."""
+    fields = dict(zip((node.name for node in graph.nodes), receptive_fields(graph), strict=True))
+    found = fields.get(chosen.nodes[-1].name)
+    if found is None:
+        return None
+    return Truth(((found,) if isinstance(found, int) else tuple(found),), size=False)
+
+
+#: words that tables use for kinds of layers → the kind, and the ops that are of it
+_KINDS: tuple[tuple[str, str, str], ...] = (
+    (r"depth-?wise", "depthwise convolution", "depthwise"),
+    (r"transposed?\s*conv|deconv", "transposed convolution", "conv_transpose"),
+    (r"conv", "convolution", "conv"),
+    (r"fully[- ]connected|\bfc\b|dense|linear|inner product", "fully connected", "linear"),
+    (
+        r"(global|adaptive)[a-z ]*(average|avg|mean)[a-z ]*pool|\bgap\b",
+        "average pooling",
+        "adaptive_avg_pool",
+    ),
+    (r"(average|avg|mean)[- _a-z]*pool", "average pooling", "avg_pool"),
+    (r"max[- _a-z]*pool", "max pooling", "max_pool"),
+    (r"batch[- _]*norm|\bbn\b", "batch normalisation", "batch_norm"),
+    (r"layer[- _]*norm|\bln\b", "layer normalisation", "layer_norm"),
+    (r"local response|\blrn\b", "local response normalisation", "local_response_norm"),
+    (r"relu6", "ReLU6", "relu6"),
+    (r"leaky[- _]*relu", "LeakyReLU", "leaky_relu"),
+    (r"relu", "ReLU", "relu"),
+    (r"hard[- _]*sigmoid", "hard sigmoid", "hardsigmoid"),
+    (r"sigmoid|logistic", "sigmoid", "sigmoid"),
+    (r"\btanh\b|hyperbolic tangent", "tanh", "tanh"),
+    (r"soft-?max", "softmax", "softmax"),
+    (r"gelu", "GELU", "gelu"),
+    (r"hard[- _]*swish", "hard swish", "hardswish"),
+    (r"swish|silu", "SiLU", "silu"),
+    (r"drop-?out", "dropout", "dropout"),
+    (r"flatten", "flatten", "flatten"),
+)
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    """The kinds of layers that a text names, in its order: `Conv + ReLU`."""
+    found: dict[int, str] = {}
+    left = text.lower()
+    for pattern, kind, _ in _KINDS:
+        for match in re.finditer(pattern, left):
+            found.setdefault(match.start(), kind)
+            left = left[: match.start()] + "·" * len(match[0]) + left[match.end() :]
+    return tuple(found[place] for place in sorted(found))
+
+
+def _types(graph: Graph, chosen: Selection) -> tuple[str, ...]:
+    """The kinds of the selected layers, and of the activations and other layers without weights right behind them."""
+    nodes = list(chosen.nodes)
+    last = graph.nodes.index(chosen.nodes[-1])
+    for node in graph.nodes[last + 1 :]:
+        if node.op.category not in ("activation", "normalisation", "regularisation", "dropout"):
+            break
+        nodes.append(node)
+    found: dict[str, None] = {}
+    for node in nodes:
+        stem = re.sub(r"(_?\dd)\Z", "", node.op.type)
+        kind = next((kind for _, kind, op in _KINDS if op == stem), node.op.type)
+        if stem == "conv" and node.input_shapes[0][1] == getattr(node.op, "groups", 1):
+            found["depthwise convolution"] = None
+        found[kind] = None
+    return tuple(found)
 
 
 def depth(graph: Graph, chosen: Selection) -> int:
@@ -135,7 +290,7 @@ def _orders(shape: tuple[int, ...]) -> Truth:
     A flat shape may be printed as 1×1×C, maps by their size alone (LeNet's 28×28), a vector of 1×1 maps as C.
     """
     if len(shape) == 1:
-        return Truth((shape, (1, 1, *shape), (*shape, 1, 1), (1, *shape)), size=False)
+        return Truth((shape, (1, 1, *shape), (*shape, 1, 1), (1, *shape), (*shape, 1)), size=False)
     last = (*shape[1:], shape[0])
     maps = () if len(shape) < 3 else (shape[1:],)
     vector = ((shape[0],),) if maps and prod(shape[1:]) == 1 else ()

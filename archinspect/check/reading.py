@@ -39,7 +39,8 @@ def _number(section: str) -> list[int]:
 
 def published() -> tuple[Ledger, ...]:
     """The published figures that ship, as ledgers without claims."""
-    return read_ledgers(sorted((Path(specs_folder()) / "published").glob("*.yaml"))).parts
+    parts = read_ledgers(sorted((Path(specs_folder()) / "published").glob("*.yaml"))).parts
+    return tuple(replace(part, sections=(), claims=()) for part in parts if part.figures)
 
 
 def read_ledgers(paths: list[Path]) -> Ledgers:

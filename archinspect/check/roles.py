@@ -6,10 +6,14 @@ from __future__ import annotations
 QUANTITIES: dict[str, str] = {
     "params": "learnable parameters: weights, biases, normalisation scales and shifts",
     "weights": "parameters without biases and without normalisation",
-    "trainable": "trainable parameters",
-    "non_trainable": "parameters that are not trained",
-    "non_trainable_bytes": "memory of parameters that are not trained, 4 bytes each",
+    "trainable": "parameters that are trained",
+    "frozen": "parameters that are not trained",
+    "non_trainable": "frozen parameters, or Keras' non-trainable ones: BatchNorm's running statistics",
+    "non_trainable_bytes": "memory of what is not trained, 4 bytes each",
     "weight_bytes": "memory of the parameters, 4 bytes each",
+    "activations": "values that the layers put out, for one image",
+    "activation_bytes": "memory of what the layers put out, 4 bytes each",
+    "forward_backward_bytes": "memory of the outputs and of their gradients, as torchinfo and torchsummary print it",
     "macs": "multiply-accumulates of one forward pass, batch 1",
     "flops": "FLOPs of one forward pass, batch 1: 2·MACs and every other operation",
     "in_channels": "channels (or features) that enter",
@@ -21,6 +25,8 @@ QUANTITIES: dict[str, str] = {
     "groups": "groups of a convolution",
     "input_shape": "shape that enters, height × width × channels or channels × height × width",
     "output_shape": "shape that leaves, in either order",
+    "receptive_field": "input pixels per side that one output depends on",
+    "type": "what kind of layer it is, and its activation, in words: Conv + ReLU",
     "depth": "layers with weights on the longest path (convolutions and fully connected layers)",
     "count": "number of layers or scopes that the selector finds",
 }
@@ -31,9 +37,13 @@ SIZES = frozenset(
         "params",
         "weights",
         "trainable",
+        "frozen",
         "non_trainable",
         "non_trainable_bytes",
         "weight_bytes",
+        "activations",
+        "activation_bytes",
+        "forward_backward_bytes",
         "macs",
         "flops",
     }
@@ -45,3 +55,6 @@ LAYER = "layer"  # names the row's layer
 FORMULA = "formula"  # the derivation of the size in the next column that has one, else in the one before
 DETAILS = "details"  # prose such as `96 filters (11x11), stride 4`
 ROLES = (LABEL, LAYER, FORMULA, DETAILS)
+
+#: what is stored of the layers' outputs, which people count in several ways
+STORED = ("activations", "activation_bytes", "forward_backward_bytes")

@@ -9,19 +9,20 @@ from typing import Literal
 from .evidence import Evidence
 from .ledger import Claim
 
-Verdict = Literal["exact", "rounded", "slip", "carried", "contradiction", "differs", "cited"]
+Verdict = Literal["exact", "rounded", "convention", "slip", "carried", "contradiction", "differs", "cited"]
 
 #: verdict → what it says
 MEANING: dict[Verdict, str] = {
     "exact": "equal to the computed figure",
     "rounded": "equal within the printed precision",
+    "convention": "right in another unit or by another way of counting, which the cause names",
     "slip": "the printed derivation does not give the printed number",
     "carried": "right for the printed numbers it is made of, of which some are slips",
     "contradiction": "printed numbers contradict each other",
-    "differs": "the arithmetic is right, the real architecture is another",
+    "differs": "the arithmetic is right, the network has another figure",
     "cited": "history, held against a published source",
 }
-WRONG: frozenset[Verdict] = frozenset({"slip", "carried", "contradiction", "differs"})
+WRONG: frozenset[Verdict] = frozenset({"convention", "slip", "carried", "contradiction", "differs"})
 NO_CAUSE = "no cause found"
 
 

@@ -172,6 +172,7 @@ def _counts(checked: Checked) -> Table:
     total = len(checked.judgements)
     notes = [f"{_counted(total)}, {len(checked.wrong)} of them wrong.  A claim can bear several verdicts."]
     most = weightiest(checked)
+    notes += [f"Explains several numbers: {shared.words}." for shared in checked.shared]
     if most:
         notes.append("What matters most: " + "; ".join(map(headline, most)) + ".")
     return Table(columns, rows, title="Verdicts", notes=tuple(notes))

@@ -112,6 +112,21 @@ def test_no_cause_is_stated_where_none_reproduces_the_number() -> None:
     assert lecture()["googlenet.initial.conv1.params"]["cause"] == "no cause found"
 
 
+def test_a_subtotal_of_convolutions_is_held_against_convolutions() -> None:
+    for id in ("resnet50.initial.total.params", "resnet50.components.initial.params"):
+        assert lecture()[id]["computed"] == 9_408
+
+
+def test_figures_that_are_the_same_have_one_verdict() -> None:
+    five = [lecture()[id] for id in ("googlenet.modules.params", "googlenet.components.modules.params")]
+    assert [claim["verdicts"] for claim in five] == [["differs"], ["differs"]]
+
+
+def test_batch_norm_over_the_inputs_is_found_in_both_rows() -> None:
+    for row, width in (("conv5_1", "1,024"), ("conv5_3", "512")):
+        assert f"for each of {width} input channels" in lecture()[f"resnet50.conv5.{row}.params"]["cause"]
+
+
 def test_right_tables_raise_no_alarm() -> None:
     """VGG-16's table and AlexNet's are right to the last digit."""
     for model in ("vgg16", "alexnet"):

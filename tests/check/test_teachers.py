@@ -169,7 +169,7 @@ def test_a_fraction_is_not_cut_down_to_the_integer_that_would_be_right(tmp_path:
             "vgg16",
             "flops",
             "15.5B FLOPs",
-            "differs",
+            "convention",
             "these are multiply-accumulates, of which it has 15,470,264,320",
         ),
         # BatchNorm's 53,120 or a bias apiece would move these by half a printed digit: that proves nothing.
@@ -185,7 +185,7 @@ def test_a_fraction_is_not_cut_down_to_the_integer_that_would_be_right(tmp_path:
             "resnet18",
             "flops",
             "1.8 GFLOPs",
-            "differs",
+            "convention",
             "these are multiply-accumulates, of which it has 1,814,073,344",
         ),
     ],

@@ -34,7 +34,6 @@ COUNTED = [
     ("resnet18", "11,684,712", "params", "one parameter a channel"),
     ("resnet50", "4.1 GFLOPs", "flops", "these are multiply-accumulates"),
     ("resnet34", "3.6 GFLOPs", "flops", "these are multiply-accumulates"),  # He et al. 2015, table 1
-    ("vgg16", "30.9 GFLOPs", "flops", "twice its 15,470,264,320"),
     ("alexnet", "61,100,840", "params", "it is alexnet_torchvision"),
     ("alexnet", "61M", "params", "alexnet_grouped, which has 60,965,224"),
     ("vgg19", "138,357,544", "params", "it is vgg16"),

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from ...graph import Graph, Node
+from ..assess import Assessor
 from ..equations import Weights, terms
+from ..layers import described, differences, is_described
 from ..ledger import Claim
 from ..printed import show
 from ..quantities import params, size
-from ..reconcile import waterfall
-from ..reconcile.steps import RELATIONS, REPEATS, ROWS, SLIPS
-from ..roles import SIZES
+from ..reconcile.steps import OPAQUE, RELATIONS, REPEATS, ROWS, SLIPS
+from ..reconcile.waterfall import waterfall
 from ..select import has_weights, select
 from ..verdicts import Judgement
 from .origin import alike, sibling_values
-from .slips import SlipCauses
-from .structure import described, differences, is_described
+from .slips import Slips
 
-if TYPE_CHECKING:
-    from ..judge import Judge
+#: networks of ours → those of Keras whose convolutions have biases, though a normalisation follows
+KERAS_BIASES = {f"resnet{depth}": f"Keras' ResNet{depth}" for depth in (50, 101, 152)}
 
 _ARITHMETIC = (ROWS, RELATIONS, REPEATS, SLIPS)  # steps that mend print, not architecture
 
@@ -28,7 +27,7 @@ _ARITHMETIC = (ROWS, RELATIONS, REPEATS, SLIPS)  # steps that mend print, not ar
 class ArchitectureCauses:
     """Searches differences of architecture."""
 
-    def __init__(self, judge: Judge, slips: SlipCauses) -> None:
+    def __init__(self, judge: Assessor, slips: Slips) -> None:
         self.judge = judge
         self.slips = slips
 
@@ -37,8 +36,6 @@ class ArchitectureCauses:
         chosen = self.judge.networks.selection(claim)
         if graph is None or chosen is None:
             return ""
-        if claim.quantity not in SIZES:
-            return self.slips.attribute(judgement, graph)
         said, real = terms(claim.formula), chosen.weighted
         if said and len(said) == len(real) and all(map(is_described, real)):
             words = [*_attributes(graph, said, real), *_left_out(chosen.nodes, claim)]
@@ -46,7 +43,7 @@ class ArchitectureCauses:
                 return "; ".join(words)
         if judgement.evidence.related:
             return self._unlike_parts(judgement, graph) or self._steps(judgement)
-        return self.slips.from_graph(judgement, graph)
+        return ""
 
     def _unlike_parts(self, judgement: Judgement, graph: Graph) -> str:
         """For a product of a right figure of one part and a right count: the parts that have another figure."""
@@ -74,7 +71,9 @@ class ArchitectureCauses:
         made = waterfall(self.judge, judgement.claim)
         if made is None or made.residue:
             return ""
-        steps = [step for step in made.steps if step.name not in _ARITHMETIC]
+        repeats = all(related.kind == "same" for related in judgement.evidence.related)
+        mended = (*_ARITHMETIC, OPAQUE) if repeats else _ARITHMETIC
+        steps = [step for step in made.steps if step.name not in mended]
         if not steps:
             return ""
         words = ", ".join(
@@ -89,7 +88,8 @@ def _attributes(graph: Graph, said: tuple[Weights, ...], real: tuple[Node, ...])
     for layer, node in zip(said, real, strict=True):
         words = differences(layer, described(node), groups=int(getattr(node.op, "groups", 1)))
         if layer.bias and "bias" not in node.weights and _normalised(graph, node):
-            words = [word.replace("it has none", "it has none: normalisation follows") for word in words]
+            whose = f", though {keras}'s layer has" if (keras := KERAS_BIASES.get(graph.name)) else ""
+            words = [w.replace("it has none", f"it has none: normalisation follows{whose}") for w in words]
         if words:
             whose = sibling_values(graph, node, layer)
             parts.append(f"{node.name}: {', '.join(words)}" + (f" ({whose})" if whose else ""))

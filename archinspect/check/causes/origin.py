@@ -6,10 +6,10 @@ import re
 
 from ...graph import Graph, Node
 from ..equations import Weights
+from ..layers import described
 from ..ledger import Claim
 from ..quantities import measure
 from ..select import NoSuchLayerError, Selection, all_paths, select
-from .structure import described
 
 
 def place(graph: Graph, selectors: tuple[str, ...], chosen: Selection | None) -> str:

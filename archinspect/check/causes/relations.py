@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from ...graph import Graph
+from .. import edits
+from ..assess import Assessor
 from ..evidence import Related, holds
 from ..ledger import Claim
 from ..printed import show
 from ..verdicts import Judgement
-from . import edits
-from .slips import SlipCauses, gives
+from .slips import is_fine
 
-if TYPE_CHECKING:
-    from ..judge import Judge
-
+_LIKELY = 2  # slips of the pen that are looked for within a sum
 _MOST_REPEATS = 64  # more blocks than any network repeats
 
 
 class RelationCauses:
     """Searches what is wrong between printed numbers."""
 
-    def __init__(self, judge: Judge, slips: SlipCauses) -> None:
+    def __init__(self, judge: Assessor) -> None:
         self.judge = judge
-        self.slips = slips
 
     def carried(self, judgement: Judgement) -> str:
         """Which slips a number carries, and what it is without them."""
@@ -42,8 +38,8 @@ class RelationCauses:
             return f"carries {', '.join(pairs)}{after}"
         return ""
 
-    def contradiction(self, judgement: Judgement, graph: Graph | None) -> str:
-        """What the number contradicts."""
+    def contradiction(self, judgement: Judgement, own: str) -> str:
+        """What the number contradicts; `own` is how it may come out of the right one."""
         claim, stated = judgement.claim, judgement.claim.stated
         for related in judgement.evidence.related:
             if not holds(stated, related):
@@ -51,20 +47,20 @@ class RelationCauses:
         for other in self.judge.witnesses.repeats[self.judge.witnesses.topic(claim)]:
             truth = self.judge.witnesses.of(other).truth
             if other.stated.values != stated.values and truth is not None and truth.agrees(other.stated):
-                words = self._how(judgement, other, graph)
+                words = self._how(judgement, other, own)
                 return f"{where(other)} prints {other.stated.text.strip()}" + (f"; {words}" if words else "")
         if stated.misprint:
             return stated.misprint
         truth = judgement.evidence.truth
-        words = self.slips.from_graph(judgement, graph)
-        own = f"the row's own derivation has {truth.text}" if truth is not None else ""
-        return "; ".join(filter(None, [own, words]))
+        derived = f"the row's own derivation has {truth.text}" if truth is not None else ""
+        return "; ".join(filter(None, [derived, own]))
 
-    def _how(self, judgement: Judgement, other: Claim, graph: Graph | None) -> str:
+    @staticmethod
+    def _how(judgement: Judgement, other: Claim, own: str) -> str:
         stated, right = judgement.claim.stated, other.stated
         if stated.form != "number" or right.form != "number":
             return edits.figures(stated, [tuple(int(value) for value in right.values)])
-        return edits.digits(stated, right.value) or self.slips.from_graph(judgement, graph)
+        return edits.digits(stated, right.value) or own
 
     def _broken(self, claim: Claim, related: Related) -> str:
         """A relation that does not hold, and one change that makes it hold."""
@@ -95,11 +91,22 @@ def _rows(claim: Claim, related: Related) -> str:
         return ""
     for member in related.members:
         name, part = member.label or member.row or member.id, member.stated.value
-        if part and gives(claim.stated, related.value - part):
+        if part and _gives(claim, related.value - part):
             return f"without {name} they give {show(related.value - part)}"
-        if part and gives(claim.stated, related.value + part):
+        if part and _gives(claim, related.value + part):
             return f"with {name} twice they give {show(related.value + part)}"
+    for member in related.members:
+        name, part = member.label or member.row or member.id, member.stated.value
+        for slip in edits.slips(member.stated, part):
+            if slip.tier <= _LIKELY and _gives(claim, related.value - part + slip.value):
+                what = slip.keys[0]
+                return f"{name} was added as {show(slip.value)}, not {show(part)} ({what})"
     return ""
+
+
+def _gives(claim: Claim, value: Fraction) -> bool:
+    agreement = claim.stated.agrees(value)
+    return agreement == "exact" or (agreement == "rounded" and is_fine(claim.stated))
 
 
 def _repeats(stated: Fraction, related: Related) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
 from ...errors import OpError
 from ...graph import Graph, Node
+from ..hypotheses import Hypothesis
+from ..layers import described
 from ..ledger import Claim
 from ..printed import show
-from ..quantities import measure
-from ..select import select
+from ..quantities import size
+from ..select import Selection, select
 from .origin import siblings
-from .structure import described
 
-if TYPE_CHECKING:
-    from ..judge import Judge
-
+_SEVERAL = 2  # layers; of one layer its variations say all
 _ATTRIBUTES = ("out_channels", "out_features")
 
 
@@ -39,11 +39,10 @@ def with_width(graph: Graph, name: str, width: int) -> Graph | None:
     return replace(graph, nodes=tuple(nodes))
 
 
-def borrowed_width(judge: Judge, claim: Claim, graph: Graph) -> str:
-    """Which layer of the claim's scope, given the width that its sibling has, makes the printed number."""
-    chosen = judge.networks.selection(claim)
-    if chosen is None or chosen.whole or len(chosen.weighted) < 2:
-        return ""
+def borrowed_widths(claim: Claim, graph: Graph, chosen: Selection) -> Iterator[Hypothesis]:
+    """What the claim's scope has when one of its layers is given the width that its sibling has."""
+    if chosen.whole or len(chosen.weighted) < _SEVERAL:
+        return
     for node in chosen.weighted:
         mine = described(node).outputs
         tried = {mine}
@@ -54,12 +53,8 @@ def borrowed_width(judge: Judge, claim: Claim, graph: Graph) -> str:
             width = described(twin).outputs
             tried.add(width)
             changed = with_width(graph, node.name, width)
-            truth = None
-            if changed is not None:
-                truth = measure(changed, select(changed, claim.layers), claim.quantity, claim.stated)
-            if truth is not None and truth.value and claim.stated.agrees(truth.value):
+            value = size(select(changed, claim.layers).nodes, claim.quantity) if changed is not None else None
+            if value:
                 whose = path.split(".")[0]
-                return (
-                    f"{node.name}: width {width:,} ({whose}'s) instead of {mine:,} gives {show(truth.value)}"
-                )
-    return ""
+                words = f"{node.name}: width {width:,} ({whose}'s) instead of {mine:,} gives {show(value)}"
+                yield Hypothesis(Fraction(value), words, 4, "layer", ("borrowed width",))

@@ -1,110 +1,158 @@
-"""How a wrong number comes out of the right one: an attribute of the count, a neighbour's value, digits, a factor."""
+"""How a wrong number comes out of the right one: hypotheses about its layers, its neighbours and its digits."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from ...graph import Graph
-from ..equations import Weights, terms
+from ...errors import OpError
+from ...graph import Graph, Node
+from .. import edits
+from ..assess import Assessor
+from ..equations import terms
+from ..hypotheses import Fit, Hypothesis, ranked, weigh
+from ..layers import described, differences, is_described, variations, widths
 from ..ledger import Claim
-from ..networks import title
 from ..printed import Printed, show
 from ..quantities import size
 from ..roles import SIZES
+from ..select import Selection, select
 from ..verdicts import Judgement
-from . import edits
-from .origin import sibling_values
-from .rewidth import borrowed_width
-from .structure import described, differences, is_described, variations, widths
-from .totals import in_words, recounted
-
-if TYPE_CHECKING:
-    from ..judge import Judge
+from .counting import Counting, elsewhere, units, unpooled
+from .origin import sibling_values, siblings
+from .rewidth import borrowed_widths
 
 _FINE = 500  # a figure printed coarser than one part in so many agrees with too much to prove a cause
-
-
-def gives(stated: Printed, value: int | Fraction) -> bool:
-    """Whether a supposed count gives the printed number: exactly, or to digits fine enough to prove something."""
-    agreement = stated.agrees(value)
-    return agreement == "exact" or (agreement == "rounded" and is_fine(stated))
+_PER_PARAMETER = {"params": 1, "trainable": 1, "weight_bytes": 4}
+_ONE_DIGIT = 10  # steps below which a figure has one digit, with which anything agrees
+_PAIR = 2  # ways of counting that a rounded figure can tell
+_STRIDES = (1, 2, 4)
+_MOST_LAYERS = 10  # of a sum in which one layer may be counted otherwise; of more, too much would fit
 
 
 def is_fine(stated: Printed) -> bool:
     return stated.claims_all_digits or (not stated.about and stated.step * _FINE <= abs(stated.value))
 
 
-class SlipCauses:
-    """Searches how a number was got wrong."""
+class Slips:
+    """Hypotheses about single numbers."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Assessor) -> None:
         self.judge = judge
+        self.counting = Counting(judge.networks)
         self._widths: dict[str, dict[int, str]] = {}
 
-    def find(self, judgement: Judgement, graph: Graph | None) -> str:
-        """The cause of a slip."""
-        evidence, claim = judgement.evidence, judgement.claim
-        right = evidence.formula
-        if right is None or claim.stated.agrees(right) is not None:
-            return self.from_graph(judgement, graph)
-        if evidence.truth is not None and evidence.truth.agrees(claim.stated):
-            return self._misprinted_formula(judgement)
-        return self.number(judgement, right, terms(claim.formula), graph)
+    def right(self, judgement: Judgement) -> Fraction | None:
+        """The figure that the number should be: its derivation's, where that is not the number, else the network's."""
+        evidence, stated = judgement.evidence, judgement.claim.stated
+        if evidence.formula is not None and stated.agrees(evidence.formula) is None:
+            return evidence.formula
+        return evidence.truth_value
 
-    def number(
-        self, judgement: Judgement, right: Fraction, layers: tuple[Weights, ...], graph: Graph | None
-    ) -> str:
-        """How the printed number comes out of the right one."""
+    def fits(self, judgement: Judgement) -> list[Fit]:
+        """The hypotheses that give the printed number, likeliest first."""
+        claim, right = judgement.claim, self.right(judgement)
+        if claim.quantity not in SIZES or claim.stated.form != "number" or not right:
+            return []
+        tried = list(self._hypotheses(judgement, right))
+        fits = weigh(claim.stated, right, tried, own_cut=edits.cut_off(claim.stated, right))
+        if not fits:
+            fits = weigh(claim.stated, right, [*tried, *self._rare(judgement)])
+        return ranked(fits)
+
+    def _hypotheses(self, judgement: Judgement, right: Fraction) -> Iterator[Hypothesis]:
         claim, stated = judgement.claim, judgement.claim.stated
-        if layers and is_fine(stated):
-            known = self._known_widths(claim, graph)
-            for layer in layers:
-                rest = right - layer.count
-                for variation in variations(layer, known):
-                    if variation.count != layer.count and gives(stated, rest + variation.count):
-                        return f"{variation.words} gives {show(rest + variation.count)}"
-        words = self._neighbour(claim, right, graph) or edits.digits(stated, right)
-        if words:
-            return words
-        factor = edits.factor(stated, right) if claim.quantity in SIZES else ""
-        return f"{stated.text.strip()} is {factor}" if factor else edits.rounded_off(stated, right)
+        graph, chosen = self.judge.networks.of(claim), self.judge.networks.selection(claim)
+        if stated.step * _ONE_DIGIT > abs(stated.value) and not stated.claims_all_digits:
+            return
+        derived = right == judgement.evidence.formula and right != judgement.evidence.truth_value
+        if graph is not None and chosen is not None and not derived:
+            several = len(chosen.nodes) > 1 or not all(map(is_described, chosen.weighted))
+            for hypothesis in self.counting.of(claim, graph, chosen):
+                # Less than a step of the printed precision proves nothing, unless somebody prints that very figure.
+                proves = stated.claims_all_digits or abs(hypothesis.value - right) >= stated.step
+                named = hypothesis.kind in ("variant", "convention") and hypothesis.tier <= 2
+                if len(hypothesis.steps) > _PAIR and not stated.claims_all_digits:
+                    continue
+                if (several or hypothesis.kind != "counting") and (proves or named):
+                    yield hypothesis
+        else:
+            yield from units(claim, right)
+        yield from self._layers(judgement, right, derived=derived)
+        if claim.quantity in ("macs", "flops") and chosen is not None:
+            yield from _strides(chosen, claim.quantity, right)
+        yield from self._neighbours(claim, right, graph, chosen)
+        yield from edits.factors(stated, right)
+        yield from edits.slips(stated, right)
 
-    def from_graph(self, judgement: Judgement, graph: Graph | None) -> str:
-        """The cause of a number without a derivation of its own: the network's layers are what it is held against."""
-        claim, stated = judgement.claim, judgement.claim.stated
-        truth, chosen = judgement.evidence.truth, self.judge.networks.selection(claim)
-        if graph is None or chosen is None or truth is None:
-            return ""
-        if claim.quantity not in SIZES:
-            return self.attribute(judgement, graph)
-        if truth.value is None:
-            return ""
-        right = Fraction(truth.value)
-        if right == 0:
-            return f"{', '.join(dict.fromkeys(node.op.type for node in chosen.nodes))} has none"
-        several = len(chosen.nodes) > 1 or not all(map(is_described, chosen.weighted))
-        ways = recounted(graph, chosen, claim) if several else ()
-        if ways:
-            return in_words(ways)
-        cut = edits.cut_off(stated, right)
-        if cut:
-            return cut
-        layers = tuple(described(node) for node in chosen.weighted) if claim.quantity == "params" else ()
-        words = self.number(judgement, right, layers, graph)
-        if not words and is_fine(stated):
-            words = borrowed_width(self.judge, claim, graph)
-        if words or not (chosen.whole and claim.quantity in ("params", "macs", "flops")):
-            return words
-        return self._another(claim)
+    def _layers(self, judgement: Judgement, right: Fraction, *, derived: bool) -> Iterator[Hypothesis]:
+        """One attribute of one layer counted otherwise."""
+        claim = judgement.claim
+        graph, chosen = self.judge.networks.of(claim), self.judge.networks.selection(claim)
+        said = terms(claim.formula) if derived or chosen is None else ()
+        nodes = chosen.weighted if chosen is not None else ()
+        each = _PER_PARAMETER.get(claim.quantity, 0)
+        if not each or (not said and not nodes) or len(said or nodes) > _MOST_LAYERS:
+            return
+        layers = said or tuple(described(node) for node in nodes)
+        known = self._known_widths(claim, graph)
+        for index, layer in enumerate(layers):
+            node = nodes[index] if len(nodes) == len(layers) else None
+            groups = int(getattr(node.op, "groups", 1)) if node is not None else 1
+            before = (
+                unpooled(graph, node) if graph is not None and node is not None and not layer.kernel else 0
+            )
+            for variation in variations(layer, known, groups, before):
+                if variation.count != layer.count:
+                    value = right + (variation.count - layer.count) * each
+                    where = f"{node.name}: " if node is not None and len(layers) > 1 else ""
+                    yield Hypothesis(
+                        value,
+                        f"{where}{variation.words} gives {show(value)}",
+                        variation.tier + (1 if len(layers) > 1 else 0),
+                        "layer",
+                        (variation.key,),
+                    )
 
-    def _another(self, claim: Claim) -> str:
-        """The networks that have the printed total: of the family, or, for a total to the last digit, of all."""
-        found = self.judge.networks.others(claim)
-        named = [
-            f"{title(other)}, which has {show(size(other.layers, claim.quantity) or 0)}" for other in found
-        ]
-        return f"it is {' or '.join(named)}" if named else ""
+    def _neighbours(
+        self, claim: Claim, right: Fraction, graph: Graph | None, chosen: Selection | None
+    ) -> Iterator[Hypothesis]:
+        """Figures of other rows of the same column, and of the same part of a sibling module."""
+        for other in self.judge.ledgers.claims:
+            if not claim.table or other.table != claim.table or other.column != claim.column:
+                continue
+            if other.id == claim.id or other.stated.form != "number":
+                continue
+            evidence = self.judge.witnesses.of(other)
+            words = f"{claim.stated.text.strip()} is the value of the row {other.label or other.row}"
+            for value in {evidence.formula, evidence.truth_value, other.stated.value} - {None, right}:
+                if value:
+                    yield Hypothesis(value, words, 2, "neighbour", ("row",))
+        if graph is None or chosen is None or chosen.whole:
+            return
+        for path, sized in self._siblings(claim, graph, chosen):
+            words = f"{claim.stated.text.strip()} is {path}'s"
+            yield Hypothesis(Fraction(sized), words, 2, "neighbour", ("sibling",))
+
+    def _siblings(self, claim: Claim, graph: Graph, chosen: Selection) -> list[tuple[str, int]]:
+        """The sizes of the same part in modules beside this one."""
+        kept, key = self.judge.networks.kept, ("siblings", claim.model, chosen.paths, claim.quantity)
+        if key not in kept:
+            paths = [other for path in chosen.paths for other in siblings(graph, path)]
+            sizes = [(path, size(select(graph, (path,)).nodes, claim.quantity)) for path in paths]
+            kept[key] = [(path, sized) for path, sized in sizes if sized]
+        found: list[tuple[str, int]] = kept[key]
+        return found
+
+    def _rare(self, judgement: Judgement) -> Iterator[Hypothesis]:
+        """What is only looked for when nothing else fits: it takes long, and is rarely so."""
+        claim = judgement.claim
+        graph, chosen = self.judge.networks.of(claim), self.judge.networks.selection(claim)
+        if graph is None or chosen is None or not is_fine(claim.stated):
+            return
+        yield from borrowed_widths(claim, graph, chosen)
+        if chosen.whole and claim.stated.claims_all_digits:
+            yield from elsewhere(self.judge.networks, claim)
 
     def attribute(self, judgement: Judgement, graph: Graph) -> str:
         """The cause of a wrong attribute: another module's or row's value, or a slip of the pen."""
@@ -112,37 +160,27 @@ class SlipCauses:
         chosen = self.judge.networks.selection(claim)
         if truth is None or chosen is None or truth.mixed:
             return ""
+        if truth.words:
+            return f"it is {truth.text}"
         words = sibling_values(graph, chosen, claim)
         if words:
             return words
         for other in self.judge.ledgers.claims:
             if other.id == claim.id or not claim.table or other.table != claim.table:
                 continue
-            if (other.column, other.quantity) == (
-                claim.column,
-                claim.quantity,
-            ) and other.stated.values == stated.values:
+            if claim.quantity == "stride" and other.row == claim.row and other.quantity == "output_shape":
+                fits = self.judge.witnesses.of(other).truth
+                if fits is not None and fits.agrees(other.stated):
+                    return f"the row's own map, {other.stated.text.strip()}, needs {truth.text}"
+        for other in self.judge.ledgers.claims:
+            alike = (other.table, other.column, other.quantity) == (claim.table, claim.column, claim.quantity)
+            if claim.table and alike and other.id != claim.id and other.stated.values == stated.values:
                 return f"{stated.text.strip()} is the value of the row {other.label or other.row}"
         if stated.form == "number" and truth.value is not None:
             return edits.digits(stated, Fraction(truth.value))
         return edits.figures(stated, truth.readings)
 
-    def _neighbour(self, claim: Claim, right: Fraction, graph: Graph | None) -> str:
-        """Another row of the same column, or another module of the network, has this number."""
-        chosen = self.judge.networks.selection(claim)
-        for other in self.judge.ledgers.claims:
-            if not claim.table or other.table != claim.table or other.column != claim.column:
-                continue
-            evidence = self.judge.witnesses.of(other)
-            true = None if evidence.truth is None else evidence.truth.value
-            for value in (evidence.formula, None if true is None else Fraction(true), other.stated.value):
-                if other.id != claim.id and value and value != right and value == claim.stated.value:
-                    return f"{claim.stated.text.strip()} is the value of the row {other.label or other.row}"
-        if graph is None or chosen is None or not is_fine(claim.stated):
-            return ""
-        return sibling_values(graph, chosen, claim)
-
-    def _misprinted_formula(self, judgement: Judgement) -> str:
+    def misprinted_formula(self, judgement: Judgement) -> str:
         """The number is right; which figure of its derivation is not?"""
         claim = judgement.claim
         chosen = self.judge.networks.selection(claim)
@@ -172,3 +210,33 @@ class SlipCauses:
             for width, owner in self._widths[claim.model].items():
                 known.setdefault(width, owner)
         return known
+
+
+def _strides(chosen: Selection, quantity: str, right: Fraction) -> Iterator[Hypothesis]:
+    """The work of a convolution with another stride, or without its padding."""
+    if len(chosen.weighted) != 1 or chosen.weighted[0].op.category != "convolution":
+        return
+    node = chosen.weighted[0]
+    own = getattr(node.op, "stride", None)
+    for field, value, words in (
+        *(("stride", (s, s), f"stride {s} instead of {own[0]}") for s in _STRIDES if own and own != (s, s)),
+        ("padding", (0, 0), "no padding"),
+        ("groups", 1, "its groups ignored"),
+    ):
+        changed = _changed(node, field, value)
+        sized = size((changed,), quantity) if changed is not None else None
+        if sized and sized != right:
+            yield Hypothesis(
+                Fraction(sized), f"{words} gives {show(sized)}", 2, "layer", (f"{field} {value}",)
+            )
+
+
+def _changed(node: Node, field: str, value: object) -> Node | None:
+    """The layer with one attribute changed; None where it has none, or does not take its input then."""
+    if not hasattr(node.op, field):
+        return None
+    try:
+        op = node.op.replace(**{field: value})
+        return Node(node.name, op, node.inputs, node.input_shapes, op.shape(node.input_shapes))
+    except OpError:
+        return None

@@ -1,5 +1,7 @@
 """Why two counts of a network differ, as a waterfall of named, exact contributions.
 
+Of totals that are printed with their parts; `reconciliation` has the others, too.
+
 `account` takes a printed total apart into the layers it describes; `attributes` turns described layers into the
 network's, one attribute at a time; `waterfall` puts the steps together and names what is left.
 """
@@ -7,6 +9,7 @@ network's, one attribute at a time; `waterfall` puts the steps together and name
 from __future__ import annotations
 
 from .attributes import between
-from .waterfall import Step, Waterfall, reconcile, waterfall
+from .steps import Step
+from .waterfall import Waterfall, to_variant, waterfall
 
-__all__ = ["Step", "Waterfall", "between", "reconcile", "waterfall"]
+__all__ = ["Step", "Waterfall", "between", "to_variant", "waterfall"]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from ...graph import Graph, Node
+from ..assess import Assessor
 from ..equations import Weights, terms
 from ..ledger import Claim
 from ..quantities import params
 from ..select import Selection
 from .steps import NO_LAYER, OPAQUE, RELATIONS, REPEATS, ROWS, SLIPS, Ledgerbook
-
-if TYPE_CHECKING:
-    from ..judge import Judge
 
 _DEEPEST = 12
 
@@ -41,7 +38,7 @@ class Account:
 class Accountant:
     """Takes one printed total apart."""
 
-    def __init__(self, judge: Judge, graph: Graph) -> None:
+    def __init__(self, judge: Assessor, graph: Graph) -> None:
         self.judge = judge
         self.graph = graph
         self.account = Account()

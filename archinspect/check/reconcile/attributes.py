@@ -11,9 +11,9 @@ from dataclasses import replace
 from math import prod
 
 from ...graph import Graph, Join, Layer, Leaf, Node, Scope
-from ..causes.structure import described
 from ..equations import Weights
-from ..quantities import params
+from ..layers import described
+from ..quantities import params, size
 from ..select import has_weights
 from .steps import (
     BIAS_OFF,
@@ -111,6 +111,23 @@ def _nodes(graph: Graph, item: object) -> list[Node]:
     if isinstance(item, Join):
         return [node for branch in item.branches for node in _nodes(graph, branch)]
     return []
+
+
+def between_sizes(one: Graph, other: Graph, quantity: str) -> tuple[Step, ...]:
+    """The steps from one network's size to another's, by type of layer; parameters attribute by attribute."""
+    if quantity == "params":
+        return between(one, other)
+    book = Ledgerbook()
+    for node in one.layers:
+        twin = other.by_name.get(node.name)
+        after = size((twin,), quantity) if twin is not None else 0
+        kind = _TITLES.get(node.op.type, node.op.type)
+        book.add(kind, node.name, (after or 0) - (size((node,), quantity) or 0))
+    for node in other.layers:
+        if node.name not in one.by_name:
+            kind = _TITLES.get(node.op.type, node.op.type)
+            book.add(f"{kind} only in {other.name}", node.name, size((node,), quantity) or 0)
+    return book.steps()
 
 
 def between(one: Graph, other: Graph) -> tuple[Step, ...]:

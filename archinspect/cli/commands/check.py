@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...check.align import ledger_of
 from ...check.claims import check as judge_claims
 from ...check.verdicts import MEANING
-from ...errors import EXIT_FAILED
+from ...errors import EXIT_FAILED, fail
 from ...report.claims import claims as claims_report
 from ...report.claims import flat, reconciliation
 from ..options import Format, Output
@@ -27,7 +30,21 @@ def check(
     ] = None,
     claims: Annotated[
         list[Path] | None,
-        typer.Option("--claims", metavar="FILE", help="Judge this file of claims instead of the lecture's."),
+        typer.Option(
+            "--claims",
+            metavar="FILE",
+            help="Judge this file instead of the lecture: claims in YAML, or a table in another form.",
+        ),
+    ] = None,
+    paste: Annotated[
+        bool,
+        typer.Option(
+            "--paste", help="Judge a table that is pasted into standard input, in any of these forms."
+        ),
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="The network of a pasted table, if it does not say."),
     ] = None,
     only: Annotated[
         str | None,
@@ -45,13 +62,22 @@ def check(
     format: Format = None,
     output: Output = None,
 ) -> int:
-    """Judge every number that the lecture prints, and say why.
+    """Judge every number that a lecture or a table prints, and say why.
 
-    Each number is held against its own derivation, the other printed numbers, the network's graph and published
-    figures.  Exits with 1 when a claim is wrong.
+    Without --claims or --paste the lecture that ships is judged (6CS012, Lecture 06, sections 4.1 to 4.5).  Each number
+    is held against its own derivation, the other printed numbers, the network's graph and published figures.
+    With `-o FILE.yaml` what was understood of a table is written as a ledger, for editing.
+    Exits with 1 when a claim is wrong.
     """
     words = [word.strip() for word in (only or "").split(",") if word.strip()]
-    found = judge_claims(names or (), claims=claims or (), only=words, waterfalls=True)
+    pasted = sys.stdin.read() if paste else None
+    if output is not None and str(output).endswith((".yaml", ".yml")):
+        return _write_ledger(claims or (), pasted, model, output)
+    found = judge_claims(
+        names or (), claims=claims or (), pasted=pasted, model=model or "", only=words, waterfalls=True
+    )
+    for line in found.left_out:
+        typer.echo(f"not aligned, so not judged: {line}", err=True)
     wanted = chosen_format(format, output)
     if errata:
         from ...report.claims_errata import errata as errata_page
@@ -66,3 +92,17 @@ def check(
     else:
         emit((flat if wanted == "csv" else claims_report)(found), format, output)
     return EXIT_FAILED if found.wrong and not exit_zero else 0
+
+
+def _write_ledger(claims: Sequence[Path], pasted: str | None, model: str | None, output: str) -> int:
+    """Write what was understood of a pasted table, as a ledger to be edited."""
+    text = claims[0].read_text(encoding="utf-8") if claims and pasted is None else pasted
+    if text is None:
+        raise fail(
+            "A403", "a ledger is written of a pasted table", help="give --paste, or --claims with a table"
+        )
+    aligned = ledger_of(text, model=model or "", source=claims[0].name if claims else "a pasted table")
+    for line in aligned.left_out:
+        typer.echo(f"not aligned, so left out: {line}", err=True)
+    emit_text(aligned.text, output)
+    return 0

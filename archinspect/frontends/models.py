@@ -66,7 +66,7 @@ def load(
     if kind == "exported":
         from .torch.exported import load_exported
 
-        return load_exported(model)
+        return load_exported(model, inputs=_shapes(given))
     from .torch import load_named, load_objects
 
     if kind == "module":
@@ -162,12 +162,17 @@ def _onnx(model: Any, inputs: list[Any], arguments: Mapping[str, Any] | None) ->
     from .onnx import load_onnx
 
     _refuse("A403", "onnx", {"--set": bool(arguments)})
+    return load_onnx(model, inputs=_shapes(inputs))
+
+
+def _shapes(inputs: list[Any]) -> Any:
+    """The shapes of inputs, by name where they have names; None where there are none."""
     read = texts_read(inputs)
     named = {one.name: one.sizes for one in read if isinstance(one, InputText) and one.name is not None}
     plain = [one.shape if isinstance(one, InputText) else one for one in read]
     if named and len(named) < len(read):
         raise fail("A402", "some inputs have a name and others have none", help="name all of them, or none")
-    return load_onnx(model, inputs=named or plain or None)
+    return named or plain or None
 
 
 _KINDS = {"spec": "a spec", "checkpoint": "a checkpoint", "onnx": "an ONNX model"}

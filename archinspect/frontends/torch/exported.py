@@ -29,7 +29,7 @@ from ...collector import uncollected
 from ...errors import ArchinspectError, fail
 from ...graph import Graph
 from .capture import capture
-from .lower import lower
+from .lower import ModuleSource, lower
 
 __all__ = ["load_exported"]
 
@@ -64,6 +64,10 @@ _MEMORY_FORMATS = {
     3: torch.channels_last_3d,
     4: torch.preserve_format,
 }
+
+
+#: given shapes by the input's name, or by its place
+_Shapes = Mapping[str | int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +106,38 @@ class _Program:
 
 
 def load_exported(
-    source: str | os.PathLike[str] | ExportedProgram, *, inputs: Sequence[Sequence[int]] | None = None
+    source: str | os.PathLike[str] | ExportedProgram,
+    *,
+    inputs: Sequence[Sequence[int]] | Mapping[str, Sequence[int]] | None = None,
 ) -> Graph:
     """The graph of an exported program, or of a `.pt2` file with one.
 
-    `inputs` are shapes, in order; sizes that the program leaves open are those of its example otherwise, and 1 for the
-    first dimension.
+    `inputs` are shapes, in order or by name; sizes that the program leaves open are those of its example otherwise, and
+    1 for the first dimension.
 
     Raises ArchinspectError: A101 and A102 for a file that cannot be read, A605 for one that holds no sound program,
     A402 for shapes that do not suit it, A601 and A602 where an operator cannot run on abstract tensors.
     """
-    shapes = [tuple(shape) for shape in inputs or ()]
-    if not isinstance(source, ExportedProgram):
-        return _captured(_of_file(Path(source), shapes))
-    return _captured(_of_object(source, shapes))
+    named = inputs if isinstance(inputs, Mapping) else dict(enumerate(inputs or ()))
+    shapes: _Shapes = {name: tuple(shape) for name, shape in named.items()}
+    read = _of_object if isinstance(source, ExportedProgram) else _of_file
+    program = read(source, shapes)  # type: ignore[arg-type]
+    _refuse_unknown(program, shapes)
+    return _captured(program)
+
+
+def _refuse_unknown(program: _Program, shapes: _Shapes) -> None:
+    names = [name for name, value in program.inputs if isinstance(value, Tensor)]
+    unknown = [key for key in shapes if key not in names and not (isinstance(key, int) and key < len(names))]
+    if unknown:
+        wanted = f"'{unknown[0]}'" if isinstance(unknown[0], str) else f"number {int(unknown[0]) + 1}"
+        listed = ", ".join(names[:8]) or "none"
+        raise fail("A402", f"the program has no input {wanted}", notes=[f"its inputs are {listed}"])
 
 
 @uncollected
 def _captured(program: _Program) -> Graph:
+    _recompose(program)
     module = _laid_out(program)
     args = tuple(value for _, value in program.inputs)
     recording = capture(module, args)
@@ -127,7 +145,87 @@ def _captured(program: _Program) -> Graph:
     for value, name in zip(recording.inputs, names, strict=True):
         value.name = name
     graph = lower(recording, program.name, module, args, {})
+    assert isinstance(graph.source, ModuleSource)
     return replace(graph, source=replace(graph.source, kind="exported"))
+
+
+# What decomposition took apart.
+
+_aten = torch.ops.aten
+
+
+def _batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float) -> Any:
+    return _aten.batch_norm.default(x, weight, bias, mean, var, False, momentum, eps, False), None, None
+
+
+def _layer_norm(x: Any, sizes: Any, weight: Any, bias: Any, eps: float) -> Any:
+    return _aten.layer_norm.default(x, sizes, weight, bias, eps), None, None
+
+
+def _group_norm(x: Any, weight: Any, bias: Any, n: int, c: int, hw: int, groups: int, eps: float) -> Any:
+    return _aten.group_norm.default(x, groups, weight, bias, eps), None, None
+
+
+def _convolution(
+    x: Any,
+    w: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    extra: Any,
+    groups: int,
+) -> Any:
+    axes = w.dim() - 2
+    if transposed:
+        function = getattr(_aten, f"conv_transpose{axes}d")
+        overload = function.default if axes == 1 else function.input
+        return overload(x, w, bias, stride, padding, extra, groups, dilation)
+    return getattr(_aten, f"conv{axes}d").default(x, w, bias, stride, padding, dilation, groups)
+
+
+def _attention(
+    q: Any, k: Any, v: Any, dropout: float = 0.0, causal: bool = False, *rest: Any, **options: Any
+) -> Any:
+    scale, mask = options.get("scale"), options.get("attn_mask")
+    return _aten.scaled_dot_product_attention.default(q, k, v, mask, 0.0, causal, scale=scale), None
+
+
+#: operators of decomposed programs, and the layer that each is again
+_COMPOSED: dict[str, Callable[..., Any]] = {
+    "_native_batch_norm_legit_no_training": _batch_norm,
+    "native_layer_norm": _layer_norm,
+    "native_group_norm": _group_norm,
+    "convolution": _convolution,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_flash_attention": _attention,
+}
+
+
+def _recompose(program: _Program) -> None:
+    """Make linear layers of products with a transposed parameter, as decomposition writes them."""
+    owned = {name: tensor for name, kind, _, tensor in program.owned if kind == "parameter"}
+    transposed: dict[str, _Ref] = {}
+    for step in program.steps:
+        args = step.args
+        if step.function in _TRANSPOSING and isinstance(args[0], _Ref) and isinstance(step.outputs, str):
+            parameter = owned.get(args[0].name)
+            if (
+                parameter is not None
+                and parameter.dim() == 2
+                and list(args[1:]) in ([], [[1, 0]], [0, 1], [1, 0])
+            ):
+                transposed[step.outputs] = args[0]
+        elif step.function in (_aten.mm.default, _aten.addmm.default) and not step.kwargs:
+            *bias, x, matrix = args
+            weight = transposed.get(matrix.name) if isinstance(matrix, _Ref) else None
+            row = owned.get(bias[0].name) if bias and isinstance(bias[0], _Ref) else None
+            if weight is not None and (not bias or (row is not None and row.dim() == 1)):
+                step.function, step.args = _aten.linear.default, (x, weight, *bias)
+
+
+_TRANSPOSING = (_aten.t.default, _aten.permute.default, _aten.transpose.int)
 
 
 # The tree of modules.
@@ -163,7 +261,7 @@ class _Root(_Scope):
         self._program = program
         self._items: list[_Item] = []
 
-    def forward(self, *inputs: Any) -> Any:  # type: ignore[override]
+    def forward(self, *inputs: Any) -> Any:
         program = self._program
         values = {name: tensor for name, _, _, tensor in program.owned}
         values.update(zip((name for name, _ in program.inputs), inputs, strict=True))
@@ -251,7 +349,7 @@ def _nested(steps: Sequence[_Step], root: _Root, classes: Mapping[str, str]) -> 
 # From an object.
 
 
-def _of_object(exported: ExportedProgram, shapes: Sequence[tuple[int, ...]]) -> _Program:
+def _of_object(exported: ExportedProgram, shapes: _Shapes) -> _Program:
     signature = exported.graph_signature
     program = _Program("exported")
     sizes = _Sizes(shapes)
@@ -304,9 +402,7 @@ def _size_of(size: Any) -> tuple[str | None, int]:
     return None, int(size)
 
 
-def _add_nodes(
-    steps: list[_Step], module: nn.Module, nodes: Any, prefix: str, known: dict[str, _Ref]
-) -> list[Any]:
+def _add_nodes(steps: list[_Step], module: nn.Module, nodes: Any, prefix: str, known: dict[str, _Ref]) -> Any:
     """Add the nodes of a graph, called with `prefix`; gives what it returns."""
 
     def value(arg: Any) -> Any:
@@ -318,8 +414,7 @@ def _add_nodes(
 
     for node in nodes:
         if node.op == "output":
-            returned = value(node.args[0])
-            return returned if isinstance(returned, list) else [returned]
+            return value(node.args[0])
         if node.op != "call_function":
             continue
         scopes = node.meta.get("nn_module_stack")
@@ -333,7 +428,8 @@ def _add_nodes(
             names = [n.name for n in inner.graph.nodes if n.op == "placeholder"]
             bound = dict(zip(names, [value(operand) for operand in operands], strict=True))
             results = _add_nodes(steps, inner, inner.graph.nodes, f"{prefix}{node.name}/", bound)
-            steps.append(_Step(lambda *parts: parts, tuple(results), {}, prefix + node.name, stack))
+            gather, parts = (_together, tuple(results)) if isinstance(results, list) else (_first, (results,))
+            steps.append(_Step(gather, parts, {}, prefix + node.name, stack))
             continue
         kwargs = {name: value(arg) for name, arg in node.kwargs.items()}
         steps.append(_Step(function, tuple(map(value, node.args)), kwargs, prefix + node.name, stack))
@@ -371,7 +467,8 @@ def _broken(name: str, note: str) -> ArchinspectError:
     return fail("A605", f"'{name}' is not a sound exported program", notes=[note])
 
 
-def _of_file(path: Path, shapes: Sequence[tuple[int, ...]]) -> _Program:
+def _of_file(source: str | os.PathLike[str], shapes: _Shapes) -> _Program:
+    path = Path(source)
     try:
         with zipfile.ZipFile(path) as archive:
             return _FileReader(archive, path, shapes).read()
@@ -398,7 +495,7 @@ def _of_file(path: Path, shapes: Sequence[tuple[int, ...]]) -> _Program:
 class _FileReader:
     """Reads the program of an archive: its JSON, and the values of small tensors of whole numbers."""
 
-    def __init__(self, archive: zipfile.ZipFile, path: Path, shapes: Sequence[tuple[int, ...]]) -> None:
+    def __init__(self, archive: zipfile.ZipFile, path: Path, shapes: _Shapes) -> None:
         self.archive = archive
         self.path = path
         self.sizes = _Sizes(shapes)
@@ -530,7 +627,7 @@ class _FileReader:
             if function is None:
                 self._inline(node, list(given.values()), prefix, names, stack)
                 continue
-            args, kwargs = _by_schema(function, given)
+            args, kwargs = _by_schema(node["target"], given)
             self.program.steps.append(_Step(function, args, kwargs, names, stack))
 
     def _inline(self, node: Mapping[str, Any], args: list[Any], prefix: str, names: Any, stack: Any) -> None:
@@ -542,7 +639,8 @@ class _FileReader:
         known = dict(zip(inputs, args[at + 1 :], strict=True))
         self._add(graph["nodes"], inner, known)
         results = [self._argument(entry, inner, known) for entry in graph["outputs"]]
-        self.program.steps.append(_Step(lambda *parts: parts, tuple(results), {}, names, stack))
+        gather = _first if isinstance(names, str) else _together
+        self.program.steps.append(_Step(gather, tuple(results), {}, names, stack))
 
     def _outputs(self, outputs: Sequence[Mapping[str, Any]], prefix: str) -> Any:
         names: list[Any] = []
@@ -627,17 +725,17 @@ def _names(outputs: Any) -> Iterator[str]:
 
 
 class _Sizes:
-    """What open sizes stand for: what the given shapes say, else 1 for first dimensions and the example's for others."""
+    """What open sizes stand for: what given shapes say, else 1 for first dimensions, and those of the example."""
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        self._shapes = list(shapes)
+    def __init__(self, shapes: _Shapes) -> None:
+        self._shapes = shapes
         self._known: dict[str, int] = {}
         self._count = 0
 
     def shape(self, name: str, declared: Sequence[tuple[str | None, int]]) -> tuple[int, ...]:
         self._count += 1
-        if self._count <= len(self._shapes):
-            given = self._shapes[self._count - 1]
+        given = self._shapes.get(name, self._shapes.get(self._count - 1))
+        if given is not None:
             fits = len(given) == len(declared)
             for size, (symbol, fixed) in zip(given, declared, strict=False):
                 fits = fits and size >= 0 and self._known.get(symbol or "", size if symbol else fixed) == size
@@ -707,11 +805,19 @@ def _function_for(target: Any) -> Callable[..., Any] | None:
         name = target._schema.name.partition("::")[2]
         if name in _CHECKS:
             return _nothing
-        return _SIZES_OF_TENSORS.get(name, target)
+        return _COMPOSED.get(name) or _SIZES_OF_TENSORS.get(name) or target
     if isinstance(target, torch._ops.HigherOrderOperator):
         return target if target.__name__ == "flex_attention" else None
     found: Callable[..., Any] = target
     return found
+
+
+def _first(*parts: Any) -> Any:
+    return parts[0]
+
+
+def _together(*parts: Any) -> Any:
+    return parts
 
 
 def _nothing(*args: Any, **kwargs: Any) -> None:
@@ -751,12 +857,13 @@ def _named_function(target: str, file: str) -> Callable[..., Any] | None:
     return _function_for(found)
 
 
-def _by_schema(
-    function: Callable[..., Any], given: Mapping[Any, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments by name as the positions and names that the function takes them by."""
-    schema = getattr(function, "_schema", None)
-    if schema is None:
+def _by_schema(target: str, given: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments by name as the positions and names that an operator takes them by."""
+    overload: Any = torch.ops
+    for part in (*target.removeprefix("torch.ops.").split("."), "default")[:3]:
+        overload = getattr(overload, part, None)
+    schema = getattr(overload, "_schema", None)
+    if schema is None or not target.startswith("torch.ops."):
         return tuple(given.values()), {}
     positional = [argument for argument in schema.arguments if not argument.kwarg_only]
     last = max((at for at, argument in enumerate(positional) if argument.name in given), default=-1)

@@ -23,6 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from .graph import BlockUse, Flow, Item, Join, Layer, Leaf, Node, Scope, SideOutputs, below
 
 _CALL_NUMBER = re.compile(r"#\d+")
+#: modules that hold others and are never called; of one with several results each is a module's of its own
+_LISTS = ("ModuleDict", "ModuleList")
 
 
 def structured(
@@ -35,7 +37,7 @@ def structured(
     """
     kept = _with_effect(nodes, inputs, outputs)
     live = _depending(nodes, inputs, kept)
-    places = _places(nodes, kept, outputs or ())
+    places = _places(nodes, kept, outputs or (), classes)
     parts: dict[int, _Part] = {}
     for place in reversed(places):  # inner ones first
         children = [
@@ -88,10 +90,24 @@ class _Place:
         self.sides: set[int] = set()
 
 
-def _places(nodes: Sequence[Node], kept: list[int], outputs: Sequence[int]) -> list[_Place]:
+def _places(
+    nodes: Sequence[Node], kept: list[int], outputs: Sequence[int], classes: Mapping[str, str]
+) -> list[_Place]:
     """All scopes, the outermost first and each before those inside it."""
     paths = [nodes[index].scope for index in kept]
     split = _split_by_others(paths)
+    places = _placed(nodes, kept, paths, split, outputs)
+    loose = {
+        place.path
+        for place in places
+        if len(place.results) > 1 and classes.get(_CALL_NUMBER.sub("", place.path)) in _LISTS
+    }
+    return _placed(nodes, kept, paths, split | loose, outputs) if loose else places
+
+
+def _placed(
+    nodes: Sequence[Node], kept: list[int], paths: list[str], split: set[str], outputs: Sequence[int]
+) -> list[_Place]:
     places = {"": _Place("", "", None)}
     holder: dict[int, _Place] = {}
     for index, path in zip(kept, paths, strict=True):

@@ -146,6 +146,12 @@ def test_flows_made_by_hand(expected: str, calls: list[tuple[Any, ...]]) -> None
     assert line([source(), *(call(*one) for one in calls)]) == expected
 
 
+def test_a_list_of_modules_that_run_beside_each_other_is_no_scope() -> None:
+    nodes = [source(), call("lateral.0.f", 0), call("lateral.1.f", 0), call("g", 1), call("add", 3, 2)]
+    scope = structured(nodes, 1, {"lateral": "ModuleList"})
+    assert drawn(scope, nodes) == "([(lateral.0(f) g) | lateral.1(f)] add)"
+
+
 def test_several_inputs_that_meet() -> None:
     nodes = [source("a"), source("b"), call("f", 0), call("add", 2, 1), call("g", 3)]
     assert line(nodes, inputs=2) == "{f add} g"

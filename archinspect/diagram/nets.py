@@ -6,12 +6,12 @@ equal scopes in a row that all read the same beside the one before them are draw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..graph import Graph
 from .bookkeeping import HIDDEN
-from .elements import Branch, Card, Element, Figures, Frame, Link, Net, repeated, total
+from .elements import Branch, Card, Element, Figures, Fork, Frame, Link, Net, Side, repeated, total
 from .repeats import Repeats, span_label
 
 
@@ -69,15 +69,13 @@ def net(
     entries: list[int] = []
     links = []
     for place, part in enumerate(parts):
-        sources: dict[int, int] = {}
         for value in part.reads:
             source = owner.get(value)
             if source is None:
                 if value not in entries:
                     entries.append(value)
                 source = -1 - entries.index(value)
-            sources.setdefault(source, value)
-        links += [Link(source, place, value) for source, value in sources.items()]
+            links.append(Link(source, place, value))
     branches = tuple(Branch(graph.nodes[part.nodes[-1]].name, part.body) for part in parts)
     nodes = tuple(sorted(index for part in (*parts, *dropped) for index in part.nodes))
     figures = sum((total(part.body) for part in (*parts, *dropped)), start=Figures())
@@ -196,8 +194,9 @@ def with_inputs(first: tuple[Element, ...], inputs: list[Card], graph: Graph) ->
 def with_outputs(net: Net, outputs: list[tuple[Card, int]], graph: Graph) -> Net | None:
     """The net with a card for each output; None for one that ends in its last part alone."""
     found: list[tuple[Card, int, int]] = []
+    aside = set(_aside((net,)))
     for card, index in outputs:
-        for place, branch in enumerate(net.branches):
+        for place, branch in enumerate(net.branches if index not in aside else ()):
             if any(index in element.nodes for element in branch.body):
                 found.append((card, place, index))
     if len(found) < 2 or found[0][0] is not outputs[0][0]:
@@ -208,3 +207,15 @@ def with_outputs(net: Net, outputs: list[tuple[Card, int]], graph: Graph) -> Net
     links = [Link(place, count + i, index) for i, (_, place, index) in enumerate(ordered)]
     branches = (*net.branches, *(Branch(card.name, (card,)) for card, _, _ in ordered))
     return replace(net, branches=branches, links=(*net.links, *links))
+
+
+def _aside(elements: tuple[Element, ...]) -> Iterator[int]:
+    """The nodes on ways to outputs that are drawn beside the main path."""
+    for element in elements:
+        if isinstance(element, Side):
+            yield from element.nodes
+        elif isinstance(element, Frame):
+            yield from _aside(element.body)
+        elif isinstance(element, (Fork, Net)):
+            for branch in element.branches:
+                yield from _aside(branch.body)

@@ -159,15 +159,23 @@ class _Builder:
         else:
             body = (_io("input", graph.input_shape, 0), *body)
         if last and isinstance(last[0], Net) and isinstance(body[-1], Net):
-            names = graph.output_names or ("output",) * len(graph.outputs)
-            outputs = [
-                (_io(name if len(names) > 1 else "output", graph.nodes[i].output_shape), i)
-                for name, i in zip(names, graph.outputs, strict=True)
-            ]
+            outputs = [(_io(self._output(i), graph.nodes[i].output_shape), i) for i in graph.outputs]
             net = with_outputs(body[-1], outputs, graph)
             if net:
                 return (*body[:-1], net)
-        return (*body, _io("output", graph.output_shape))
+        title = self._output(graph.outputs[0]) if self.bookkeeping.captured and graph.outputs else "output"
+        return (*body, _io(title, graph.output_shape))
+
+    def _output(self, index: int) -> str:
+        """The title of an output's card: with its name, where there are several."""
+        names = dict(zip(self.graph.outputs, self.graph.output_names, strict=False))
+        return f"output {names[index]}" if index in names and len(names) > 1 else "output"
+
+    def _output_of(self, branch: Branch, way: Scope | Leaf) -> str:
+        """The title of the output that a branch beside the main path ends in."""
+        last = max(_nodes_of((way,)), default=-1)
+        named = last in self.graph.outputs and bool(self.graph.output_names)
+        return self._output(last) if named else f"output {branch.name}"
 
     def scope(self, scope: Scope, path: str, shape: Shape | None = None) -> Frame:
         """The scope as a frame."""
@@ -207,8 +215,8 @@ class _Builder:
         if isinstance(item, SideOutputs):
             ends = (branch.body[-1].output_shape if branch.body else shape for branch in branches)
             ended = tuple(
-                replace(branch, body=(*branch.body, _io(f"output {branch.name}", end)))
-                for branch, end in zip(branches, ends, strict=True)
+                replace(branch, body=(*branch.body, _io(self._output_of(branch, way), end)))
+                for branch, way, end in zip(branches, item.branches, ends, strict=True)
             )
             return Side(ended, nodes, figures, shape) if branches else None
         join = self._layer(item.index)

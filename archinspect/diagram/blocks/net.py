@@ -45,7 +45,9 @@ class _Spot:
     place: int = 0  # in its layer
     above: list[_Spot] = field(default_factory=list)  # what it reads, in the layer above
     below: list[_Spot] = field(default_factory=list)
-    values: dict[int, int] = field(default_factory=dict)  # what flows to a spot below, by that spot's id
+    values: dict[int, list[int]] = field(
+        default_factory=dict
+    )  # what flows to a spot below, by that spot's id
 
     @property
     def out(self) -> float:
@@ -168,7 +170,7 @@ class NetBox:
 
     def _turn_aside(self) -> None:
         """Let a way that passed other parts come to a join from its side, where a spot beside it is made for it."""
-        self.sides: dict[tuple[int, int], _Spot] = {}
+        self.sides: dict[Link, _Spot] = {}
         for link in self.net.links:
             source, target = self._ends(link)
             before = self.lanes[link.source, link.value][target.layer - 1 - source.layer]
@@ -177,7 +179,7 @@ class NetBox:
             if before.box or source is before or not others or card is None or card.card.kind != "merge":
                 continue
             right = before.place > min(spot.place for spot in others)
-            used = {side for (place, _), side in self.sides.items() if place == link.target}
+            used = [side for other, side in self.sides.items() if other.target == link.target]
             if any((side.place > target.place) == right for side in used):
                 continue
             spot = _Spot(target.layer, None, link.value)
@@ -187,7 +189,7 @@ class NetBox:
             layer = self.layers[target.layer]
             layer.insert(layer.index(target) + right, spot)
             _number(layer)
-            self.sides[link.target, link.source] = spot
+            self.sides[link] = spot
 
     def _set_places(self) -> None:
         for layer in self.layers:
@@ -220,7 +222,9 @@ class NetBox:
         """The track of each spot whose way turns, by the spot's id: level lines that meet get different ones."""
         spans: list[tuple[float, float, _Spot, list[float]]] = []
         for spot in upper:
-            ends = [self._way_in(spot, below, spot.values[id(below)]) for below in spot.below]
+            ends = [
+                self._way_in(spot, below, value) for below in spot.below for value in spot.values[id(below)]
+            ]
             if ends and any(abs(end - spot.out) > 0.5 for end in ends):
                 spans.append((min(*ends, spot.out), max(*ends, spot.out), spot, ends))
         # Where one way comes down to a part right below another's source, the other has to turn off first.
@@ -293,7 +297,7 @@ class NetBox:
     def _way(self, link: Link) -> list[Point]:
         source, target = self._ends(link)
         lane = self.lanes[link.source, link.value]
-        side = self.sides.get((link.target, link.source))
+        side = self.sides.get(link)
         spots = [*lane[: target.layer - source.layer], side or target]
         y = self.tops[source.layer] + (source.box.height if source.box else 0.0)
         points = [(source.out, y)]
@@ -315,10 +319,12 @@ class NetBox:
 
 
 def _tie(upper: _Spot, lower: _Spot, value: int) -> None:
-    if id(lower) not in upper.values:
-        upper.values[id(lower)] = value
+    values = upper.values.setdefault(id(lower), [])
+    if not values:
         upper.below.append(lower)
         lower.above.append(upper)
+    if value not in values:
+        values.append(value)
 
 
 def _draw_near(layer: list[_Spot], *, above: bool) -> None:

@@ -82,21 +82,22 @@ def _torchvision(call: Call) -> Built:
             kwargs.setdefault(name, None)  # the default of some is a download
     built = construct(make, call.args, kwargs, call.name, f"torchvision:{call.name}")
     kind = type(built.module).__module__.split("torchvision.models.")[-1].partition(".")[0]
-    return Built(
-        built.module, call.name, _torchvision_inputs(kind, call.name), built.again, kind == "detection"
-    )
+    first = next(iter(inspect.signature(built.module.forward).parameters))
+    inputs = _torchvision_inputs(kind, call.name, first)
+    return Built(built.module, call.name, inputs, built.again, kind == "detection")
 
 
-def _torchvision_inputs(kind: str, name: str) -> list[ExampleInput]:
+def _torchvision_inputs(kind: str, name: str, first: str) -> list[ExampleInput]:
+    """What forward takes, whose first argument is called `first`."""
     if kind == "detection":
-        return [ExampleInput("images", (3, 224, 224), tensor=[torch.rand(3, 224, 224)])]
+        return [ExampleInput(first, (3, 224, 224), tensor=[torch.rand(3, 224, 224)])]
     if kind == "video":
         side = 224 if name.startswith("mvit") else 112
-        return [ExampleInput("x", (1, 3, 16, side, side))]
+        return [ExampleInput(first, (1, 3, 16, side, side))]
     if kind == "optical_flow":
         return [ExampleInput(image, (1, 3, 224, 224)) for image in ("image1", "image2")]
     side = 299 if name.endswith("inception_v3") else 224
-    return [ExampleInput("x", (1, 3, side, side))]
+    return [ExampleInput(first, (1, 3, side, side))]
 
 
 # timm.

@@ -10,7 +10,7 @@ from ..formula import FormulaError
 from ..frontends.spec.nodes import Mapping, Scalar, Sequence, Tree, Value, entries
 from .equations import evaluate
 from .ledger import Claim
-from .printed import NotANumberError, Printed, parse
+from .printed import NotANumberError, Printed, parse, words
 from .roles import QUANTITIES
 
 CLAIM_KEYS = (
@@ -106,7 +106,7 @@ class Fields:
         self, id: str, stated: str, quantity: str, place: Value, *, quote: str, **fields: Any
     ) -> Claim | None:
         """Make a claim of its parts, or record why not."""
-        printed = self.printed(stated, place)
+        printed = words(stated) if quantity == "type" else self.printed(stated, place)
         if printed is not None and printed.unit == "B" and not quantity.endswith("_bytes"):
             printed = printed.rescaled(10**9)  # a billion, as papers write 0.39B FLOPs; bytes are B elsewhere
         if printed is None or not self._formula(fields.get("formula", ""), place):

@@ -71,7 +71,7 @@ class Printed:
     `values` holds one value for a number, several for a shape (without batch), a product such as 11×11×3, or a
     sequence such as 192 → 128.  `step` is the distance between neighbouring numbers of this precision; 1 for an
     integer that claims all its digits.  `scales` are the readings of its unit (MB: 2²⁰ or 10⁶), `mantissa` what stands
-    before it.  `misprint` says what is wrong with the text itself.  Words (a layer's type) have no values.
+    before it.  `misprint` says what is wrong with the text itself.  Words (a layer's type) stand for themselves.
     """
 
     text: str
@@ -141,6 +141,11 @@ class Printed:
 
 class NotANumberError(ValueError):
     """The text is no number that this module knows."""
+
+
+def words(text: str) -> Printed:
+    """Words in print: the type of a layer."""
+    return Printed(text, "words", (Fraction(0),))
 
 
 def parse(text: str) -> Printed:

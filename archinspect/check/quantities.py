@@ -106,7 +106,7 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
     if quantity == "receptive_field":
         return _field(graph, chosen)
     if quantity == "type":
-        return Truth(((0,),), size=False, words=_types(graph, chosen))
+        return Truth(((),), size=False, words=_types(graph, chosen))
     return _attribute(graph, chosen, quantity, stated)
 
 
@@ -220,7 +220,7 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     (r"max[- _a-z]*pool", "max pooling", "max_pool"),
     (r"batch[- _]*norm|\bbn\b", "batch normalisation", "batch_norm"),
     (r"layer[- _]*norm|\bln\b", "layer normalisation", "layer_norm"),
-    (r"local response|\blrn\b", "local response normalisation", "local_response_norm"),
+    (r"local[_ ]response|\blrn\b", "local response normalisation", "local_response_norm"),
     (r"relu6", "ReLU6", "relu6"),
     (r"leaky[- _]*relu", "LeakyReLU", "leaky_relu"),
     (r"relu", "ReLU", "relu"),

@@ -10,6 +10,7 @@ from ..errors import suggestion
 from ..frontends.spec.nodes import Mapping, Scalar, Value, entries
 from .equations import split, summands
 from .ledger import Cell, Claim, Table
+from .quantities import kinds
 from .roles import DETAILS, FORMULA, LABEL, LAYER, QUANTITIES, ROLES, SIZES
 
 if TYPE_CHECKING:
@@ -173,6 +174,9 @@ class TableReader:
     def _cell(
         self, role: str, cell: str, name: str, place: Scalar, fields: dict[str, Any]
     ) -> Iterator[Claim]:
+        if role == "type" and kinds(cell):
+            yield from self._add(name, cell, role, place, fields)
+            return
         if role in (LABEL, LAYER, FORMULA) or cell in _EMPTY or not re.search(r"\d|two|three", cell):
             return
         if role == DETAILS:

@@ -36,7 +36,7 @@ class Residual(nn.Module):
         self.norm = nn.BatchNorm2d(8)
         self.head = nn.Linear(8, 10)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y = F.relu(self.norm(self.conv(x)), inplace=True)
         y += self.norm(y)
         return self.head(F.adaptive_avg_pool2d(y, 1).flatten(1))
@@ -49,7 +49,7 @@ class Spellings(nn.Module):
         super().__init__()
         self.up = nn.Upsample(scale_factor=2.0)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y = torch.add(x, x.mul(2)) + x.add(1.0) * x
         z = torch.bmm(y, y.transpose(1, 2)) @ y
         z = z.matmul(y.transpose(1, 2)).softmax(-1) + F.softmax(y[:, :, :4], dim=-1)
@@ -83,6 +83,21 @@ class Shared(nn.Module):
         return {"logits": self.out(self.frozen(y)), "more": (y, None)}
 
 
+class Interleaved(nn.Module):
+    """Lists that are entered in turn, with parameters beside those of what is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 9)])
+        self.right = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+        self.left.register_parameter("scale", nn.Parameter(torch.ones(5)))
+
+    def forward(self, x: Tensor) -> Any:
+        for left, right in zip(self.left, self.right, strict=False):
+            x = right(left(x))
+        return x
+
+
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +105,7 @@ class Recurrent(nn.Module):
         self.gru = nn.GRU(16, 8)
         self.cell = nn.LSTMCell(8, 8)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y, _ = self.lstm(x)
         y, _ = self.gru(y)
         h, _ = self.cell(y[:, 0])
@@ -103,7 +118,7 @@ class Attention(nn.Module):
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y, _ = self.attention(x, x, x)
         return self.layer(y)
 
@@ -127,14 +142,14 @@ class OneDimension(nn.Module):
             nn.LayerNorm(3),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.layers(x)
 
 
 class Writes(nn.Module):
     """Parts of a tensor that are assigned, and read whole."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y = torch.zeros_like(x)
         y[:, :2] = x[:, 2:] * 3
         y[:, 2:].add_(x[:, :2])
@@ -145,6 +160,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], Any]] = {
     "residual": (Residual, (1, 3, 12, 12)),
     "spellings": (Spellings, (2, 4, 6)),
     "shared": (Shared, torch.arange(10).reshape(2, 5)),
+    "interleaved": (Interleaved, (2, 4)),
     "recurrent": (Recurrent, (2, 5, 6)),
     "attention": (Attention, (2, 5, 8)),
     "one dimension": (OneDimension, (2, 4, 12)),
@@ -196,11 +212,11 @@ def test_terms_add_up_and_rows_are_calls_of_modules() -> None:
 
 def test_hooks_do_not_see_what_python_spells_as_a_function() -> None:
     class Plain(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return torch.relu(x) + x
 
     class Named(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return torch.add(F.relu(x), x)
 
     assert count(captured(Plain, (1, 6)), "ptflops").total == 0
@@ -314,7 +330,7 @@ def test_other_batches_are_captured_again() -> None:
 
 def test_a_batch_that_the_module_does_not_take_is_left_out() -> None:
     class Fixed(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return x.view(2, 6) * 2
 
     found = verify(captured(Fixed, (2, 6)), (2, 3))

@@ -87,7 +87,7 @@ class Columns:
             fits: dict[str, list[Fit]] = {}
             chances: Votes = {}
             for claim in self._claims():
-                if _group(claim) != group:
+                if _group(claim) != group or claim.derived:  # a sum repeats what its members say
                     continue
                 judgement = self.judge.of(claim)
                 if not judgement.wrong:

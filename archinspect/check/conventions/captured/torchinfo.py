@@ -112,6 +112,7 @@ def _mark_repeats(lines: list[_Layer]) -> list[_Layer]:
 def _with_containers(lines: list[_Layer]) -> list[_Layer]:
     """The lines with those of containers that were never called themselves (`ModuleList`) before what is in them."""
     known = {id(line.module) for line in lines}
+    containers: dict[int, _Layer] = {}
     current: dict[int, _Layer] = {}
     result: list[_Layer] = []
     for line in lines:
@@ -124,7 +125,9 @@ def _with_containers(lines: list[_Layer]) -> list[_Layer]:
             container = above[depth]
             if depth in current and current[depth].module is container.module:
                 continue
-            inserted = _Layer(container.module, depth, container.parent, line.index)
+            # A container that is entered again is the same object, which is marked as a repeat at both places.
+            fresh = _Layer(container.module, depth, container.parent, line.index)
+            inserted = containers.setdefault(id(container.module), fresh)
             inserted.again = id(container.module) in known
             known.add(id(container.module))
             result.append(inserted)

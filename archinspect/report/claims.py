@@ -122,6 +122,8 @@ def computed(judgement: Judgement) -> str:
         return "—"
     if isinstance(value, tuple):
         truth = judgement.evidence.truth
+        if truth is not None and truth.words:
+            return truth.text
         joined = " or " if truth is not None and truth.mixed else "×"
         if judgement.claim.stated.form == "sequence":
             return _sequence(value, judgement.claim.stated.text)

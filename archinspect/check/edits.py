@@ -66,7 +66,7 @@ def _edited(digits: str, *, all_digits: bool) -> Iterator[tuple[str, str, float]
         for place in range(len(digits)):
             lost = digits[:place] + digits[place + 1 :]
             if lost[0] != "0":
-                yield lost, "a digit lost", 2
+                yield lost, "a digit lost", 2.1
         for place in range(len(digits) + 1):
             for digit in "0123456789":
                 if place or digit != "0":

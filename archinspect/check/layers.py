@@ -123,7 +123,7 @@ def _groups(layer: Weights, groups: int) -> Iterator[Variation]:
 
 def _other_widths(layer: Weights, known: Mapping[int, str]) -> Iterator[Variation]:
     for width, owner in known.items():
-        if width != layer.inputs:
+        if width not in (1, layer.inputs):  # 1 leaves the input channels out
             words = f"input width {width:,} ({owner}) instead of {layer.inputs:,}"
             yield Variation(replace(layer, inputs=width).count, words, f"input width {width}")
         if width != layer.outputs:

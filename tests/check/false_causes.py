@@ -18,7 +18,7 @@ from archinspect.check.verdicts import NO_CAUSE
 from archinspect.frontends.spec import shipped
 
 DIGITS = (2, 3, 4, 0)  # 0 for all of them
-_SMALLEST = 1_000
+_SMALLEST = 2_000
 
 
 def printed(value: int, digits: int) -> str:

@@ -26,6 +26,7 @@ from ..select import Selection, has_weights
 
 _CLASSES = (2, 10, 20, 100, 101, 102, 120, 200, 365, 1001, 1024, 10_450, 21_841, 21_843)
 _INPUTS = (112, 128, 160, 192, 224, 227, 256, 288, 299, 320, 331, 384, 448, 512)
+_USUAL_INPUTS = (224, 227, 256, 299)
 _BATCHES = (2, 4, 8, 10, 16, 32, 64, 100, 128, 256)
 _TOOLS = {"flop_counter": "torch's FlopCounterMode"}
 #: quantities in which parameters are counted, and how many bytes or numbers each is
@@ -136,7 +137,8 @@ class Counting:
             value = None if other is None else _in(other, chosen, quantity)
             if other is not None and value:
                 words = f"counted for an input of {side}×{side}, which gives {show(value)}"
-                yield Hypothesis(Fraction(value), words, 2, "counting", (f"input {side}",))
+                tier = 2 if side in _USUAL_INPUTS else 2.4
+                yield Hypothesis(Fraction(value), words, tier, "variant", (f"input {side}",))
 
 
 def elsewhere(networks: Networks, claim: Claim) -> Iterator[Hypothesis]:
@@ -252,7 +254,7 @@ def _tools(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Hypothesi
 def _batches(right: int) -> Iterator[Hypothesis]:
     for batch in _BATCHES:
         words = f"counted for a batch of {batch}, not for one image ({show(right * batch)})"
-        yield Hypothesis(Fraction(right * batch), words, 2.5, "counting", (f"batch {batch}",))
+        yield Hypothesis(Fraction(right * batch), words, 2.5, "convention", (f"batch {batch}",))
 
 
 def _left_out(chosen: Selection, quantity: str, each: int = 1) -> Iterator[Way]:

@@ -14,6 +14,7 @@ import json
 import math
 import operator
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -745,7 +746,7 @@ class _Sizes:
                 raise fail(
                     "A402",
                     f"the input '{name}' cannot have the shape {'x'.join(map(str, given))}",
-                    notes=[f"the program takes {' × '.join(s or str(n) for s, n in declared)}"],
+                    notes=[f"the program takes {' × '.join(_shown(s) or str(n) for s, n in declared)}"],
                 )
             return given
         return tuple([self.size(symbol, size, first=not at) for at, (symbol, size) in enumerate(declared)])
@@ -754,6 +755,12 @@ class _Sizes:
         if symbol is None:
             return example
         return self._known.setdefault(symbol, 1 if first else example)
+
+
+def _shown(symbol: str | None) -> str:
+    """The name of a size; in files it is written as a call: `Symbol('s77', positive=True)`."""
+    named = re.match(r"Symbol\('(\w+)'", symbol or "")
+    return named[1] if named else (symbol or "")[:40]
 
 
 def _example(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -818,6 +818,12 @@ def _added_where(met: _Met) -> TensorOp:
     )
 
 
+def _counted(met: _Met) -> TensorOp:
+    """A histogram: one addition for each element that is counted."""
+    cost = Cost(elementwise=prod(met.operands[0]))
+    return TensorOp(met.type, "reduction", met.operands, met.results, _details(met), cost)
+
+
 def _index_put(met: _Met) -> TensorOp:
     if met.o.argument("accumulate"):
         return _added_where(met)
@@ -934,8 +940,10 @@ _RULES: dict[str, Callable[[_Met], TensorOp | None]] = {
     **dict.fromkeys(("grid_sampler", "grid_sampler_2d"), _resized(7)),
     "grid_sampler_3d": _resized(15),
     **dict.fromkeys(
-        ("scatter_add", "scatter_reduce", "index_add", "index_reduce", "embedding_bag"), _added_where
+        ("histc", "bincount", "scatter_add", "scatter_reduce", "index_add", "index_reduce", "embedding_bag"),
+        _added_where,
     ),
+    **dict.fromkeys(("histc", "bincount"), _counted),
     **dict.fromkeys(("index_put", "_index_put_impl"), _index_put),
     **dict.fromkeys(("sort", "argsort", "topk", "msort"), _sorted),
     "embedding": _embedded,

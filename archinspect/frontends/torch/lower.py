@@ -32,7 +32,7 @@ from .recorder import INPUT, ExternalValue, ModuleCall, Operation, TensorValue, 
 __all__ = ["ModuleSource", "call_names", "lower"]
 
 #: what hands on its input where it makes no tensor of its own
-_PASSING = frozenset(
+PASSING = frozenset(
     [
         "alias",
         "detach",
@@ -193,7 +193,7 @@ class _Lowering:
     def add(self, operation: Operation) -> None:
         reads = [self._place(value) for value in operation.reads]
         first = operation.outputs[0] if operation.outputs else None
-        if operation.facts.type in _PASSING and first is not None and not operation.facts.mutates:
+        if operation.facts.type in PASSING and first is not None:
             source = operation.reads[0] if operation.reads else None
             if source is not None and first.root is source.root and first.spec is source.spec:
                 self._places[id(first)] = reads[0]

@@ -491,8 +491,7 @@ class Recorder(TorchDispatchMode):
                 continue
             tensor = torch.empty_strided(spec.shape, spec.stride, dtype=spec.dtype, device=META)
             value = TensorValue(spec, True, operation, port, None, operation.live)
-            self._values[id(tensor)] = value
-            self._kept.append(tensor)
+            self._bind(tensor, value)
             made.append(tensor)
             outputs.append(value)
         operation.outputs = tuple(outputs)

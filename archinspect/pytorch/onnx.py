@@ -7,16 +7,16 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import fx
+from torch.utils._pytree import tree_map
 
 from ..errors import ArchinspectError, fail
 from ..graph import Graph, refuse_parameters_only
-from ..ops import numel
 from .graph_module import build
 from .weights import Weights
 
@@ -26,16 +26,19 @@ _SHOWN = 3  # layers named in an error
 
 
 def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
-    """The network in evaluation as the bytes of an ONNX file, with any batch size; input "x", outputs by layer.
+    """The network in evaluation as the bytes of an ONNX file.
 
-    The weights are those of `build`.  Raises ArchinspectError: A404 without the onnx extra, A403 for a network that one
-    ONNX file cannot hold or torch cannot translate, A501 to A503 for weights that do not fit.
+    A spec's has any batch size, the input "x", and outputs by layer; the weights are those of `build`.  A captured
+    module is exported itself, for inputs of the sizes that it was captured with.
+
+    Raises ArchinspectError: A404 without the onnx extra, A403 for a network that one ONNX file cannot hold or torch
+    cannot translate, A501 to A503 for weights that do not fit.
     """
     refuse_parameters_only(graph, "an ONNX file")
     for package in ("onnx", "onnxscript"):
         if find_spec(package) is None:
             raise fail("A404", f"exporting ONNX needs {package}", help="pip install 'archinspect[onnx]'")
-    size = 4 * sum(numel(shape) for node in graph.layers for shape in node.weights.values())
+    size = sum(parameter.bytes for parameter in graph.parameters)
     if size > _LARGEST:
         raise fail(
             "A403",
@@ -43,16 +46,25 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
             notes=[f"{size:,} bytes of weights > {_LARGEST:,}"],
             help="export PyTorch source: -o net.py",
         )
+    if graph.source is not None:
+        if weights is not None:
+            raise fail("A403", "weights are read for networks of a spec only", help="leave out --weights")
+        return _quietly(graph, lambda: _export_module(graph))
     module = build(graph, weights=weights).eval()
     # Two images: an exporter may take a batch of one for a constant.
     x = torch.zeros(2, *graph.input_shape[1:])
     names = [graph.nodes[index].name for index in graph.outputs]
+    return _quietly(graph, lambda: _export(module, x, names))
+
+
+def _quietly(graph: Graph, export: Callable[[], bytes]) -> bytes:
+    """What `export` gives, without the exporter's warnings and log, its errors as ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the exporter's own ways
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
-            return _export(module, x, names)
+            return export()
         except torch.onnx.errors.OnnxExporterError as error:
             raise _untranslated(graph, error) from None
         finally:
@@ -70,10 +82,42 @@ def _export(module: fx.GraphModule, x: torch.Tensor, names: list[str]) -> bytes:
     # Not optimised: that would fold batch normalisation and drop biases of zero, so that the file has other parameters.
     options = {"dynamo": True, "verbose": False, "optimize": False}
     program = export(module, (x,), input_names=["x"], output_names=names, dynamic_shapes=shapes, **options)
+    return _content(program, keep_all=False)
+
+
+def _content(program: Any, *, keep_all: bool) -> bytes:
     model = program.model_proto
-    _forget_the_exporter(model)
+    _forget_the_exporter(model, keep_all)
     content: bytes = model.SerializeToString()
     return content
+
+
+def _export_module(graph: Graph) -> bytes:
+    """The module that a graph was captured from, which is left in the mode that it was in."""
+    source: Any = graph.source
+    if source.kind not in ("module", "exported"):
+        raise fail("A403", f"'{graph.name}' is no module that could be exported: it came from a file")
+    export: Any = torch.onnx.export
+    if "dynamic_shapes" not in inspect.signature(export).parameters:
+        raise fail("A403", "exporting a module to ONNX needs torch 2.5", help="pip install -U torch")
+    module = source.with_weights()
+    if any(tensor.is_meta for tensor in module.parameters()):
+        raise fail("A403", f"'{graph.name}' has no weights that could be written")
+    modes = [(part, part.training) for part in module.modules()]
+    args, kwargs = tree_map(_real, (source.args, dict(source.kwargs)))
+    try:
+        module.eval()
+        options = {"dynamo": True, "verbose": False, "optimize": False}
+        return _content(export(module, args, kwargs=kwargs, **options), keep_all=True)
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def _real(value: Any) -> Any:
+    """An example with contents; the exporter looks at shapes and types only."""
+    is_abstract = isinstance(value, torch.Tensor) and value.is_meta
+    return torch.zeros_like(value, device="cpu") if is_abstract else value
 
 
 _OPERATOR = re.compile(r"aten[.:]+(\w+)")
@@ -96,16 +140,19 @@ def _untranslated(graph: Graph, error: Exception) -> ArchinspectError:
 _KEPT_NOTES = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy")
 
 
-def _forget_the_exporter(message: Any) -> None:
-    """Leave out the notes of the exporter, which name files of this machine, but those that say a node's module."""
+def _forget_the_exporter(message: Any, keep_all: bool) -> None:
+    """Leave out the notes of the exporter, which name files of this machine, but those that say a node's module.
+
+    Unless `keep_all`, notes that say no module below the whole one go, too.
+    """
     for field, value in message.ListFields():
         if field.name == "metadata_props":
             kept = [(note.key, note.value) for note in value if note.key in _KEPT_NOTES]
-            if any(text.count(",") < 2 for _, text in kept):
+            if not keep_all and any(text.count(",") < 2 for _, text in kept):
                 kept = []  # a sum or concat of the graph, which is in no module of its own
             message.ClearField("metadata_props")
             for key, text in kept:
                 message.metadata_props.add(key=key, value=text)
         elif field.message_type is not None and field.name not in ("initializer", "raw_data"):
             for part in value if isinstance(value, Iterable) else (value,):
-                _forget_the_exporter(part)
+                _forget_the_exporter(part, keep_all)

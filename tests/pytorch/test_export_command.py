@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -169,3 +170,39 @@ def test_what_the_onnx_exporter_cannot_translate_is_named(tmp_path: Path) -> Non
     ):  # torch 2.4's exporter names no operator
         assert "adaptive_max_pool2d: adaptive_max_pool2d((3, 2))" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+MODULE = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.stage = nn.Sequential(nn.Conv2d(3, width, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.fc = nn.Linear(width, 5)
+
+    def forward(self, x):
+        return self.fc(self.stage(x).mean((2, 3)))
+"""
+
+
+def test_a_module_is_exported_itself(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(MODULE)
+    options = ["net.py:Net(width=4)", "--input", "3x9x9"]
+    done = run_cli("export", *options, "-o", "net.onnx", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "wrote net.onnx\n")
+    assert str(tmp_path).encode() not in (tmp_path / "net.onnx").read_bytes()
+    module = run_cli("params", *options, "--format", "json", cwd=tmp_path)
+    written = run_cli("params", "net.onnx", "--format", "json", cwd=tmp_path)
+    shown = [
+        [
+            (row["name"], row["op"], row["params"], row["output_shape"])
+            for row in json.loads(done.stdout)["rows"]
+        ]
+        for done in (module, written)
+    ]
+    assert shown[0] == shown[1]
+    refused = run_cli("export", *options, "-o", "net.onnx", "--weights", "w.pth", cwd=tmp_path)
+    assert (refused.returncode, refused.stderr.startswith("error[A403]")) == (2, True)

@@ -236,7 +236,7 @@ def test_a_fast_path_that_hooks_would_switch_off_runs_with_marks_too() -> None:
 
 
 def test_the_figure_is_that_of_a_plain_loop() -> None:
-    module = nn.Sequential(Slow(0.004, hook=False), nn.Linear(4, 4))
+    module = nn.Sequential(Slow(0.03, hook=False), nn.Linear(4, 4))
     run = one(load_module(module, [(1, 4)]), time_s=0.5)
     x = torch.randn(1, 4)
     seconds = []
@@ -245,7 +245,8 @@ def test_the_figure_is_that_of_a_plain_loop() -> None:
             begin = time.perf_counter()
             module(x)
             seconds.append(time.perf_counter() - begin)
-    assert run.median_ms == pytest.approx(1000 * sorted(seconds)[10], rel=0.5)
+    # the quickest of each, which other processes held up least
+    assert min(run.samples_ms) == pytest.approx(1000 * min(seconds), rel=0.5)
 
 
 def test_every_mode_precision_and_format_that_a_spec_has() -> None:

@@ -97,7 +97,14 @@ def chance(stated: Printed, value: Fraction, right: Fraction) -> float:
     return min(1.0, width * (max(far, 1.35) if abs(math.log(ratio)) < _NEAR else max(far, 0.25)))
 
 
-def weigh(stated: Printed, right: Fraction, tried: Iterable[Hypothesis], *, own_cut: str = "") -> list[Fit]:
+def weigh(
+    stated: Printed,
+    right: Fraction,
+    tried: Iterable[Hypothesis],
+    *,
+    own_cut: str = "",
+    budget: float = BUDGET,
+) -> list[Fit]:
     """The hypotheses that fit, in the order in which they were tried: likeliest first.
 
     `own_cut` are the words for the right figure with its digits cut off, where the number is that.
@@ -112,7 +119,7 @@ def weigh(stated: Printed, right: Fraction, tried: Iterable[Hypothesis], *, own_
     spent, met, found = 0.0, {_prints(stated, right, cut=False): True}, []
     if own_cut:
         window, cost = _prints(stated, right, cut=True), chance(stated, right, right)
-        met[window] = cost <= BUDGET
+        met[window] = cost <= budget
         spent = cost if met[window] else 0
         found.append(Fit(Hypothesis(right, own_cut, _OWN_CUT, "counting", ("cut",)), cost, met[window]))
     for _, cut, hypothesis in ordered:
@@ -122,7 +129,7 @@ def weigh(stated: Printed, right: Fraction, tried: Iterable[Hypothesis], *, own_
             continue
         cost = chance(stated, hypothesis.value, right)
         if window not in met:
-            met[window] = spent + cost <= BUDGET and hypothesis.tier < _RARE
+            met[window] = spent + cost <= budget and hypothesis.tier < _RARE
             spent += cost if met[window] else 0
         if fits:
             found.append(Fit(hypothesis, cost, met[window], cut))

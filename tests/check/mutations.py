@@ -230,4 +230,4 @@ def line(name: str, rate: Rate) -> str:
 
 
 if __name__ == "__main__":
-    print(table(rates(int(sys.argv[1]) if len(sys.argv) > 1 else 3900)))
+    print(table(rates(int(sys.argv[1]) if len(sys.argv) > 1 else 520)))

@@ -7,7 +7,7 @@ import pytest
 from tests.check.mutations import Bench, Rate, mutations, rates, table
 from tests.support import DOCS
 
-FEW, MANY = 104, 3_900
+FEW, MANY = 104, 520
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from ...graph import Graph, Node
 from .. import edits
 from ..assess import Assessor
 from ..equations import terms
-from ..hypotheses import Fit, Hypothesis, ranked, weigh
+from ..hypotheses import BUDGET, Fit, Hypothesis, ranked, weigh
 from ..layers import described, differences, is_described, variations, widths
 from ..ledger import Claim
 from ..printed import Printed, show
@@ -55,7 +55,10 @@ class Slips:
         if claim.quantity not in SIZES or claim.stated.form != "number" or not right:
             return []
         tried = list(self._hypotheses(judgement, right))
-        fits = weigh(claim.stated, right, tried, own_cut=edits.cut_off(claim.stated, right))
+        chosen = self.judge.networks.selection(claim)
+        # Of a single layer many more hypotheses lie close to the right figure than the estimate supposes.
+        budget = BUDGET if chosen is None or len(chosen.nodes) > 1 else BUDGET / 2
+        fits = weigh(claim.stated, right, tried, own_cut=edits.cut_off(claim.stated, right), budget=budget)
         if not fits:
             fits = weigh(claim.stated, right, [*tried, *self._rare(judgement)])
         return ranked(fits)

@@ -29,6 +29,7 @@ from .recorder import (
     Operation,
     Recorder,
     TensorValue,
+    below_versions,
     random_like,
 )
 
@@ -114,12 +115,7 @@ def capture(
         with contextlib.ExitStack() as stack:
             stack.enter_context(guard)
             stack.enter_context(torch.inference_mode())
-            # Below this key an operation in place does not raise the version of the user's tensors.
-            stack.enter_context(
-                torch._C._ExcludeDispatchKeyGuard(
-                    torch._C.DispatchKeySet(torch._C.DispatchKey.ADInplaceOrView)
-                )
-            )
+            stack.enter_context(below_versions())
             seen: set[int] = set()
             for name, value in zip(names, (*prepared[0], *prepared[1].values()), strict=True):
                 for path, tensor in named_tensors(value, name):
@@ -487,11 +483,15 @@ class _ForwardErrors:
         )
 
 
+#: what PyTorch says where the values of a tensor on meta are asked for past its dispatcher (`.numpy()`, `.tolist()`)
+_NO_VALUES = ("meta tensor", "device meta", "meta device", "unallocated storage")
+
+
 def _needs_values(error: BaseException | None) -> bool:
     """Whether an exception comes from values that were wanted of an abstract tensor."""
     while error is not None:
         says = str(error).lower()
-        if isinstance(error, NeedsValuesError) or "meta tensor" in says or "device meta" in says:
+        if isinstance(error, NeedsValuesError) or any(sign in says for sign in _NO_VALUES):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -37,6 +37,15 @@ MEMO_LIMIT = 1 << 17
 INPUT, WEIGHT = 1, 2
 
 
+#: in training they write to their statistics, and their schemas do not say so
+_WRITES_STATISTICS = frozenset(["batch_norm", "instance_norm"])
+
+
+def below_versions() -> Any:
+    """While it is open, an operation in place does not raise the version of the tensor that it writes to."""
+    return torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.ADInplaceOrView))
+
+
 class NeedsValuesError(RuntimeError):
     """Forward asked for a number that only real tensors give."""
 
@@ -447,7 +456,8 @@ class Recorder(TorchDispatchMode):
             kwargs = {name: self._to_meta(a) for name, a in kwargs.items()}
         if entry is not None:
             return self._record(operation, met, args[0], True)
-        if facts.mutates and met and met[0][1].root.kind in ("parameter", "buffer", "constant"):
+        own = bool(args and met) and args[0] is met[0][0]
+        if facts.mutates and own and met[0][1].root.kind in ("parameter", "buffer", "constant"):
             args = (
                 self._to_meta(args[0], fresh=True),
                 *args[1:],
@@ -538,7 +548,7 @@ class Recorder(TorchDispatchMode):
         kwargs: dict[str, Any],
     ) -> Any:
         facts, function = operation.facts, operation.function
-        if facts.mutates:
+        if facts.mutates or facts.name in _WRITES_STATISTICS:
             self._back_up(operation)
         args = tuple([self._to_real(a) for a in args])
         kwargs = {name: self._to_real(a) for name, a in kwargs.items()}
@@ -653,9 +663,12 @@ class Recorder(TorchDispatchMode):
 
     def _back_up(self, operation: Operation) -> None:
         """Keep the contents of the user's own tensors that the operation is about to write to."""
-        for at in operation.facts.mutates:
-            name = operation.facts.names[at]
-            written = operation.args[at] if at < len(operation.args) else operation.kwargs.get(name)
+        facts = operation.facts
+        names = [facts.names[at] for at in facts.mutates]
+        if facts.name in _WRITES_STATISTICS:
+            names += ["running_mean", "running_var"]
+        for name in names:
+            written = operation.argument(name)
             for value in written if type(written) is tuple else (written,):
                 root = value.root if isinstance(value, TensorValue) else None
                 if isinstance(root, ExternalValue) and id(root) not in self._backups:
@@ -665,7 +678,7 @@ class Recorder(TorchDispatchMode):
 
     def restore(self) -> None:
         """Write back the contents of the user's own tensors that were written to."""
-        with torch.no_grad():
+        with torch.no_grad(), below_versions():
             for tensor, contents in self._backups.values():
                 tensor.detach().copy_(contents)
         self._backups.clear()

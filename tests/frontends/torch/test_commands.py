@@ -1,0 +1,157 @@
+"""Modules by name on the command line: what a new user types first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archinspect.errors import ArchinspectError
+from archinspect.frontends.models import kind_of
+
+from ...support import run_cli
+
+NET = """
+import torch
+from torch import nn
+from helper import WIDTH
+
+class Net(nn.Module):
+    def __init__(self, width=WIDTH):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3, padding=1)
+        self.fc = nn.Linear(width, 10)
+    def forward(self, x, mask=None):
+        x = torch.relu(self.conv(x)).mean((2, 3))
+        return self.fc(x if mask is None else x * mask)
+
+class Sub(Net):
+    def __init__(self, needed):
+        super().__init__(needed)
+
+def make(width=4):
+    return Net(width)
+
+ready = Net(2)
+number = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "helper.py").write_text("WIDTH = 16\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("model", "width"),
+    [("net.py:Net", 16), ("net.py:make(width=8)", 8), ("net.py:ready", 2), ("net.py:Sub(5)", 5)],
+)
+def test_a_module_in_a_file(folder: Path, model: str, width: int) -> None:
+    done = run_cli("summary", model, "--input", "3x32x32", "--format", "json", cwd=folder)
+    found = json.loads(done.stdout)
+    assert found["totals"]["params"] == 27 * width + width + 10 * width + 10
+    assert found["totals"]["macs"] == 27 * width * 1024 + 10 * width
+    assert [row["name"] for row in found["rows"]] == ["conv", "relu", "mean", "fc"]
+
+
+def test_set_reaches_the_class_and_inputs_go_by_name(folder: Path) -> None:
+    arguments = ["--set", "width=8", "--input", "3x32x32", "--input", "mask=float32:1x8"]
+    done = run_cli("shapes", "net.py:Net", *arguments, "--format", "json", cwd=folder)
+    assert done.stderr == ""
+    assert "mul" in done.stdout or "multiply" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["net.py:Nt"], "A101", "did you mean 'Net'?"),
+        (["nat.py:Net"], "A101", "there is no file 'nat.py'"),
+        (["no.such.package:Net"], "A101", "there is no Python module 'no'"),
+        (["net.py:Net"], "A402", "missing a required argument: 'x'"),
+        (["net.py:Net", "--input", "3x32x32", "--input", "mask=flat:1x16"], "A402", "no type 'flat'"),
+        (["net.py:Net", "--input", "3y32"], "A402", "is not an input size"),
+        (["net.py:Sub", "--input", "3x32x32"], "A603", "Sub(needed)"),
+        (["net.py:number"], "A603", "neither an nn.Module"),
+        (["net.py:make(width=print())"], "A403", "literal arguments"),
+        (["net.py:Net", "--input", "1x4x32x32"], "A601", "net.py:12:"),
+        (["resnet18", "--real"], "A403", "--real does not go with a spec"),
+        (["transformers:missing"], "A101", "there is no configuration"),
+    ],
+)
+def test_what_is_wrong_is_one_error_of_ours(folder: Path, arguments: list[str], code: str, says: str) -> None:
+    done = run_cli("summary", *arguments, cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"error[{code}]" in done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_partial_shows_the_part_before_the_error(folder: Path) -> None:
+    (folder / "bad.py").write_text(NET.replace(".mean((2, 3))", ""))
+    done = run_cli("params", "bad.py:Net", "--input", "3x8x8", "--partial", "--format", "json", cwd=folder)
+    assert [row["name"] for row in json.loads(done.stdout)["rows"]][:2] == ["conv", "relu"]
+
+
+@pytest.mark.parametrize("library", ["torchvision:resnet18", "timm:resnet18"])
+def test_a_librarys_model(library: str) -> None:
+    pytest.importorskip(library.partition(":")[0], reason="the library is not installed", exc_type=Exception)
+    done = run_cli("params", library, "--format", "json")
+    if "A404" in done.stderr:
+        pytest.skip(f"the library does not suit the installed torch: {done.stderr}")
+    assert json.loads(done.stdout)["totals"]["params"] == 11_689_512
+    done = run_cli("params", library.replace("18", "17"))
+    assert "error[A101]" in done.stderr
+    assert "did you mean 'resnet18'?" in done.stderr
+
+
+def test_a_configuration_of_transformers(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    settings = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 100, **sizes}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    done = run_cli("summary", str(tmp_path / "config.json"), "--format", "json")
+    found = json.loads(done.stdout)
+    assert found["input"] == [1, 128]
+    assert found["totals"]["params"] == 2 * 100 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 64 + 2 * 32) + 32
+    shorter = run_cli("summary", f"transformers:{tmp_path}", "--input", "2x16", "--format", "json")
+    assert json.loads(shorter.stdout)["input"] == [2, 16]
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoModel": "m.M"}}))
+    refused = run_cli("summary", str(tmp_path))
+    assert refused.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("resnet50", "spec"),
+        ("resnet50:num_classes=10", "spec"),
+        ("conv2d(96, 11) -> relu", "spec"),
+        ("-", "spec"),
+        ("path/net.yaml", "spec"),
+        ("net.py:Net", "named"),
+        ("a/b/net.py:make(width=64)", "named"),
+        ("package.module:attr", "named"),
+        ("package:make(4, name='a:b')", "named"),
+        ("timm:convnext_base", "named"),
+        ("transformers:some/folder", "named"),
+        ("a/config.json", "configuration"),
+        ("net.onnx", "onnx"),
+        ("net.pt2", "exported"),
+        ("w.safetensors", "checkpoint"),
+        ("w.safetensors.index.json", "checkpoint"),
+        ("w.gguf", "checkpoint"),
+        ("w.pth", "checkpoint"),
+        (Path("w.bin"), "checkpoint"),
+    ],
+)
+def test_a_model_is_told_by_its_text(model: str | Path, kind: str) -> None:
+    assert kind_of(model) == kind
+
+
+def test_an_object_that_is_no_network_is_refused() -> None:
+    with pytest.raises(ArchinspectError, match="a int is no network"):
+        kind_of(3)

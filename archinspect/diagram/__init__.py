@@ -10,6 +10,9 @@ The way of a picture, each step a file that can be read alone:
     graph + Options ──> dot.to_dot(outline(...))                        `.dot`
     graph + Options ──> page.page(graph, options) -> str                `.html`
 
+Of a captured module `bookkeeping.py` says what is left out, and `nets.py` makes elements of flows that are not
+series-parallel, which `blocks/net.py` lays out in layers.
+
 `picture.py` holds the dispatch points, `STYLES` and `FORMATS`.  `Options` (options.py) is the whole request, already
 validated; a style or format reads from it what it understands: `options.palette` (the `Theme`), `color`, `latency`
 (seconds by layer), `depth`, `expand`, `only`, `fold`.  A `Drawing` (drawing.py) holds `Rect`, `Path`, `Disc`, `Text`

@@ -203,6 +203,18 @@ def cards_of(elements: tuple[Element, ...]) -> Iterator[Card]:
                 yield element.join
 
 
+def nets_of(elements: tuple[Element, ...]) -> Iterator[Net]:
+    """Every net among the elements and in them."""
+    for element in elements:
+        if isinstance(element, Net):
+            yield element
+        if isinstance(element, Frame):
+            yield from nets_of(element.body)
+        elif not isinstance(element, Card):
+            for branch in element.branches:
+                yield from nets_of(branch.body)
+
+
 def mapped(elements: tuple[Element, ...], change: Callable[[Card], Card]) -> tuple[Element, ...]:
     """The elements with every card changed."""
     result: list[Element] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -227,3 +228,46 @@ def test_every_way_of_a_flow_is_drawn() -> None:
         if isinstance(branch.body[0], Card) and branch.body[0].kind == "merge"
     ]
     assert [sum(link.target == place for link in net.links) for place in concats] == [2, 3, 4, 5, 6]
+
+
+LIBRARIES = ("torchvision:resnet50", "torchvision:vit_b_16", "timm:convnext_atto")
+
+
+@pytest.mark.parametrize("model", LIBRARIES)
+def test_places_are_right_in_models_of_libraries(model: str) -> None:
+    library = model.partition(":")[0]
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is no dependency")
+    from archinspect.frontends.models import load
+
+    scene = arrange(load(model), Options())[0]
+    assert list(faults(scene)) == []
+    assert any(frame.frame.repeat > 1 for frame in scene.frames)
+
+
+def test_a_flow_too_large_for_a_page_is_drawn_in_less_detail() -> None:
+    class Steps(nn.Module):
+        """A loop over tokens in which each step reads the one before and the input."""
+
+        def forward(self, x: Any) -> Any:
+            state, found = torch.zeros_like(x[:, 0]), []
+            for i in range(x.shape[1]):
+                state = torch.tanh(state * x[:, i] + x[:, i].sigmoid())
+                found.append(state)
+            return torch.stack(found, 1)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = Steps()
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.steps(x))
+
+    from archinspect.frontends.torch import load_module
+
+    graph = load_module(Net(), ((1, 300, 8),))
+    scene = arrange(graph, Options())[0]
+    assert "steps" in [card.card.title for card in scene.cards]
+    assert list(faults(scene)) == []

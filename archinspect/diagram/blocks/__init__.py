@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...graph import Graph
 from ..colouring import annotated, heat
 from ..drawing import Drawing
+from ..elements import Element, Outline, cards_of, nets_of
 from ..marking import Marks, marked, marks
 from ..options import Options
 from ..outline import Folding, outlines
@@ -21,6 +22,8 @@ from .sheet import PAGE
 #: A default picture that a page would show smaller than this, or that is longer than the side, is drawn in less detail.
 _SMALLEST_SCALE = 0.45
 _LONGEST_SIDE = 4000.0
+#: more cards, or parts of a net, than a readable page has room for: nothing has to be laid out to know it
+_MOST_CARDS, _MOST_PARTS = 1200, 100
 
 
 def blocks(graph: Graph, options: Options) -> Drawing:
@@ -33,20 +36,30 @@ def blocks(graph: Graph, options: Options) -> Drawing:
 def arrange(graph: Graph, options: Options) -> tuple[Scene, Key]:
     """The picture with every place fixed, and what its colours mean."""
     differences = marks(graph, options.against) if options.against else None
-    foldings = _foldings(options)
-    arranged = _arranged(graph, options, next(foldings), differences)
-    if options.style == "blocks" and not options.overview:
-        while not _readable(arranged[0]) and (folding := next(foldings, None)):
-            arranged = _arranged(graph, options, folding, differences)
+    foldings = list(_foldings(options))
+    shrinks = options.style == "blocks" and not options.overview
+    for number, folding in enumerate(foldings):
+        last = not shrinks or number == len(foldings) - 1
+        own = replace(folding, marks=differences.nodes) if differences else folding
+        parts = outlines(graph, options, own)
+        if not last and any(_too_much(part.body) for part in parts):
+            continue
+        arranged = _arranged(graph, options, parts, differences)
+        if last or _readable(arranged[0]):
+            break
     return arranged
 
 
+def _too_much(body: tuple[Element, ...]) -> bool:
+    """Whether a picture of the elements cannot be readable, however they are laid out."""
+    return sum(1 for _ in cards_of(body)) > _MOST_CARDS or any(
+        len(net.branches) > _MOST_PARTS for net in nets_of(body)
+    )
+
+
 def _arranged(
-    graph: Graph, options: Options, folding: Folding, differences: Marks | None
+    graph: Graph, options: Options, parts: tuple[Outline, ...], differences: Marks | None
 ) -> tuple[Scene, Key]:
-    if differences:
-        folding = replace(folding, marks=differences.nodes)
-    parts = outlines(graph, options, folding)
     key: Key = differences or heat(options, graph, parts)
     if isinstance(key, Marks):
         parts = marked(parts, key)

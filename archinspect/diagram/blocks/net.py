@@ -75,6 +75,8 @@ class NetBox:
             spot.left, spot.right = box.left, max(box.right, room)
         self._set_layers()
         self.layers = self._with_lanes()
+        count = sum(map(len, self.layers))
+        self.sweeps = _SWEEPS if count < 600 else 3 if count < 3000 else 1
         self._order()
         self._turn_aside()
         self._set_places()
@@ -139,7 +141,7 @@ class NetBox:
         for layer in self.layers:
             _number(layer)
         best, fewest, idle = [list(layer) for layer in self.layers], self._crossings(), 0
-        for sweep in range(_SWEEPS):
+        for sweep in range(self.sweeps):
             if not fewest or idle == 2:
                 break
             down = sweep % 2 == 0
@@ -197,7 +199,7 @@ class NetBox:
             for spot in layer:
                 spot.x = edge + spot.left
                 edge += spot.left + spot.right + s.LANE
-        for sweep in range(_SWEEPS):
+        for sweep in range(self.sweeps):
             down = sweep % 2 == 0
             for layer in self.layers if down else reversed(self.layers):
                 _draw_near(layer, above=down)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import archinspect
 from archinspect.errors import ArchinspectError
-from archinspect.frontends.models import kind_of
+from archinspect.frontends.models import kind_of, load
 
 from ...support import run_cli
 
@@ -39,7 +42,10 @@ number = 3
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a user's files, in which we are."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "helper", raising=False)
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "helper.py").write_text("WIDTH = 16\n")
     return tmp_path
@@ -50,8 +56,7 @@ def folder(tmp_path: Path) -> Path:
     [("net.py:Net", 16), ("net.py:make(width=8)", 8), ("net.py:ready", 2), ("net.py:Sub(5)", 5)],
 )
 def test_a_module_in_a_file(folder: Path, model: str, width: int) -> None:
-    done = run_cli("summary", model, "--input", "3x32x32", "--format", "json", cwd=folder)
-    found = json.loads(done.stdout)
+    found = archinspect.load(model, (1, 3, 32, 32)).to_dict()
     assert found["totals"]["params"] == 27 * width + width + 10 * width + 10
     assert found["totals"]["macs"] == 27 * width * 1024 + 10 * width
     assert [row["name"] for row in found["rows"]] == ["conv", "relu", "mean", "fc"]
@@ -59,69 +64,79 @@ def test_a_module_in_a_file(folder: Path, model: str, width: int) -> None:
 
 def test_set_reaches_the_class_and_inputs_go_by_name(folder: Path) -> None:
     arguments = ["--set", "width=8", "--input", "3x32x32", "--input", "mask=float32:1x8"]
-    done = run_cli("shapes", "net.py:Net", *arguments, "--format", "json", cwd=folder)
+    done = run_cli("summary", "net.py:Net", *arguments, "--format", "json", cwd=folder)
     assert done.stderr == ""
-    assert "mul" in done.stdout or "multiply" in done.stdout
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["name"] for row in rows] == ["conv", "relu", "mean", "multiply", "fc"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("model", "inputs", "code", "says"),
     [
-        (["net.py:Nt"], "A101", "did you mean 'Net'?"),
-        (["nat.py:Net"], "A101", "there is no file 'nat.py'"),
-        (["no.such.package:Net"], "A101", "there is no Python module 'no'"),
-        (["net.py:Net"], "A402", "missing a required argument: 'x'"),
-        (["net.py:Net", "--input", "3x32x32", "--input", "mask=flat:1x16"], "A402", "no type 'flat'"),
-        (["net.py:Net", "--input", "3y32"], "A402", "is not an input size"),
-        (["net.py:Sub", "--input", "3x32x32"], "A603", "Sub(needed)"),
-        (["net.py:number"], "A603", "neither an nn.Module"),
-        (["net.py:make(width=print())"], "A403", "literal arguments"),
-        (["net.py:Net", "--input", "1x4x32x32"], "A601", "net.py:12:"),
-        (["resnet18", "--real"], "A403", "--real does not go with a spec"),
-        (["transformers:missing"], "A101", "there is no configuration"),
+        ("net.py:Nt", [], "A101", "did you mean 'Net'?"),
+        ("nat.py:Net", [], "A101", "there is no file 'nat.py'"),
+        ("no.such.package:Net", [], "A101", "there is no Python module 'no'"),
+        ("net.py:Net", [], "A402", "missing a required argument: 'x'"),
+        ("net.py:Net", ["3x32x32", "mask=flat:1x16"], "A402", "no type 'flat'"),
+        ("net.py:Net", ["3y32"], "A402", "is not an input size"),
+        ("net.py:Sub", ["3x32x32"], "A603", "Sub(needed)"),
+        ("net.py:number", [], "A603", "neither an nn.Module"),
+        ("net.py:make(width=print())", [], "A403", "literal arguments"),
+        ("net.py:Net", ["1x4x32x32"], "A601", "net.py:12:"),
+        ("transformers:missing", [], "A101", "there is no configuration"),
     ],
 )
-def test_what_is_wrong_is_one_error_of_ours(folder: Path, arguments: list[str], code: str, says: str) -> None:
-    done = run_cli("summary", *arguments, cwd=folder)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert f"error[{code}]" in done.stderr
-    assert says in done.stderr
+def test_what_is_wrong_is_an_error_of_ours(
+    folder: Path, model: str, inputs: list[str], code: str, says: str
+) -> None:
+    if model.startswith("transformers"):
+        pytest.importorskip("transformers", reason="transformers is not installed")
+    with pytest.raises(ArchinspectError) as caught:
+        load(model, inputs=inputs)
+    (found,) = caught.value.diagnostics
+    assert found.code == code
+    assert says in str(caught.value)
+
+
+def test_the_command_line_shows_the_error_alone(folder: Path) -> None:
+    done = run_cli("summary", "net.py:Net", "--input", "1x4x32x32", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error[A601]" in done.stderr
+    assert "return self.fc" not in done.stderr
     assert "Traceback" not in done.stderr
+    refused = run_cli("summary", "resnet18", "--real", cwd=folder)
+    assert "--real does not go with a spec" in refused.stderr
 
 
 def test_partial_shows_the_part_before_the_error(folder: Path) -> None:
     (folder / "bad.py").write_text(NET.replace(".mean((2, 3))", ""))
-    done = run_cli("params", "bad.py:Net", "--input", "3x8x8", "--partial", "--format", "json", cwd=folder)
-    assert [row["name"] for row in json.loads(done.stdout)["rows"]][:2] == ["conv", "relu"]
+    found = archinspect.load("bad.py:Net", (1, 3, 8, 8), partial=True).to_dict()
+    assert [row["name"] for row in found["rows"]][:2] == ["conv", "relu"]
 
 
-@pytest.mark.parametrize("library", ["torchvision:resnet18", "timm:resnet18"])
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
 def test_a_librarys_model(library: str) -> None:
-    pytest.importorskip(library.partition(":")[0], reason="the library is not installed", exc_type=Exception)
-    done = run_cli("params", library, "--format", "json")
-    if "A404" in done.stderr:
-        pytest.skip(f"the library does not suit the installed torch: {done.stderr}")
-    assert json.loads(done.stdout)["totals"]["params"] == 11_689_512
-    done = run_cli("params", library.replace("18", "17"))
-    assert "error[A101]" in done.stderr
-    assert "did you mean 'resnet18'?" in done.stderr
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    network = archinspect.load(f"{library}:resnet18(num_classes=10)")
+    assert network.analyse().totals.params == 11_689_512 - 990 * 513
+    with pytest.raises(ArchinspectError, match="did you mean 'resnet18'"):
+        archinspect.load(f"{library}:resnet17")
 
 
 def test_a_configuration_of_transformers(tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed")
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     settings = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 100, **sizes}
-    (tmp_path / "config.json").write_text(json.dumps(settings))
-    done = run_cli("summary", str(tmp_path / "config.json"), "--format", "json")
-    found = json.loads(done.stdout)
-    assert found["input"] == [1, 128]
-    assert found["totals"]["params"] == 2 * 100 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 64 + 2 * 32) + 32
-    shorter = run_cli("summary", f"transformers:{tmp_path}", "--input", "2x16", "--format", "json")
-    assert json.loads(shorter.stdout)["input"] == [2, 16]
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoModel": "m.M"}}))
-    refused = run_cli("summary", str(tmp_path))
-    assert refused.returncode == 2
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings))
+    network = archinspect.load(path)
+    assert network.graph.input_shape == (1, 128)
+    assert network.analyse().totals.params == 2 * 100 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 64 + 2 * 32) + 32
+    assert archinspect.load(f"transformers:{tmp_path}", (2, 16)).graph.input_shape == (2, 16)
+    path.write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoModel": "m.M"}}))
+    with pytest.raises(ArchinspectError, match="A604"):
+        archinspect.load(path)
 
 
 @pytest.mark.parametrize(

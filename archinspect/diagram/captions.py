@@ -166,7 +166,7 @@ def _operands(op: TensorOp, node: Node) -> str:
     """Widths of an embedding, matrices of an attention, names of parameters that are added or multiplied."""
     weights = [p.shape for p in (node.parameters or {}).values() if len(p.shape) == 2]
     if op.category == "elementwise" and node.parameters:
-        names = [parameter.name.split(".") for parameter in node.parameters.values()]
+        names = [p.name.split(".") for p in node.parameters.values() if not p.buffer]
         return ", ".join(name[-2] if name[-1] == "weight" and len(name) > 1 else name[-1] for name in names)
     if op.type == "embedding" and weights:
         return f"{weights[0][0]} → {weights[0][1]}"

@@ -50,9 +50,10 @@ def thinned(frame: Frame) -> Frame:
     inner = frame.body[0]
     if len(frame.body) > 1 or not isinstance(inner, Frame) or inner.repeat > 1:
         return frame
+    both = inner.label.startswith(frame.label + ".")  # `layer1.0` says where it is
     return replace(
         frame,
-        label=f"{frame.label}.{inner.label}",
+        label=inner.label if both else f"{frame.label}.{inner.label}",
         block=inner.block or frame.block,
         body=inner.body,
     )

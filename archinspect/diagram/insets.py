@@ -36,11 +36,14 @@ def _inset(frames: list[Frame]) -> Inset:
         Card(title, "io", title, (shape_label(shape),), (), Figures(), shape, shape)
         for title, shape in (("input", first.input_shape), ("output", first.output_shape))
     ]
-    alone = replace(first, repeat=1, label=first.name.rpartition(".")[2])
+    name = first.name.rpartition(".")[2]
+    alone = replace(first, repeat=1, label=first.label.partition("–")[0] if name.isdecimal() else name)
     return Inset(first.block or first.label, where, (ends[0], alone, ends[1]))
 
 
 def _place(frame: Frame) -> str:
+    if "." in frame.label and frame.label.rpartition(".")[2][0].isdecimal():  # `layer1.0–2` says where it is
+        return frame.label
     return f"{frame.name.rpartition('.')[0]}.{frame.label}".strip(".") if "." in frame.name else frame.label
 
 

@@ -92,7 +92,7 @@ def _torchvision_inputs(kind: str, name: str, first: str) -> list[ExampleInput]:
     if kind == "detection":
         return [ExampleInput(first, (3, 224, 224), tensor=[torch.rand(3, 224, 224)])]
     if kind == "video":
-        side = 224 if name.startswith("mvit") else 112
+        side = 224 if name.startswith(("mvit", "s3d")) else 112
         return [ExampleInput(first, (1, 3, 16, side, side))]
     if kind == "optical_flow":
         return [ExampleInput(image, (1, 3, 224, 224)) for image in ("image1", "image2")]

@@ -38,7 +38,7 @@ def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
     if totals.buffers:
         what = "running statistics" if graph.source is None else "tensors that are saved, not learnt"
         notes.append(f"Not counted: {totals.buffers:,} buffer elements ({what}).")
-    notes += _shared(graph)
+    notes += _remarks(graph)
     columns = (_NAME, _TYPE, _SHAPE, _PARAMS)
     rows = [(r.name, r.op, r.output_shape, r.params) for r in analysis.rows]
     total = ("Total", "", "", totals.params)
@@ -95,7 +95,7 @@ def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Repor
         f"Memory in {_types(graph)}: weights {units.binary_bytes(totals.weight_bytes)}, "
         f"all activations {units.binary_bytes(totals.activation_bytes)}, "
         f"peak {units.binary_bytes(totals.peak_activation_bytes)} during inference.",
-        *_shared(graph),
+        *_remarks(graph),
     ]
     which = ("shape", "params", "macs", "flops") if explain else ()
     return _report(graph, analysis, columns, rows, total, notes, which)
@@ -177,12 +177,16 @@ def _types(graph: Graph) -> str:
     return " and ".join(units.dtype(name) for name, _ in elements.most_common()) or "fp32"
 
 
-def _shared(graph: Graph) -> list[str]:
-    """Which parameters have several names, as tied weights do."""
+def _remarks(graph: Graph) -> list[str]:
+    """What to know of a network that is no spec: tied weights, where a pass ended, what a file does not say."""
     if graph.source is None:
         return []
     tied = [" = ".join(p.names) for p in graph.parameters if len(p.names) > 1]
-    return [f"Shared, counted once: {_some(tied)}."] if tied else []
+    notes = [f"Shared, counted once: {_some(tied)}."] if tied else []
+    partial = graph.metadata.get("partial")
+    if partial:
+        notes.append(f"Only the part before an error: {partial}")
+    return [*notes, *graph.metadata.get("notes", ())]
 
 
 def _some(names: Sequence[str]) -> str:

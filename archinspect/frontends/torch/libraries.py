@@ -253,15 +253,18 @@ def _sides(size: Any) -> tuple[int, int]:
 def _diffusers(call: Call) -> Built:
     settings, path = _configuration("diffusers", call)
     diffusers = _imported("diffusers")
-    wanted = settings.get("_class_name")
-    if not isinstance(wanted, str) or not hasattr(diffusers, wanted):
+    wanted = str(settings.get("_class_name"))
+    # Its classes are imported when they are looked at.
+    with building(f"import diffusers.{wanted}", code="A404"):
+        found: Any = with_torchvision(lambda: getattr(diffusers, wanted, None))
+    if found is None:
         raise fail(
             "A101",
             f"diffusers {diffusers.__version__} has no class '{wanted}'",
             notes=[f"'{path}' asks for it"],
-            help=suggestion(str(wanted), dir(diffusers)),
+            help=suggestion(wanted, dir(diffusers)),
         )
-    model: Any = getattr(diffusers, wanted)
+    model = found
     if not (isinstance(model, type) and issubclass(model, nn.Module)):
         raise fail(
             "A603",

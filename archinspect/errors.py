@@ -58,7 +58,10 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "A601": ("forward-failed", "forward of the module raised an exception"),
     "A602": ("needs-values", "forward of the module looks at values, which abstract tensors do not have"),
-    "A603": ("cannot-build", "what the text names raised an exception while it was built, or makes no module"),
+    "A603": (
+        "cannot-build",
+        "what the text names raised an exception while it was built, or makes no module",
+    ),
     "A604": ("foreign-code", "the model needs code that comes with its files, which is not run"),
     "A605": ("damaged-model", "a file of a model (ONNX, an exported program) is damaged, or no such file"),
 }

@@ -61,7 +61,7 @@ def main() -> int:
         for library in asked.libraries or installed():
             names = [name for name in models(library, Path(folder)) if fnmatch(name, asked.only)]
             found += _tried(names, asked.jobs, asked.limit)
-    text = page(found, time.monotonic() - start)
+    text = page(found, time.monotonic() - start, asked.only)
     print(text)
     if asked.json:
         asked.json.write_text(json.dumps([asdict(trial) for trial in found], indent=1), encoding="utf-8")
@@ -129,15 +129,21 @@ class _Deadline:
         self.timer.cancel()
 
 
-def page(trials: Sequence[Trial], seconds: float) -> str:
-    """The table per library, then every model that was not captured or whose MACs differ, with the reason."""
+def page(trials: Sequence[Trial], seconds: float, only: str = "*") -> str:
+    """The table per library, then every model that was not captured or whose MACs differ, with the reason.
+
+    `only` is the pattern that the names had to match.
+    """
+    which = "Every model that these libraries build" + (
+        f" whose name matches `{only}`" if only != "*" else ""
+    )
     libraries = list(dict.fromkeys(trial.model.partition(":")[0] for trial in trials))
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", *libraries))
     lines = [
         "# Coverage",
         "",
-        "Every model that these libraries build, captured by one abstract forward pass and held against the sum of its",
-        "own parameters and against PyTorch's FlopCounterMode on the meta device.  `python -m tests.coverage --write`",
+        f"{which}, captured by one abstract forward pass and held against the sum of its",
+        "own parameters and against PyTorch's FlopCounterMode on the meta device.  `python -m tests.coverage`",
         f"printed this page, with {versions}, Python {platform.python_version()}, in {seconds / 60:.0f} minutes.",
         "",
         "| library | models | captured | on real numbers | not captured | parameters equal | MACs equal"

@@ -475,11 +475,15 @@ def input_axes(shape: Shape, dtype: str = "float32") -> Axes:
 
 
 def width_dimension(axes: Axes, shape: Shape) -> int:
-    """The dimension of the channels or features; where nobody says, the last of up to three, else the second."""
-    for meaning in ("channel", "feature"):
-        for dim in range(len(axes) - 1, 0, -1):
-            if axes[dim] == meaning:
-                return dim
+    """The dimension of the channels or features; where nobody says, the last of up to three, else the second.
+
+    Features are those of the last dimension, which a linear layer reads: behind a transposition these are the tokens.
+    """
+    for dim in range(len(axes) - 1, 0, -1):
+        if axes[dim] == "channel":
+            return dim
+    if axes and axes[-1] == "feature":
+        return len(axes) - 1
     return 1 if len(shape) > 3 else len(shape) - 1
 
 

@@ -135,19 +135,18 @@ class _Deadline:
 def page(trials: Sequence[Trial], seconds: float, which: str = "") -> str:
     """The table per library, then every model that was not captured or whose MACs differ, with the reason.
 
-    `only` is the pattern that the names had to match.
+    `which` says which part of the models it was, where it was not all.
     """
-    which = "Every model that these libraries build" + (
-        f" whose name matches `{only}`" if only != "*" else ""
-    )
     libraries = list(dict.fromkeys(trial.model.partition(":")[0] for trial in trials))
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", *libraries))
     lines = [
         "# Coverage",
         "",
-        f"{which}, captured by one abstract forward pass and held against the sum of its",
-        "own parameters and against PyTorch's FlopCounterMode on the meta device.  `python -m tests.coverage`",
-        f"printed this page, with {versions}, Python {platform.python_version()}, in {seconds / 60:.0f} minutes.",
+        f"The models that these libraries build{which}.",
+        "",
+        "Each was captured by one abstract forward pass and held against the sum of its own parameters and against",
+        "PyTorch's FlopCounterMode on the meta device.  `python -m tests.coverage` printed this page,",
+        f"with {versions}, Python {platform.python_version()}, in {seconds / 60:.0f} minutes.",
         "",
         "| library | models | captured | on real numbers | not captured | parameters equal | MACs equal"
         " | difference named | MACs differ | no FlopCounterMode | capture and analyse, median"

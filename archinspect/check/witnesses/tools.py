@@ -162,7 +162,7 @@ def flop_counter(subject: Subject) -> Figures:
 
     replica, args, kwargs = subject.on_meta()
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with subject.gradients(), counter:  # without them it refuses a parameter that is passed to a module
         replica(*args, **kwargs)
     prefix = f"{type(replica).__name__}."
     layers = {

@@ -84,7 +84,7 @@ RULES: CallRules = {
     "aten::mm": (_matrix(0, 1),),
     "aten::matmul": (_matrix(0, 1),),
     "aten::linear": (CallRule("MACs", lambda call: numel(_shape(call, 0)) * _shape(call, 1)[0]),),
-    "aten::einsum": (CallRule("MACs, to four digits as NumPy prints them", _einsum),),
+    "aten::einsum": (CallRule("MACs of two operands, to four digits as NumPy prints them", _einsum),),
     **{f"aten::conv{n}d": _CONVOLUTION for n in (1, 2, 3)},
     **{f"aten::conv_transpose{n}d": _CONVOLUTION for n in (1, 2, 3)},
     "aten::_convolution": _CONVOLUTION,

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from .values import Stored, Tensor
     from .walk import Walk
 
-#: names that exporters give to tensors which they make themselves
-_ANONYMOUS = re.compile(r"_?val_\d+\Z|\d+\Z|onnx::|/|.*(const|Const)")
+#: names that exporters give to tensors which they make themselves, after an operator's overload among them
+_ANONYMOUS = re.compile(
+    r"_?val_\d+\Z|\d+\Z|onnx::|/|.*(const|Const)|\w+_(default|tensor|scalar)(_\d+)?\Z", re.IGNORECASE
+)
 
 #: what is said of the parameters of every ONNX file
 STORED_NUMBERS = (

@@ -61,7 +61,21 @@ _OPERATORS = """
 fvcore counts these operators, those of weights alone, too; FlopCounterMode counts the multiply-accumulates of all
 operators but `mv`, `dot`, grouped products and deformable convolutions:
 """
-_MEASURED = ""
+_MEASURED = """
+What `python -m tests.witnesses` measured, with torch 2.13 and the releases above, at batch 1: each cell says in how
+many models the tool's total and parameters are those predicted, to the last digit. One model of transformers was not
+executed: it makes a constant on the meta device, where it has no value.
+
+| models | executed, bit for bit | torchinfo | fvcore | torch | ptflops | thop |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| torchvision, all 80 that classify images | 80 | 80 | 80 | 80 | 80 | 80 |
+| timm, one of each of 44 families | 44 | 44 | 44 | 44 | 44 | 44 |
+| transformers, 8 architectures of small configs | 7 | 8 | 8 | 8 | 8 | 8 |
+
+Not predicted: fvcore's list of unsupported operators, since a trace also has the arithmetic of sizes; an `einsum` of
+more than two operands, which fvcore counts along the path that NumPy finds; attention of a module that runs on real
+tensors alone (`--real`), which FlopCounterMode counts as 0 on the CPU.
+"""
 
 
 def document() -> str:

@@ -31,9 +31,7 @@ COMMANDS: dict[str, Entry] = {
         "compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS
     ),
     "sweep": Entry("sweep:sweep", "Evaluate a grid of arguments and input sizes.", NUMBERS),
-    "check": Entry(
-        "check:check", "Judge every number that a lecture or a table prints, and say why.", CHECKS
-    ),
+    "check": Entry("check:check", "Judge each number that a lecture or table prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
     "latency": Entry(

@@ -103,7 +103,7 @@ def test_short_help_and_version() -> None:
         (["params", "vgg16", "--input", "224"], "A301", "write the size as CxHxW"),
         (["params", "conv2d(8, 3)"], "A402", "--input"),
         (["params", "vgg16", "--input", "3x16x16"], "A302", "padding"),
-        (["ops", "conv4d"], "A202", "did you mean 'conv2d'?"),
+        (["ops", "conv4d"], "A202", "did you mean 'conv3d'?"),
         (["list", "--family", "ResNets"], "A403", "did you mean 'ResNet'?"),
         (["--show-completion", "tcsh"], "A403", "bash"),
     ],

@@ -62,7 +62,7 @@ def check(
     format: Format = None,
     output: Output = None,
 ) -> int:
-    """Judge every number that a lecture or a table prints, and say why.
+    """Judge each number that a lecture or table prints, and say why.
 
     Without --claims or --paste the lecture that ships is judged (6CS012, Lecture 06, sections 4.1 to 4.5).  Each number
     is held against its own derivation, the other printed numbers, the network's graph and published figures.

@@ -2,7 +2,8 @@
 
     python -m tests.coverage                        # all libraries that are installed
     python -m tests.coverage timm --only 'timm:vit*'
-    python -m tests.coverage --write                # also writes docs/coverage.md
+    python -m tests.coverage timm --json timm.json  # also keeps every trial
+    python -m tests.coverage --kept timm.json torchvision.json --write  # no new trial: docs/coverage.md of those
 
 Each model is built without weights, captured, analysed, and held against the sum of its parameters and against
 FlopCounterMode on the meta device.  A model that takes longer than `--limit` seconds is stopped, and said to be.
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit", type=float, default=120, help="seconds that one model may take")
     parser.add_argument("--json", type=Path, help="also keep every trial in this file")
+    parser.add_argument("--kept", type=Path, nargs="+", default=(), help="try none; read what --json kept")
     parser.add_argument("--write", action="store_true", help="write docs/coverage.md")
     parser.add_argument(
         "--try", dest="trials", nargs="+", help=argparse.SUPPRESS
@@ -57,17 +59,23 @@ def main() -> int:
             print(json.dumps(asdict(attempt(model))), flush=True)
         return 0
     found: list[Trial] = []
-    start = time.monotonic()
+    start, before = time.monotonic(), 0.0
+    for file in asked.kept:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        before += kept["seconds"]
+        found += [Trial(**trial) for trial in kept["trials"]]
     with tempfile.TemporaryDirectory() as folder:
-        for library in asked.libraries or installed():
+        for library in () if asked.kept else asked.libraries or installed():
             names = [name for name in models(library, Path(folder)) if fnmatch(name, asked.only)]
             found += _tried(names[:: asked.every], asked.jobs, asked.limit)
     which = "" if asked.only == "*" else f", by names that match `{asked.only}`"
     which += f"; of these one in {asked.every}" if asked.every > 1 else ""
-    text = page(found, time.monotonic() - start, which)
+    seconds = before + time.monotonic() - start
+    text = page(found, seconds, which)
     print(text)
     if asked.json:
-        asked.json.write_text(json.dumps([asdict(trial) for trial in found], indent=1), encoding="utf-8")
+        trials = {"seconds": seconds, "trials": [asdict(trial) for trial in found]}
+        asked.json.write_text(json.dumps(trials, indent=1), encoding="utf-8")
     if asked.write:
         (DOCS / "coverage.md").write_text(text, encoding="utf-8")
     return int(any("TRACEBACK" in trial.reason or trial.verdict == "differs" for trial in found))

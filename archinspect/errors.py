@@ -84,7 +84,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error: a code of `CODES`, what is wrong, where, the path inside the network, the arithmetic, a way out."""
+    """One error: a code of `CODES`, what is wrong, where, the path inside the network, the arithmetic, a way out.
+
+    `call_help` is the way out of one who called the library, where that is not the command line's.
+    """
 
     code: str
     message: str
@@ -93,6 +96,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str = ""
     related: tuple[tuple[Span, str], ...] = ()
+    call_help: str = ""
 
     def render(self, *, color: bool = False) -> str:
         """The diagnostic as it is printed on a terminal, without a final newline."""
@@ -207,9 +211,11 @@ class OpError(ValueError):
         return Diagnostic(self.code, self.message, span, path, self.notes, self.help)
 
 
-def fail(code: str, message: str, *, notes: Iterable[str] = (), help: str = "") -> ArchinspectError:
+def fail(
+    code: str, message: str, *, notes: Iterable[str] = (), help: str = "", call_help: str = ""
+) -> ArchinspectError:
     """An error that has no place in a file (a command-line value, a missing package)."""
-    return ArchinspectError(Diagnostic(code, message, notes=tuple(notes), help=help))
+    return ArchinspectError(Diagnostic(code, message, notes=tuple(notes), help=help, call_help=call_help))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .call_errors import in_words_of_call
 from .errors import fail
 from .frontends import models
 from .graph import Graph
@@ -45,7 +46,10 @@ def load(
     given: Any = example_inputs
     if input is not None:
         given = [*example_inputs, *([input] if isinstance(input, (str, int, tuple)) else input)]
-    return Network(models.load(model, inputs=given, arguments=arguments, real=real, partial=partial))
+    options: dict[str, Any] = {"input": input, "real": real, "partial": partial}
+    written = {name: value for name, value in options.items() if value}
+    with in_words_of_call("archinspect.load", (model, *example_inputs), {**arguments, **written}):
+        return Network(models.load(model, inputs=given, arguments=arguments, real=real, partial=partial))
 
 
 def from_text(
@@ -58,7 +62,11 @@ def from_text(
     """A network from the text of a spec; `file` is the name that errors show.  Raises ArchinspectError."""
     from .frontends.spec.load import lay_out, read_text
 
-    return Network(lay_out(read_text(text, file), arguments, input))
+    written = {"arguments": arguments, "input": input}
+    with in_words_of_call(
+        "archinspect.from_text", (text,), {k: v for k, v in written.items() if v is not None}
+    ):
+        return Network(lay_out(read_text(text, file), arguments, input))
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,13 @@ def load(
     kind = kind_of(model)
     given = _listed(inputs)
     if kind in ("spec", "checkpoint", "onnx"):
-        _refuse("A403", kind, {"--real": real, "--partial": partial})
+        _refuse(kind, {"--real": real, "--partial": partial})
     if kind == "spec":
         return _spec(model, given, arguments)
     if kind == "checkpoint":
         from .checkpoint import load_checkpoint
 
-        _refuse("A403", kind, {"--input": bool(given), "--set": bool(arguments)})
+        _refuse(kind, {"--input": bool(given), "--set": bool(arguments)})
         return load_checkpoint(model)
     if kind == "onnx":
         return _onnx(model, given, arguments)
@@ -119,7 +119,9 @@ def _kind_of_object(model: Any) -> str:
         return "onnx"
     raise fail(
         "A101",
-        f"a {type(model).__name__} is no network",
+        f"{model.__name__} is a class, not a module"
+        if isinstance(model, type)
+        else f"{type(model).__name__} objects are no networks",
         notes=["a network is a name, a path, an nn.Module, an ExportedProgram or an ONNX ModelProto"],
         help="a class makes one when it is called: load(Net(), (1, 3, 224, 224))"
         if isinstance(model, type)
@@ -143,7 +145,10 @@ def texts_read(inputs: Sequence[Any]) -> list[Any]:
         parsed = iter(parse_inputs([one for one in inputs if isinstance(one, str)]))
     except ValueError as error:
         raise fail(
-            "A402", str(error), help=f"{INPUT_HELP}; a name and a type as in mask=bool:1x128"
+            "A402",
+            str(error),
+            help=f"{INPUT_HELP}; a name and a type as in mask=bool:1x128",
+            call_help="give tensors or shapes, such as (1, 3, 224, 224)",
         ) from None
     return [next(parsed) if isinstance(one, str) else one for one in inputs]
 
@@ -153,15 +158,20 @@ def _spec(model: Any, inputs: list[Any], arguments: Mapping[str, Any] | None) ->
 
     if len(inputs) > 1:
         raise fail(
-            "A402", "a spec has one input", notes=[f"{len(inputs)} were given"], help="give --input once"
+            "A402",
+            "a spec has one input",
+            notes=[f"{len(inputs)} were given"],
+            help="give --input once",
+            call_help="give one shape",
         )
-    return load_graph(model, arguments=arguments, input=inputs[0] if inputs else None)
+    given = inputs[0] if inputs else None
+    return load_graph(model, arguments=arguments, input=tuple(getattr(given, "shape", ())) or given)
 
 
 def _onnx(model: Any, inputs: list[Any], arguments: Mapping[str, Any] | None) -> Graph:
     from .onnx import load_onnx
 
-    _refuse("A403", "onnx", {"--set": bool(arguments)})
+    _refuse("onnx", {"--set": bool(arguments)})
     return load_onnx(model, inputs=_shapes(inputs))
 
 
@@ -178,11 +188,23 @@ def _shapes(inputs: list[Any]) -> Any:
 _KINDS = {"spec": "a spec", "checkpoint": "a checkpoint", "onnx": "an ONNX model"}
 
 
-def _refuse(code: str, kind: str, options: Mapping[str, bool]) -> None:
+#: what options are about, and how a Python call has them
+_OPTIONS = {
+    "--real": ("is not run on real tensors", "real"),
+    "--partial": ("is not run, so no part of it either", "partial"),
+    "--input": ("takes no inputs", "the inputs"),
+    "--set": ("takes no arguments", "the keyword arguments"),
+}
+
+
+def _refuse(kind: str, options: Mapping[str, bool]) -> None:
     """Say of options that mean nothing here that they do not, in the place of passing over them."""
     for option, given in options.items():
         if given:
-            raise fail(code, f"{option} does not go with {_KINDS[kind]}", help="leave it out")
+            why, in_call = _OPTIONS[option]
+            raise fail(
+                "A403", f"{_KINDS[kind]} {why}", help=f"leave {option} out", call_help=f"leave {in_call} out"
+            )
 
 
 def _need_torch() -> None:

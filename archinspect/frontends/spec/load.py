@@ -87,7 +87,9 @@ class Prepared:
         if sizes is None and not document.errors:
             message = f"the network '{document.name}' needs an input size"
             span = document.source.span(0, 0, len(document.source.lines[0]))
-            document.errors.add("A402", message, span, help="give --input 3x224x224")
+            document.errors.add(
+                "A402", message, span, help="give --input 3x224x224", call_help="give input=(1, 3, 224, 224)"
+            )
         if not document.layers:
             found = with_paths(document.errors, document)
             raise ArchinspectError(in_reading_order(found, document.source.file))
@@ -101,5 +103,6 @@ def _input_sizes(document: Document, input: InputSize) -> tuple[int, ...] | None
         return parse_sizes(text)
     except ValueError as error:
         span = Span("--input", 1, 1, max(1, len(text)), text)
-        document.errors.add("A402", str(error), span, help=INPUT_HELP)
+        help = "give a shape, such as input=(1, 3, 224, 224)"
+        document.errors.add("A402", str(error), span, help=INPUT_HELP, call_help=help)
         return None

@@ -43,11 +43,12 @@ class Problems(list[Diagnostic]):
         notes: tuple[str, ...] = (),
         help: str = "",
         related: Related = (),
+        call_help: str = "",
     ) -> None:
         """Record an error; `anchor` is the scalar that it is about where its path is not known yet."""
         if anchor is not None:
             self.anchors[len(self)] = id(anchor)
-        self.append(Diagnostic(code, message, span, path, notes, help, related))
+        self.append(Diagnostic(code, message, span, path, notes, help, related, call_help))
 
 
 def in_reading_order(diagnostics: list[Diagnostic], file: str) -> list[Diagnostic]:

@@ -77,6 +77,7 @@ def _same_type(document: Document, name: str, value: Any, default: Any, text: st
         f"'{name}' must be {_KINDS[kind]}, not {value!r}",
         _span(text, len(name) + 1, len(text) - len(name) - 1),
         help=f"write {_KINDS[kind]}, as in {name}={_written(default)}",
+        call_help=f"give {_KINDS[kind]}, as in {name}={default!r}",
         related=((place, f"its default is {_written(default)}"),),
     )
     return default

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import fail
+from ...errors import ArchinspectError, fail
 from ...graph import Graph
 from ...input_size import InputText
 
@@ -41,8 +42,21 @@ def load_module(
 
     args = [_tensor(module, value) for value in args]
     kwargs = {key: _tensor(module, value) for key, value in (kwargs or {}).items()}
-    recording = capture(module, args, kwargs, real=real, partial=partial)
+    try:
+        recording = capture(module, args, kwargs, real=real, partial=partial)
+    except ArchinspectError as error:
+        raise _with_a_word_on_lists(error, [*args, *kwargs.values()]) from error.__cause__
     return lower(recording, name or type(module).__name__, module, args, kwargs, again)
+
+
+def _with_a_word_on_lists(error: ArchinspectError, inputs: Sequence[Any]) -> ArchinspectError:
+    """A list of numbers is passed on as it is; somebody whose forward fails on one may have meant a shape."""
+    for given in inputs:
+        if isinstance(given, list) and given and all(type(size) is int for size in given):
+            shape = tuple(given)
+            help = f"is {given} a shape? Write it as a tuple: {shape}"
+            return ArchinspectError([replace(d, help=help, call_help=help) for d in error.diagnostics])
+    return error
 
 
 def load_objects(
@@ -102,7 +116,10 @@ def _arguments(
     if len(plain) > len(defaults):
         names = ", ".join(usual.name for usual in defaults)
         raise fail(
-            "A402", f"{len(plain)} inputs are too many", notes=[f"usual inputs: {names}"], help="name them"
+            "A402",
+            f"{len(plain)} inputs are too many",
+            notes=[f"usual inputs: {names}"],
+            help="give fewer, or name those beside the usual ones",
         )
     found: dict[str, Any] = {}
     for at, usual in enumerate(defaults):
@@ -133,17 +150,25 @@ def _given(module: nn.Module, one: Any, usual: ExampleInput | None) -> Any:
                 "A402", f"PyTorch has no type '{one.dtype}'", help="float32, float16, int64, bool, ..."
             )
     shape = one.sizes if usual is not None and len(one.sizes) == len(usual.shape) else one.shape
+    if min(shape) < 1:
+        raise fail("A402", f"{shape} is no shape: every size must be at least 1")
     if usual is not None and isinstance(usual.tensor, list):
         return [torch.rand(shape[-3:])]
     return example(module, shape, dtype)
 
 
 def _is_shape(value: Any) -> bool:
-    return type(value) is tuple and bool(value) and all(type(size) is int for size in value)
+    """A tuple of whole numbers, or a `torch.Size`; a tuple with names of its own is an argument as it is."""
+    return (
+        isinstance(value, tuple)
+        and not hasattr(value, "_fields")
+        and bool(value)
+        and all(type(size) is int for size in value)
+    )
 
 
 def _tensor(module: nn.Module, value: Any) -> Any:
-    return example(module, value) if _is_shape(value) else value
+    return _given(module, value, None)
 
 
 def example(module: nn.Module, shape: tuple[int, ...], dtype: Any = None) -> Tensor:

@@ -13,6 +13,7 @@ import inspect
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -253,8 +254,9 @@ class building:  # noqa: N801 - used as a function: `with building(...)`
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if not isinstance(error, Exception) or isinstance(error, ArchinspectError):
             return
-        notes = []
+        notes, close = [], ""
         if isinstance(error, TypeError) and self._make is not None:
+            close = _misspelt(error, self._make)
             with contextlib.suppress(TypeError, ValueError):
                 notes = [f"{getattr(self._make, '__name__', 'it')}{inspect.signature(self._make)}"]
         first = str(error).strip().partition("\n")[0]
@@ -265,9 +267,31 @@ class building:  # noqa: N801 - used as a function: `with building(...)`
                 user_line(error),
                 "",
                 tuple(notes),
-                "give arguments as in net.py:make(width=64)" if notes else self._help,
+                close or ("give arguments as in net.py:make(width=64)" if notes else self._help),
+                call_help=close or ("give arguments as in load(..., width=64)" if notes else ""),
             )
         ) from error
+
+
+_UNEXPECTED = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _misspelt(error: TypeError, make: Callable[..., Any]) -> str:
+    """A help line for an argument that what was called does not have.
+
+    Builders of libraries hand their arguments on: the class that refuses one is seen where the exception passed.
+    """
+    found = _UNEXPECTED.search(str(error))
+    if found is None:
+        return ""
+    name, word = found.groups()
+    known: list[str] = []
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for target in (make, *(frame.f_globals.get(name) for frame in frames)):
+        if callable(target):
+            with contextlib.suppress(TypeError, ValueError):
+                known += inspect.signature(target).parameters
+    return suggestion(word, known)
 
 
 @contextlib.contextmanager

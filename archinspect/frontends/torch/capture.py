@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import ArchinspectError, Diagnostic, Span, fail
+from ...errors import ArchinspectError, Diagnostic, Span, fail, suggestion
 from .recorder import (
     CPU,
     META,
@@ -293,11 +293,21 @@ def _argument_names(module: nn.Module, args: Sequence[Any], kwargs: Mapping[str,
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
+        misspelt = [name for name in kwargs if name not in signature.parameters]
+        if misspelt:
+            help = call_help = suggestion(misspelt[0], signature.parameters, otherwise="leave it out")
+        elif args or kwargs:
+            help = "name them, as in --input mask=bool:1x128"
+            call_help = "name them, as in load(net, mask=torch.ones(1, 128, dtype=torch.bool))"
+        else:
+            help = "give --input 1x3x224x224"
+            call_help = "give example inputs or shapes: archinspect.load(net, (1, 3, 224, 224))"
         raise fail(
             "A402",
             f"forward of {type(module).__name__} does not take these inputs: {error}",
             notes=[f"forward{signature}"],
-            help="name them, as in --input mask=bool:1x128" if args or kwargs else "give --input 1x3x224x224",
+            help=help,
+            call_help=call_help,
         ) from None
     names: list[str] = []
     for name in bound.arguments:
@@ -471,6 +481,7 @@ class _ForwardErrors:
                 path,
                 tuple(notes),
                 "--real (in Python real=True) runs it on small real tensors; --partial shows the part before it",
+                call_help="real=True runs it on small real tensors; partial=True shows the part before it",
             )
         first = str(error).strip().partition("\n")[0]
         return Diagnostic(
@@ -480,6 +491,7 @@ class _ForwardErrors:
             path,
             tuple(notes),
             "--partial (in Python partial=True) shows the part before it",
+            call_help="partial=True shows the part before it",
         )
 
 

@@ -87,6 +87,9 @@ def kind_of(model: Any) -> str:
     text = str(os.fspath(model))
     if "->" in text.partition(":")[0]:
         return "spec"
+    library, colon, _ = text.partition(":")
+    if colon and library in LIBRARIES and isinstance(model, str):
+        return "named"
     lower = text.lower()
     if lower.endswith(".onnx"):
         return "onnx"
@@ -97,8 +100,7 @@ def kind_of(model: Any) -> str:
     if lower.endswith(".json"):
         return "configuration"
     if isinstance(model, str):
-        library = text.partition(":")[0]
-        if (library in LIBRARIES and ":" in text) or ".py:" in text:
+        if ".py:" in text:
             return "named"
         if _ATTRIBUTE.fullmatch(text) and not os.path.exists(text):
             return "named"

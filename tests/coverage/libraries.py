@@ -73,6 +73,7 @@ def _torchvision(folder: Path) -> Iterator[str]:
 
 def _transformers(folder: Path) -> Iterator[str]:
     """Default configs of all model types, as `config.json` files that name the base class."""
+    with_torchvision(lambda: import_module("torchvision"))  # which configs of some models import
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
@@ -88,19 +89,15 @@ def _transformers(folder: Path) -> Iterator[str]:
 
 
 def _diffusers(folder: Path) -> Iterator[str]:
-    """Default configs of the denoisers and autoencoders that diffusers exports."""
+    """Default configs of all models that diffusers exports: denoisers, autoencoders, control nets."""
+    with_torchvision(lambda: import_module("torchvision"))  # which most of its modules import
     import diffusers
 
-    for name in sorted(vars(diffusers.models)["_import_structure"] and dir(diffusers)):
-        if not name.endswith(("Model", "Transformer2DModel", "UNet2DConditionModel")) or "Pipeline" in name:
-            continue
-        found = getattr(diffusers, name, None)
-        if (
-            not (inspect.isclass(found) and issubclass(found, diffusers.ModelMixin))
-            or found is diffusers.ModelMixin
-        ):
-            continue
-        yield f"diffusers:{_written(folder / 'diffusers' / name, {'_class_name': name})}"
+    for name in sorted(diffusers._import_structure["models"]):
+        found = getattr(diffusers, name)
+        # Those of several nets are made of nets that are there, by no configuration.
+        if inspect.isclass(found) and issubclass(found, diffusers.ModelMixin) and "Multi" not in name:
+            yield f"diffusers:{_written(folder / 'diffusers' / name, {'_class_name': name})}"
 
 
 def _written(folder: Path, config: dict[str, Any]) -> Path:

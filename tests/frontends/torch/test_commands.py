@@ -153,6 +153,7 @@ def test_a_configuration_of_transformers(tmp_path: Path) -> None:
         ("package:make(4, name='a:b')", "named"),
         ("timm:convnext_base", "named"),
         ("transformers:some/folder", "named"),
+        ("transformers:some/config.json", "named"),
         ("a/config.json", "configuration"),
         ("net.onnx", "onnx"),
         ("net.pt2", "exported"),

@@ -6,14 +6,15 @@ ramp would show nothing else.  The legend gives the figures at the ramp's ends a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import fail
+from ..files import read_json
 from ..graph import Graph
+from ..records import FormError, listed, mapping, no_less_than_zero, text
 from ..units import binary_bytes, brief, seconds
 from .elements import Card, Outline, cards_of, mapped
 from .options import Options
@@ -83,23 +84,30 @@ def read_latency(path: str | Path) -> dict[str, float]:
 
     Raises ArchinspectError (A102, A403) for a file that cannot be read or is something else.
     """
+    data = read_json(path, help="a saved run is a file")
     try:
-        data = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise fail("A102", f"cannot read '{path}'", notes=[str(error)]) from None
-    except json.JSONDecodeError as error:
-        raise fail("A403", f"'{path}' is not JSON", notes=[str(error)]) from None
-    try:
-        rows: list[dict[str, Any]] = next((run["layers"] for run in data["runs"] if run["layers"]), [])
-        times: dict[str, float] = {}
-        for row in rows:
-            layers = row.get("layers", [row["name"]])
-            if layers:
-                times[str(layers[0])] = times.get(str(layers[0]), 0.0) + float(row["ms"]) / 1000
-        return times
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise fail("A403", f"'{path}' is no saved run of `archinspect latency`") from None
+        _RUNS(data, "")
+    except FormError as error:
+        raise fail("A403", f"'{path}' is no saved run of `archinspect latency`", notes=[str(error)]) from None
+    rows: list[dict[str, Any]] = next((run["layers"] for run in data["runs"] if run["layers"]), [])
+    times: dict[str, float] = {}
+    for row in rows:
+        layers = row.get("layers", [row["name"]])
+        if layers:
+            times[layers[0]] = times.get(layers[0], 0.0) + float(row["ms"]) / 1000
+    return times
 
+
+#: what is read of a saved run
+_RUNS = mapping(
+    {
+        "runs": listed(
+            mapping(
+                {"layers": listed(mapping({"name": text, "ms": no_less_than_zero}, {"layers": listed(text)}))}
+            )
+        )
+    }
+)
 
 _FIGURES: dict[str, Callable[[Card], float]] = {
     "params": lambda card: card.figures.params,

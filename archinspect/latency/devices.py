@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArchinspectError, fail, suggestion
+from ..files import read_text
 from .ceilings import Ceilings
 
 #: Assumed where a device says nothing else (docs/latency.md gives the reasons).  `attainable`: the share of the sheet's
@@ -137,11 +138,10 @@ def _load(path: Path) -> dict[str, Device]:
     import tomllib  # only predictions need it
 
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise fail("A102", f"cannot read '{path}'", notes=[str(error)]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise fail("A403", f"'{path}' is not valid TOML", notes=[str(error)]) from None
+        data = tomllib.loads(read_text(path, help="a table of devices is a TOML file"))
+    except (ValueError, RecursionError) as error:  # also for numbers of thousands of digits
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise fail("A403", f"'{path}' is not valid TOML", notes=[reason]) from None
     return {name.lower(): _entry(path, name, entry) for name, entry in data.items()}
 
 

@@ -13,6 +13,21 @@ from .pairs import Pair
 from .stats import percentile
 
 
+#: keys of a run's JSON that are no fields of `Run`, or are read in a way of their own
+DERIVED = frozenset(
+    {
+        "interval_ms",
+        "p90_ms",
+        "p99_ms",
+        "n",
+        "images_per_s",
+        "samples_ms",
+        "layers",
+        "absorbed",
+        "flags",
+    }
+)
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One configuration.  `status`: ok, interrupted, out-of-memory (then there are no figures).
@@ -110,17 +125,6 @@ class Run:
         """The run that `to_dict` wrote."""
         layer_keys = ("name", "ms", "share", "macs", "bytes", "floor_ms", "bound")
         interval = data["interval_ms"]
-        derived = {
-            "interval_ms",
-            "p90_ms",
-            "p99_ms",
-            "n",
-            "images_per_s",
-            "samples_ms",
-            "layers",
-            "absorbed",
-            "flags",
-        }
         return cls(
             model=model,
             interval_ms=None if interval is None else (interval[0], interval[1]),
@@ -135,7 +139,7 @@ class Run:
             ),
             absorbed=tuple(data.get("absorbed", ())),
             flags=tuple(Flag(flag["code"], flag["message"]) for flag in data["flags"]),
-            **{key: value for key, value in data.items() if key not in derived},
+            **{key: value for key, value in data.items() if key not in DERIVED},
         )
 
 

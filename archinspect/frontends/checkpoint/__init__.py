@@ -12,10 +12,11 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...collector import uncollected
 from ...errors import fail
+from ...files import open_file
 from ...graph import Graph, Parameter
 from . import packed, safetensors
 from .stored import (
@@ -26,7 +27,7 @@ from .stored import (
     HeaderError,
     Stored,
     clipped,
-    open_file,
+    inside,
     printable,
 )
 
@@ -99,7 +100,7 @@ class _Files:
 
     def read(self, path: str) -> Contents:
         """What one file holds, by its content.  Raises ArchinspectError."""
-        file, size = open_file(path)
+        file, size = _opened(path)
         with file:
             try:
                 contents = _read(path, file, size)
@@ -109,6 +110,13 @@ class _Files:
                 raise fail("A102", f"cannot read '{path}': {error.strerror}", help="check the disk") from None
         self.sizes[path] = size
         return contents
+
+
+def _opened(path: str) -> tuple[BinaryIO, int]:
+    help = "a checkpoint is a file: its header says where in it each tensor lies"
+    if os.path.isdir(path):
+        raise fail("A102", f"'{path}' is a directory", help=inside(path))
+    return open_file(path, help=help, pipes=False)
 
 
 def _read(path: str, file: Any, size: int) -> Contents:
@@ -156,7 +164,7 @@ def _refuse_pointer(start: bytes) -> None:
 
 def _indexed(path: str, files: _Files) -> Contents:
     """All shards that an index names, as one.  Raises ArchinspectError, also for shards that are missing."""
-    file, size = open_file(path)
+    file, size = _opened(path)
     with file:
         try:
             if size > MAX_HEADER:

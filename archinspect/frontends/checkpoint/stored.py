@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from ...errors import ArchinspectError, fail
 from ...graph import ELEMENT_BYTES
@@ -108,26 +107,7 @@ class HeaderError(Exception):
         )
 
 
-def open_file(path: str) -> tuple[BinaryIO, int]:
-    """A regular file, opened, and its size.
-
-    Raises ArchinspectError (A102) for what is missing or no file: a pipe would wait for ever.
-    """
-    try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            raise fail("A102", f"'{path}' is a directory", help=_inside(path))
-        if not stat.S_ISREG(found.st_mode):
-            help = "a checkpoint is a file: its header says where in it each tensor lies"
-            raise fail("A102", f"'{path}' is not a file", help=help)
-        return open(path, "rb"), found.st_size
-    except OSError as error:
-        raise fail("A102", f"cannot read '{path}': {error.strerror}", help="check the path") from None
-    except ValueError:  # a NUL in the path
-        raise fail("A102", f"'{path}' cannot name a file", help="check the path") from None
-
-
-def _inside(folder: str) -> str:
+def inside(folder: str) -> str:
     """What to name instead of a folder: an index before single files."""
     endings = (".index.json", ".safetensors", ".gguf", ".pth", ".pt", ".bin")
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ArchinspectError, fail
+from ...files import open_file, read
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -49,14 +50,9 @@ def read_model(source: str | os.PathLike[str] | ModelProto) -> tuple[ModelProto,
     else:
         path = Path(source)
         name, folder = path.stem, path.parent
-        try:
-            if path.stat().st_size > _LARGEST:
-                raise broken(str(path), f"{path.stat().st_size:,} bytes: one file holds at most {_LARGEST:,}")
-            content = path.read_bytes()
-        except FileNotFoundError:
-            raise fail("A101", f"there is no file '{path}'") from None
-        except (OSError, ValueError) as error:
-            raise fail("A102", f"cannot read '{path}'", notes=[str(error)]) from None
+        if not os.path.lexists(path):
+            raise fail("A101", f"there is no file '{path}'")
+        content = read(path, _LARGEST, kind="one file of ONNX", help="an ONNX model is a file")
         model = ModelProto()
         try:
             model.ParseFromString(content)
@@ -192,9 +188,10 @@ def data_of(tensor: TensorProto, folder: Path | None) -> TensorProto | None:
         offset, length = int(where.get("offset", 0)), int(where.get("length", most))
         if offset < 0 or not 0 <= length <= most:
             return None
-        with (folder / where["location"]).open("rb") as file:
+        file, _ = open_file(folder / where["location"], pipes=False)
+        with file:
             file.seek(offset)
             data = file.read(length)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ArchinspectError):
         return None
     return TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=data)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...errors import ArchinspectError, Diagnostic, Span, fail
+from ...errors import ArchinspectError, Diagnostic, Span
+from ...files import read_text
 
 #: A network written by hand is a few kilobytes; limits keep a hostile file an error, not an outage.
 MAX_BYTES = 1 << 19
@@ -62,35 +62,14 @@ def read(path: str | os.PathLike[str], shown: str = "") -> Source:
     Raises ArchinspectError when it is missing, too large or not text.
     """
     path = os.fspath(path)
-    try:
-        found = os.stat(path)
-        mode = found.st_mode
-        if stat.S_ISDIR(mode):
-            raise fail("A102", f"'{path}' is a directory", help="name a .yaml file inside it")
-        # A pipe that nobody writes to would wait for ever; /dev/stdin and the shell's <(...) are pipes with a writer.
-        if not (stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and path.startswith("/dev/"))):
-            raise fail("A102", f"'{path}' is not a file", help="a spec is a text file, such as net.yaml")
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise fail("A102", f"cannot read '{path}': {error.strerror}", help="check the path") from None
-    except ValueError:  # a NUL in the path
-        raise fail("A102", f"'{path}' cannot name a file", help="check the path") from None
-    if len(data) > MAX_BYTES:
-        size = max(len(data), found.st_size)
-        size_of = f"{size:,} bytes" if size > len(data) else f"more than {MAX_BYTES:,} bytes"
-        raise fail(
-            "A103",
-            f"'{path}' is too large for a spec",
-            notes=[f"{size_of} > limit {MAX_BYTES:,}"],
-            help="is it a spec? Blocks and repeats keep one short",
-        )
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        note = f"line {line}: byte {data[error.start]:#04x}"
-        raise fail("A102", f"'{path}' is not UTF-8 text", notes=[note], help="save it as UTF-8") from None
+    text = read_text(
+        path,
+        MAX_BYTES,
+        kind="a spec",
+        inside="name a .yaml file inside it",
+        help="a spec is a text file, such as net.yaml",
+        too_large="is it a spec? Blocks and repeats keep one short",
+    )
     return source_of(text, shown or path)
 
 

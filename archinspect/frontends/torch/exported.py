@@ -15,7 +15,9 @@ import math
 import operator
 import os
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from ...collector import uncollected
 from ...errors import ArchinspectError, fail
+from ...files import open_file
 from ...graph import Graph
 from .capture import capture
 from .lower import ModuleSource, lower
@@ -470,16 +473,18 @@ def _broken(name: str, note: str) -> ArchinspectError:
 
 def _of_file(source: str | os.PathLike[str], shapes: _Shapes) -> _Program:
     path = Path(source)
+    if not os.path.lexists(path):
+        raise fail("A101", f"there is no file '{path}'")
+    file, _ = open_file(path, help="an exported program is a file", pipes=False)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with file, zipfile.ZipFile(file) as archive:
             return _FileReader(archive, path, shapes).read()
-    except FileNotFoundError:
-        raise fail("A101", f"there is no file '{path}'") from None
     except OSError as error:
         raise fail("A102", f"cannot read '{path}'", notes=[str(error)]) from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, struct.error) as error:
         raise _broken(str(path), f"it is no zip archive: {error}") from None
     except (
+        AssertionError,
         AttributeError,
         IndexError,
         KeyError,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import json
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import torch
 from torch import nn
 
 from ...errors import fail, suggestion
+from ...files import read_json
 from .build import Built, Call, ExampleInput, building, construct, with_torchvision
 
 __all__ = ["LIBRARIES", "build", "names"]
@@ -126,11 +126,7 @@ def _configuration(library: str, call: Call) -> tuple[dict[str, Any], str]:
             notes=["nothing is downloaded: a model of the hub is named by its files on this machine"],
             help=f"write {library}:DIR or {library}:path/config.json",
         )
-    try:
-        with open(path, encoding="utf-8") as file:
-            settings = json.load(file)
-    except (OSError, ValueError) as error:
-        raise fail("A102", f"'{path}' cannot be read as JSON", notes=[str(error)]) from None
+    settings = read_json(path)
     if not isinstance(settings, dict):
         raise fail("A603", f"'{path}' is no configuration of a model")
     settings.update(call.kwargs or {})

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ...errors import fail
 from ...graph import Graph
 from .names import pair
 from .read import as_state, read_state
@@ -30,12 +31,24 @@ def load_weights(module: nn.Module, graph: Graph, weights: Weights) -> None:
         {name: tuple(tensor.shape) for name, tensor in theirs.items()},
         graph.metadata.get("weights", ()),
     )
+    for name, given in names.items():
+        # copy_ would turn them into numbers without a word: codes of a quantised file, or a mask.
+        if state[name].is_floating_point() and not theirs[given].is_floating_point():
+            raise fail(
+                "A502",
+                f"'{given}' holds {_kind(theirs[given])}, and '{name}' of {graph.name} is of {_kind(state[name])}",
+                help="give weights in float32, float16 or bfloat16; a quantised file has scales beside its codes",
+            )
     with torch.no_grad():
         for name, tensor in state.items():
             if name in names:
                 tensor.copy_(theirs[names[name]])
             else:
                 tensor.zero_()  # a batch norm's counter that the file does not have
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def converted(graph: Graph, weights: Weights) -> bytes:

@@ -9,12 +9,13 @@ import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
 from ...errors import ArchinspectError, fail
+from ...files import open_file
 
 #: under which names training programs keep the weights inside a checkpoint of many things
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -28,9 +29,9 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     A404 for a safetensors file without the package.
     """
     file = Path(path)
-    if not file.is_file():
-        raise fail("A501", f"cannot read the weights '{path}': no such file", help="check the path")
-    found = _safetensors(file) if file.suffix == ".safetensors" else _torch(file)
+    opened, _ = open_file(path, code="A501", what="the weights", pipes=False, help="weights are a file")
+    with opened:
+        found = _safetensors(file) if file.suffix == ".safetensors" else _torch(opened, file)
     for name in _WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
             found = found[name]
@@ -70,31 +71,29 @@ def _oddity(name: Any, value: Any) -> str:
     return ""
 
 
-def _torch(file: Path) -> Any:
+def _torch(opened: BinaryIO, file: Path) -> Any:
     help = "weights are what torch.save(model.state_dict(), FILE) writes"
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(opened, map_location="cpu", weights_only=True)
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error), help) from None
-    except pickle.UnpicklingError as error:
-        code = _GLOBAL.search(str(error))
+    except Exception as error:  # noqa: BLE001  a damaged file may raise anything
+        # What torch says of other files is about its own reader, down to a bare KeyError, struct.error or assertion.
+        code = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
         if code is not None:
             help = "save model.state_dict(): a pickled module is code, and is not run"
             raise _unreadable(file, f"it holds {code[1]}, which is no tensor", help) from None
-        raise _unreadable(file, _diagnosis(file), help) from None
-    except (RuntimeError, ValueError, EOFError, LookupError, AttributeError, TypeError):
-        # What torch says of other files is about its own reader, down to a bare KeyError.
-        raise _unreadable(file, _diagnosis(file), help) from None
+        raise _unreadable(file, _diagnosis(opened), help) from None
 
 
 _GLOBAL = re.compile(r"GLOBAL (\S+)")
 _BEGINNING = 24  # characters of a text that are shown
 
 
-def _diagnosis(file: Path) -> str:
+def _diagnosis(file: BinaryIO) -> str:
     """Why a file cannot be what torch.save writes (an archive, or a pickle in its older form)."""
-    with file.open("rb") as opened:
-        start = opened.read(200)
+    file.seek(0)
+    start = file.read(200)
     if not start:
         return "it is empty"
     if start.startswith(b"PK"):
@@ -115,12 +114,11 @@ def _safetensors(file: Path) -> Any:
         raise fail(
             "A404", "reading .safetensors needs safetensors", help="pip install 'archinspect[safetensors]'"
         )
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(file)
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  SafetensorError, and what a damaged header makes Python raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise _unreadable(file, reason[:200], "is it a safetensors file?") from None
 

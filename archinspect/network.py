@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .call_errors import in_words_of_call
 from .errors import fail
 from .frontends import models
-from .graph import Graph
+from .graph import Graph, refuse_parameters_only
 
 if TYPE_CHECKING:
+    import pandas
+    import torch
+    from torch import fx
+
     from .analysis import Analysis
     from .analysis.compare import Comparison
-    from .analysis.rewrites import Substitution
+    from .analysis.rewrites import Forms, Substitution
+    from .check.claims import Checked
     from .check.verification import Verification
     from .diagram.picture import Picture
     from .frontends.spec.load import InputSize
     from .latency.predict import Prediction
     from .latency.results import Measurement
+    from .pytorch.weights import Weights
+    from .report import Report
+    from .sweep import Sweep
 
 
 def load(
@@ -49,7 +58,9 @@ def load(
     options: dict[str, Any] = {"input": input, "real": real, "partial": partial}
     written = {name: value for name, value in options.items() if value}
     with in_words_of_call("archinspect.load", (model, *example_inputs), {**arguments, **written}):
-        return Network(models.load(model, inputs=given, arguments=arguments, real=real, partial=partial))
+        graph = models.load(model, inputs=given, arguments=arguments, real=real, partial=partial)
+    named = isinstance(model, (str, os.PathLike)) and graph.source is None and graph.inputs
+    return Network(graph, Origin(model, arguments, given[0] if given else None) if named else None)
 
 
 def from_text(
@@ -70,47 +81,334 @@ def from_text(
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a network of a spec was loaded from, so that it can be loaded again with other arguments."""
+
+    model: Any
+    arguments: Mapping[str, Any]
+    input: Any = None
+
+
+@dataclass(frozen=True)
 class Network:
-    """A network with every shape known.  Its methods are the commands; nothing is computed before it is asked for."""
+    """A network with every shape known.
+
+    Its methods are the commands, under their names; nothing is computed before it is asked for.  Each result prints as
+    the command's table, shows itself in a notebook, and has `to_dict()`, the command's JSON.
+
+    >>> alexnet = archinspect.load("alexnet")
+    >>> alexnet.params()["conv1"].params
+    34944
+    >>> alexnet.flops(depth=1).totals.macs
+    1135256096
+    """
 
     graph: Graph
+    origin: Origin | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         return self.graph.name
 
     def analyse(self, depth: int | None = None) -> Analysis:
-        """Parameters, shapes, MACs, FLOPs, memory and receptive fields per layer, or per scope `depth` levels down."""
+        """Parameters, shapes, MACs, FLOPs, memory and receptive fields per layer, or per scope `depth` levels down.
+
+        >>> archinspect.load("vgg16").analyse().totals.params
+        138357544
+        """
         from .analysis import analyse
 
         analysis = analyse(self.graph)
-        return analysis if depth is None else analysis.fold(depth)
+        if depth is None:
+            return analysis
+        if depth < 1:
+            raise fail(
+                "A403", f"depth must be at least 1, and is {depth}", help="leave it out for every layer"
+            )
+        return analysis.fold(depth)
 
-    def build(self, **options: Any) -> Any:
-        """The network as a `torch.fx.GraphModule`; see `archinspect.pytorch.build` for the options."""
+    @overload
+    def params(
+        self, *, depth: int | None = None, explain: bool = False, convention: None = None
+    ) -> Analysis: ...
+    @overload
+    def params(self, *, depth: int | None = None, explain: bool = False, convention: str) -> Report: ...
+    def params(
+        self, *, depth: int | None = None, explain: bool = False, convention: str | None = None
+    ) -> Analysis | Report:
+        """The parameters of each layer; with `convention` as that tool counts them.
+
+        >>> print(archinspect.load("conv2d(8, 3) -> relu", input="3x8x8").params(explain=True))
+        network
+        Input 1×3×8×8
+        <BLANKLINE>
+        Layer   Type    Output shape  Params  Derivation
+        ─────────────────────────────────────────────────────────
+        conv2d  conv2d  1×8×6×6          224  (3×3×3×8) + 8 = 224
+        relu    relu    1×8×6×6            0
+        ═════════════════════════════════════════════════════════
+        Total                            224
+        <BLANKLINE>
+        Params: trainable 224, non-trainable 0; 896 B in fp32.
+        """
+        if convention is not None:
+            return self._counted(convention, "params", depth, explain)
+        return self.analyse(depth).as_table("params", explain=explain)
+
+    def shapes(self, *, depth: int | None = None, explain: bool = False) -> Analysis:
+        """The output shape and receptive field of each layer.
+
+        >>> archinspect.load("alexnet").shapes()["pool1"].output_shape
+        (1, 96, 27, 27)
+        """
+        refuse_parameters_only(self.graph, "shapes")
+        return self.analyse(depth).as_table("shapes", explain=explain)
+
+    @overload
+    def flops(
+        self, *, depth: int | None = None, explain: bool = False, convention: None = None
+    ) -> Analysis: ...
+    @overload
+    def flops(self, *, depth: int | None = None, explain: bool = False, convention: str) -> Report: ...
+    def flops(
+        self, *, depth: int | None = None, explain: bool = False, convention: str | None = None
+    ) -> Analysis | Report:
+        """The multiply-accumulates and FLOPs of each layer; with `convention` as that tool counts them.
+
+        >>> archinspect.load("resnet50").flops(convention="fvcore").to_dict()["total"]
+        4111512576
+        """
+        if convention is not None:
+            return self._counted(convention, "cost", depth, explain)
+        refuse_parameters_only(self.graph, "MACs and FLOPs")
+        return self.analyse(depth).as_table("flops", explain=explain)
+
+    @overload
+    def summary(
+        self,
+        *,
+        depth: int | None = None,
+        explain: bool = False,
+        style: Literal["full"] = "full",
+        convention: None = None,
+    ) -> Analysis: ...
+    @overload
+    def summary(
+        self, *, depth: int | None = None, explain: bool = False, style: str = "full", convention: str | None
+    ) -> Analysis | Report: ...
+    @overload
+    def summary(
+        self, *, depth: int | None = None, explain: bool = False, style: str, convention: None = None
+    ) -> Analysis | Report: ...
+    def summary(
+        self,
+        *,
+        depth: int | None = None,
+        explain: bool = False,
+        style: str = "full",
+        convention: str | None = None,
+    ) -> Analysis | Report:
+        """Shapes, parameters, MACs and memory of each layer; `style="keras"` is what Keras' model.summary() prints.
+
+        >>> archinspect.load("googlenet").summary(depth=1)["inception_3a"].params
+        163696
+        """
+        if style not in ("full", "keras"):
+            raise fail("A403", f"there is no style '{style}'", help="styles: full, keras")
+        if style == "keras":
+            from .report.keras import keras
+
+            if convention is not None or explain:
+                other = "explain" if explain else "convention"
+                raise fail("A403", f"style='keras' and {other} do not go together", help="leave one out")
+            return keras(self.graph, self.analyse(depth))
+        if convention is not None:
+            return self._counted(convention, "both", depth, explain)
+        refuse_parameters_only(self.graph, "shapes and cost")
+        return self.analyse(depth).as_table("summary", explain=explain)
+
+    def _counted(
+        self, convention: str, which: Literal["params", "cost", "both"], depth: int | None, explain: bool
+    ) -> Report:
+        refuse_parameters_only(self.graph, "figures by another tool's rules")
+        from .check.own_module import count
+        from .report.conventions import by_convention
+
+        return by_convention(
+            self.graph, count(self.graph, convention), which=which, explain=explain, depth=depth
+        )
+
+    def sweep(
+        self,
+        *,
+        input: Sequence[Any] = (),
+        pareto: str | None = None,
+        jobs: int | None = None,
+        **settings: Sequence[Any],
+    ) -> Sweep:
+        """Every combination of the values of arguments and input sizes, and which variants no other beats.
+
+        `pareto` names what the front is optimal in, as in "macs,params:max".
+
+        >>> found = archinspect.load("vgg11").sweep(num_classes=[10, 100])
+        >>> [variant.figures.params for variant in found.variants]
+        [128807306, 129176036]
+        """
+        from .sweep import DEFAULT, objectives, sweep
+        from .sweep.grid import grid_of
+
+        origin = self._origin("a sweep varies")
+        grid = grid_of(settings, input)
+        fixed = dict(origin.arguments)
+        if origin.input is not None:
+            fixed["input"] = origin.input
+        return sweep(
+            origin.model,
+            grid,
+            settings=fixed,
+            objectives=DEFAULT if pareto is None else objectives(pareto, grid.names),
+            jobs=jobs,
+        )
+
+    def check(
+        self,
+        claims: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        *,
+        pasted: str | None = None,
+        only: str | Sequence[str] = (),
+    ) -> Checked:
+        """Judge printed numbers of this network: a table as `pasted`, files of claims, or what the lecture says of it.
+
+        >>> table = "| layer | params |\\n| --- | --- |\\n| conv1 | 34,944 |\\n| conv2 | 614,000 |"
+        >>> found = archinspect.load("alexnet").check(pasted=table)
+        >>> [judgement.wrong for judgement in found.judgements]
+        [False, True]
+        """
+        from .check.claims import check
+
+        files = [claims] if isinstance(claims, (str, os.PathLike)) else list(claims)
+        only = [only] if isinstance(only, str) else only
+        if not files and pasted is None:
+            return check([self.name], only=only, waterfalls=True)
+        return check(
+            claims=[os.fspath(file) for file in files],
+            pasted=pasted,
+            only=only,
+            waterfalls=True,
+            network=self.graph,
+        )
+
+    def _origin(self, what: str) -> Origin:
+        if self.origin is None:
+            raise fail(
+                "A403",
+                f"{what} a spec that is loaded by name, and '{self.name}' is none",
+                help="load a network that ships, a file or a one-line network",
+            )
+        return self.origin
+
+    def build(self, *, device: str | torch.device = "cpu", weights: Weights | None = None) -> fx.GraphModule:
+        """The network as a `torch.fx.GraphModule`; see `archinspect.pytorch.build`.
+
+        >>> archinspect.load("alexnet").build(device="meta").conv1
+        Conv2d(3, 96, kernel_size=(11, 11), stride=(4, 4))
+        """
         from .pytorch import build
 
-        return build(self.graph, **options)
+        return build(self.graph, device=device, weights=weights)
 
-    def export(self) -> str:
-        """Python source that builds the same module with torch alone."""
-        from .pytorch import export_source
+    def export(self, path: str | os.PathLike[str] | None = None, *, weights: Weights | None = None) -> str:
+        """Python source that builds the same module with torch alone.
 
-        source: str = export_source(self.graph)
-        return source
+        With a `path` it is written there; its ending says what: `.py` source, `.onnx` a model, `.pth` the `weights` by
+        our names.  Returns the source, or the path.
 
-    def verify(self, batches: tuple[int, ...] = (1, 4)) -> Verification:
+        >>> "nn.Conv2d(3, 8" in archinspect.load("conv2d(8, 3) -> relu", input="3x8x8").export()
+        True
+        """
+        from .pytorch.write import export
+
+        return export(self.graph, path, weights)
+
+    def verify(self, batches: int | Sequence[int] = (1, 4)) -> Verification:
         """Our figures against the real module and other tools."""
         from .check.verify import verify
-        from .report.shown import shown_verification
 
-        return shown_verification(verify(self.graph, batches))
+        return verify(self.graph, (batches,) if isinstance(batches, int) else tuple(batches))
 
-    def draw(self, **options: Any) -> Picture:
-        """A picture: a notebook shows it, `.save(FILE)` writes it; options as in `archinspect.diagram.draw`."""
+    def diagram(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        style: str = "blocks",
+        depth: int | None = None,
+        expand: str | Sequence[str] = (),
+        only: str | Sequence[str] = (),
+        fold: bool = True,
+        overview: bool = False,
+        color: str = "type",
+        latency: str | os.PathLike[str] | Mapping[str, float] | None = None,
+        theme: str = "light",
+        beside: Network | Sequence[Network] = (),
+        against: Network | None = None,
+        engine: str = "archinspect",
+    ) -> Picture:
+        """A picture: a notebook shows it, `path` writes it (.svg, .png, .pdf, .dot, .html), as `.save(path)` does.
+
+        The options are those of `archinspect.diagram.Options`.
+
+        >>> archinspect.load("alexnet").diagram(style="volume").svg()[:4]
+        '<svg'
+        """
         from .diagram import draw
 
-        return draw(self.graph, **options)
+        picture = draw(
+            self.graph,
+            style=style,
+            depth=depth,
+            expand=expand,
+            only=only,
+            fold=fold,
+            overview=overview,
+            color=color,
+            latency=latency,
+            theme=theme,
+            beside=(beside,) if isinstance(beside, Network) else beside,
+            against=against,
+            engine=engine,
+        )
+        if path is not None:
+            picture.save(path)
+        return picture
+
+    draw = diagram
+
+    @overload
+    def latency(self, *, predict: str, batch: int | None = None, dtype: str = "fp32") -> Prediction: ...
+    @overload
+    def latency(
+        self,
+        *,
+        predict: None = None,
+        device: str | None = None,
+        batch: int | Sequence[int] | None = None,
+        dtype: str | Sequence[str] = "fp32",
+        mode: str | Sequence[str] = "latency",
+        layers: bool = True,
+        depth: int | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+        cold: bool = False,
+        threads: int | None = None,
+        time_s: float = 20.0,
+    ) -> Measurement: ...
+    def latency(self, *, predict: str | None = None, **options: Any) -> Prediction | Measurement:
+        """Time forward passes as `measure` does, or, with `predict="h100"`, say how long they should take there.
+
+        >>> archinspect.load("resnet50").latency(predict="h100").batch
+        1
+        """
+        return self.measure(**options) if predict is None else self.predict(predict, **options)
 
     def measure(
         self,
@@ -120,10 +418,14 @@ class Network:
         dtype: str | Sequence[str] = "fp32",
         mode: str | Sequence[str] = "latency",
         layers: bool = True,
+        depth: int | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+        cold: bool = False,
+        threads: int | None = None,
         time_s: float = 20.0,
-        **options: Any,
     ) -> Measurement:
-        """Timed forward passes, whole and per layer; `options` are the fields of `archinspect.latency.plan.Options`.
+        """Timed forward passes, whole and per layer (per scope `depth` levels down), about `time_s` seconds each.
 
         Without `batch` the network is timed at that of its example inputs, a spec at 1.
         `network.measure(device="cpu", batch=[1, 8], threads=1)`.  Raises ArchinspectError (A404) without torch.
@@ -140,7 +442,9 @@ class Network:
             mode=mode,
             layers=layers,
             time_s=time_s,
-            options=Options(**options),
+            options=Options(
+                channels_last=channels_last, compile=compile, cold=cold, threads=threads, depth=depth
+            ),
         )
 
     def predict(self, device: str, batch: int | None = None, dtype: str = "fp32") -> Prediction:
@@ -151,15 +455,22 @@ class Network:
 
         return predict(self.graph, known(device), batch, precision(dtype))
 
-    def compare(self, other: Network) -> Comparison:
-        """What another network has more or less than this one, layer by layer."""
+    def compare(self, other: Any) -> Comparison:
+        """What another network has more or less than this one, layer by layer; `other` may be all that `load` takes.
+
+        >>> archinspect.load("resnet18").compare("resnet34").params
+        10108160
+        """
         from .analysis.compare import compare
-        from .report.shown import shown_comparison
 
-        return shown_comparison(compare(self.graph, other.graph))
+        return compare(self.graph, (other if isinstance(other, Network) else load(other)).graph)
 
-    def bottleneck(self) -> list[Substitution]:
-        """The network in other forms: without its 1×1 reductions, and by every rewrite that finds something in it."""
+    def bottleneck(self) -> Forms:
+        """The network in other forms: without its 1×1 reductions, and by every rewrite that finds something in it.
+
+        >>> [form.rewrite.name for form in archinspect.load("alexnet").bottleneck()]
+        ['two-3x3', 'asymmetric', 'depthwise', 'grouped', 'global-pool']
+        """
         from .analysis.rewrites import applicable
 
         return applicable(self.graph)
@@ -176,11 +487,11 @@ class Network:
 
         return dump(self.graph)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The analysis as the commands' JSON has it."""
         return self.analyse().to_dict()
 
-    def to_pandas(self) -> Any:
+    def to_pandas(self) -> pandas.DataFrame:
         """The analysis as a `pandas.DataFrame`, one row per layer, indexed by name.
 
         Raises ArchinspectError (A404) without pandas.
@@ -196,11 +507,7 @@ class Network:
         return f"<Network {self.name}: input {shape}, {totals.params:,} parameters, {totals.macs:,} MACs>"
 
     def _repr_html_(self) -> str:
-        from .report import layers
-        from .report.formats.html import fragment
-
-        table = layers.summary if self.graph.inputs else layers.params  # all that a checkpoint has
-        return fragment(table(self.graph, self.analyse()))
+        return self.analyse()._repr_html_()
 
 
 def _need(package: str, what: str, extra: str) -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ..errors import fail, suggestion
 from ..graph import Graph, Join, Node, Parameter, Scope, SideOutputs, below
 from ..ops.derivation import sum_of_products
 from ..ops.tensor import TensorOp
+from ..shown import Shown, counted
 from .depth import depth
 from .memory import FP32_BYTES, peak_activation_bytes
 from .receptive_field import Field, receptive_fields
 
 if TYPE_CHECKING:
     from ..ops.base import Axes, Shape
+
+
+#: the commands whose table an analysis may be
+TableName = Literal["params", "shapes", "flops", "summary"]
+
+_WILD = frozenset("*?[")
 
 
 class Fields:
@@ -60,6 +68,11 @@ class Row:
     def __init__(self, **values: Any) -> None:
         # A frozen dataclass's own sets each of these through object.__setattr__: a third of the time of an analysis.
         self.__dict__.update(values)
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.output_shape))
+        macs = "unknown" if self.macs is None else f"{self.macs:,}"
+        return f"<Row {self.name}: {self.op}, {shape}, {self.params:,} parameters, {macs} MACs>"
 
     @property
     def receptive_field(self) -> Field:
@@ -177,17 +190,78 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """The figures of a network, layer by layer and in all, for the batch of `input`."""
+class Analysis(Shown):
+    """The figures of a network, layer by layer and in all, for the batch of `input`.
+
+    `print(analysis)` is the table of the command named by `table`, `analysis["conv1"]` the row of a layer or scope, and
+    `analysis["layer1.*.conv?"]` all that a pattern matches.
+
+    >>> analysis = archinspect.load("alexnet").analyse()
+    >>> analysis["conv1"].macs
+    105415200
+    >>> [row.name for row in analysis["fc*"]]
+    ['fc6', 'fc7', 'fc8']
+    >>> "conv9" in analysis
+    False
+    """
 
     model: str
     input: Shape
     rows: tuple[Row, ...]
-    _graph: Graph = field(repr=False, compare=False)
+    graph: Graph = field(repr=False, compare=False)
+    table: TableName = field(default="summary", repr=False, compare=False)
+    explain: bool = field(default=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        totals = self.totals
+        what = f"{counted(len(self.rows), 'row')}, {totals.params:,} parameters"
+        least = "" if totals.complete else "at least "
+        return f"<Analysis of {self.model}: {what}" + (
+            f", {least}{totals.macs:,} MACs>" if self.graph.inputs else ">"
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and bool(self._found(path))
+
+    def __getitem__(self, path: str) -> Any:
+        """The row of a layer or a whole scope by its path; for a pattern (`*`, `?`, `[...]`) a tuple of rows.
+
+        Raises ArchinspectError (A208) where there is none.
+        """
+        found = self._found(path)
+        if not found:
+            names = [row.name for row in self.rows]
+            listed = f"rows: {', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''}"
+            raise fail(
+                "A208",
+                f"'{self.model}' has no layer '{path}'",
+                help=suggestion(path, names, otherwise=listed),
+            )
+        return found if _WILD & set(path) else found[0]
+
+    def _found(self, path: str) -> tuple[Row, ...]:
+        if _WILD & set(path):
+            from fnmatch import fnmatchcase  # no command needs it
+
+            return tuple(row for row in self.rows if fnmatchcase(row.name, path))
+        rows = [row for row in self.rows if row.name == path or row.name.startswith(f"{path}.")]
+        if not rows or rows[0].name == path:
+            return tuple(rows[:1])
+        return (_folded(path, _blocks(self.graph).get(path, "scope"), rows, self.graph),)
+
+    def as_table(self, table: TableName, *, explain: bool = False) -> Analysis:
+        """The same figures, shown as the table of another command, with their derivations if wanted."""
+        return replace(self, table=table, explain=explain)
 
     @cached_property
     def totals(self) -> Totals:
-        rows, graph = self.rows, self._graph
+        rows, graph = self.rows, self.graph
         params = sum([row.params for row in rows])
         return Totals(
             params=params,
@@ -214,15 +288,15 @@ class Analysis:
             groups.setdefault(".".join(row.name.split(".", depth)[:depth]), []).append(row)
         if len(groups) == len(self.rows):
             return self
-        blocks = _blocks(self._graph)
+        blocks = _blocks(self.graph)
         rows = tuple(
             # A scope may have a row of its own beside those inside it.
             rows[0]
             if len(rows) == 1 and rows[0].name == name
-            else _folded(name, blocks.get(name, "scope"), rows, self._graph)
+            else _folded(name, blocks.get(name, "scope"), rows, self.graph)
             for name, rows in groups.items()
         )
-        return Analysis(self.model, self.input, rows, self._graph)
+        return replace(self, rows=rows)
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with a row per layer, indexed by name."""
@@ -234,10 +308,14 @@ class Analysis:
         return {
             "model": self.model,
             "input": list(self.input),
-            **_interface(self._graph),
+            **_interface(self.graph),
             "rows": [row.to_dict() for row in self.rows],
             "totals": self.totals.to_dict(),
         }
+
+
+#: names in an error, of many
+_NAMED = 8
 
 
 def _weight_bytes(graph: Graph, params: int) -> int:

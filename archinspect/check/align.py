@@ -80,8 +80,13 @@ class Aligned:
     left_out: list[str] = field(default_factory=list)
 
 
-def ledger_of(text: str, *, model: str = "", source: str = "a pasted table") -> Aligned:
-    """The ledger of a pasted text.  Raises ArchinspectError where there is no table, or no network is recognised."""
+def ledger_of(
+    text: str, *, model: str = "", source: str = "a pasted table", graph: Graph | None = None
+) -> Aligned:
+    """The ledger of a pasted text about `model`, whose `graph` may be given.
+
+    Raises ArchinspectError where there is no table, or no network is recognised.
+    """
     found = tables(text)
     if not found:
         raise fail(
@@ -96,7 +101,8 @@ def ledger_of(text: str, *, model: str = "", source: str = "a pasted table") -> 
     if name:
         lines.append(f"model: {json.dumps(name)}")
     lines.append("sections:")
-    graph = load_graph(name) if name else None
+    if graph is None and name:
+        graph = load_graph(name)
     seen: set[str] = set()
     for number, part in enumerate(parts, 1):
         lines += [

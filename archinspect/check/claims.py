@@ -11,10 +11,13 @@ from typing import Any
 
 from ..errors import fail, nearest, suggestion
 from ..frontends.spec import shipped
+from ..graph import Graph
+from ..shown import Shown, counted
 from .align import ledger_of
 from .causes.columns import Shared
 from .judge import Judge
 from .ledger import Claim, Ledgers
+from .networks import Networks
 from .reading import lecture, published, read_ledgers, read_text
 from .reconcile import Waterfall
 from .reconciliation import reconcile
@@ -32,7 +35,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Checked:
+class Checked(Shown):
     """The judged claims of some ledgers, perhaps filtered; `every` are all of them."""
 
     ledgers: Ledgers
@@ -58,6 +61,9 @@ class Checked:
             for verdict in MEANING
         }
 
+    def __repr__(self) -> str:
+        return f"<Checked: {counted(len(self.judgements), 'claim')}, {len(self.wrong)} wrong>"
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON contract."""
         return {
@@ -78,22 +84,27 @@ def check(
     model: str = "",
     only: Iterable[str] = (),
     waterfalls: bool = False,
+    network: Graph | None = None,
 ) -> Checked:
     """Judge the lecture's claims, or those of files, or a table as it was pasted.
 
-    A file that is no YAML is read as a pasted table; `model` names its network where it does not say itself.
+    A file that is no YAML is read as a pasted table; `model` names its network where it does not say itself, or
+    `network` is it.
 
     `names` keep the claims about these networks, in these sections or with these ids; `only` keeps verdicts.  Raises
     ArchinspectError for an unreadable file, an unknown name or verdict, and claims about layers that do not exist.
     """
-    ledgers, left_out = _read([Path(path) for path in claims], pasted, model)
+    if network is not None:
+        model = network.name
+    ledgers, left_out = _read([Path(path) for path in claims], pasted, model, network)
     names, only = tuple(names), tuple(only)
     for word in only:
         if word not in MEANING and word not in GROUPS:
             words = (*MEANING, *GROUPS)
             help = suggestion(word, words, otherwise=", ".join(words))
             raise fail("A403", f"'{word}' is no verdict", help=help)
-    judge = Judge(ledgers)
+    networks = Networks(ledgers.models, {} if network is None else {network.name: network})
+    judge = Judge(ledgers, networks)
     every = judge.all()
     kept = [j for j in every if not names or any(_named(judge, j.claim, name) for name in names)]
     for name in names:
@@ -106,7 +117,9 @@ def check(
     return Checked(judge.ledgers, every, tuple(kept), made, shared, left_out)
 
 
-def _read(files: list[Path], pasted: str | None, model: str) -> tuple[Ledgers, tuple[str, ...]]:
+def _read(
+    files: list[Path], pasted: str | None, model: str, network: Graph | None = None
+) -> tuple[Ledgers, tuple[str, ...]]:
     """The ledgers to judge, and what could not be read of pasted tables."""
     if not files and pasted is None:
         return lecture(), ()
@@ -118,7 +131,7 @@ def _read(files: list[Path], pasted: str | None, model: str) -> tuple[Ledgers, t
         if path.exists() and path.suffix not in _YAML
     ]
     for name, text in tables if pasted is None else [*tables, ("a pasted table", pasted)]:
-        aligned = ledger_of(text, model=model, source=name)
+        aligned = ledger_of(text, model=model, source=name, graph=network)
         left_out += aligned.left_out
         parts += read_text(aligned.text, f"{name} (as it was understood)").parts
     return Ledgers((*parts, *published())), tuple(left_out)

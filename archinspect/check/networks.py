@@ -20,9 +20,10 @@ from .select import NoSuchLayerError, Selection, select
 class Networks:
     """Graphs by the names that a ledger gives them."""
 
-    def __init__(self, own: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, own: Mapping[str, tuple[str, str]], given: Mapping[str, Graph] | None = None) -> None:
         self._own = own  # the ledger's own one-line networks
-        self._graphs: dict[str, Graph] = {}
+        self._given = given or {}  # networks that are at hand, and need no loading
+        self._graphs: dict[str, Graph] = dict(self._given)
         self._variants: dict[str, tuple[Graph, ...]] = {}
         self._resized: dict[tuple[str, int], Graph | None] = {}
         #: what others work out about these networks and keep with them
@@ -96,14 +97,14 @@ class Networks:
             layers, _ = self._own.get(model, (model, ""))
             shape = self.graph(model).input_shape
             made = None
-            if len(shape) == 4 and shape[2:] != (side, side):
+            if model not in self._given and len(shape) == 4 and shape[2:] != (side, side):
                 with suppress(ArchinspectError):
                     made = load_graph(layers, input=(1, shape[1], side, side))
             self._resized[model, side] = made
         return self._resized[model, side]
 
     def _find(self, model: str) -> list[Graph]:
-        if model in self._own:
+        if model in self._own or model in self._given:
             return []
         graph = self.graph(model)
         names = [name for name in shipped() if name != graph.name and _family(name) == _family(graph.name)]

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from ..ops import Shape
+from ..shown import Shown, counted
 from .conventions import Counts, Difference, difference
 
 EXECUTION = "execution"  # the quantity of a layer that did not run, or should not have
@@ -130,7 +131,7 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Shown):
     """A network held against its real module and other tools.
 
     `layers` are those of the first batch; `mismatches` come from all.  `ours` counts exact MACs, in the form of a
@@ -177,6 +178,15 @@ class Verification:
         """All pairs of tools, the larger figure first."""
         ordered = sorted(self.counts, key=lambda counts: -counts.macs)
         return tuple(difference(one, other) for one, other in combinations(ordered, 2))
+
+    def __repr__(self) -> str:
+        heard = {check.tool for check in self.tools if check.verdict in ("agrees", "differs")}
+        many = len(self.mismatches)
+        verdict = "agrees" if self.ok else "1 figure differs" if many == 1 else f"{many} figures differ"
+        asked = f"{counted(len(self.layers), 'layer')}, {counted(len(heard), 'tool')}"
+        return (
+            f"<Verification of {self.model}: {verdict}; {asked}, batches {', '.join(map(str, self.batches))}>"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `archinspect verify`."""

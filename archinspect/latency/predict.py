@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..shown import Shown
 from .ceilings import Precision
 from .devices import Device
 from .layers import scope_at
@@ -40,7 +41,7 @@ class PredictedLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Shown):
     """A network on a device at one batch and precision, with what was assumed."""
 
     model: str
@@ -108,6 +109,10 @@ class Prediction:
             f"{d.dispatch_us:.3g} µs for each layer that runs (eager PyTorch's dispatch). It is no upper bound: "
             "a kernel that suits a layer badly is slower.",
         )
+
+    def __repr__(self) -> str:
+        where = f"{self.device.name}, batch {self.batch}, {self.label}"
+        return f"<Prediction of {self.model} on {where}: {self.low_ms:.3g} to {self.high_ms:.3g} ms>"
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..shown import Shown, counted
 from .ceilings import Ceilings
 from .flags import Flag
 from .layers import Fused, LayerTiming
@@ -144,7 +145,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Shown):
     """All runs of one model on one device.
 
     `ceilings` are the best of `looks`, at the roofs before the runs and after; `sheet` is the device's datasheet where
@@ -193,10 +194,10 @@ class Measurement:
             looks=tuple(map(Ceilings.from_dict, roofs.get("looks", ()))),
         )
 
-    def _repr_html_(self) -> str:
-        from .notebook import measurement_html  # only a notebook asks
-
-        return measurement_html(self)
+    def __repr__(self) -> str:
+        times = ", ".join(f"{run.median_ms:.4g} ms" for run in self.runs if run.median_ms is not None)
+        what = f"{counted(len(self.runs), 'run')}{': ' + times if times else ''}"
+        return f"<Measurement of {self.model} on {self.device}, {what}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Shown):
     """Several models in the same conditions, their forwards interleaved, and which differences are real."""
 
     measurements: tuple[Measurement, ...]
@@ -236,7 +237,5 @@ class Comparison:
             "contests": [each.to_dict() for each in self.contests],
         }
 
-    def _repr_html_(self) -> str:
-        from .notebook import comparison_html  # only a notebook asks
-
-        return comparison_html(self)
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(each.model for each in self.measurements)}, timed in turn>"

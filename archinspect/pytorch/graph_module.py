@@ -30,10 +30,11 @@ def build(
     no weight is allocated.
 
     Raises ArchinspectError: A207 for an initialiser that does not suit its weight, A209 for a layer with a name that
-    the module needs itself, A501 to A503 for weights that cannot be read or do not fit.
+    the module needs itself, A403 and A406 for a device that there is not, A501 to A503 for weights that cannot be
+    read or do not fit.
     """
     refuse_parameters_only(graph, "a module")
-    device = torch.device(device)
+    device = _device(device)
     root = nn.Module()
     with torch.device("meta") if weights is not None else device:  # weights that are read need no start
         for node in graph.layers:
@@ -47,6 +48,21 @@ def build(
     elif device.type != "meta":
         initialise(module, graph)
     return module
+
+
+def _device(name: str | torch.device) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise fail("A403", f"torch knows no device '{name}'", help="for example cpu, cuda or meta") from None
+    if device.type in ("cpu", "meta"):
+        return device
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # as its backend says it
+        first = str(error).strip().split("\n")[0]
+        raise fail("A406", f"there is no device '{name}' here", notes=[first], help="device='cpu'") from None
+    return device
 
 
 def _allocate(module: nn.Module, device: torch.device) -> None:

@@ -1,57 +1,134 @@
-"""Results as notebooks show them: the same objects, with a short repr and their report as HTML.
-
-Results come from rooms below, which know of no reports; the library's verbs hand them out in these classes.
-"""
+"""Which report shows which result: what `print(result)` and a notebook ask for (`archinspect.shown`)."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ..analysis.compare import Comparison
-from ..check.verification import Verification
-from .compare import comparison
+from .formats import render
 from .formats.html import fragment
-from .verify import verification
+from .style import Style, style_of
+from .table import Report
 
 
-class ShownVerification(Verification):
-    """A verification whose repr is its verdict, and which a notebook shows as `archinspect verify` does."""
-
-    def __repr__(self) -> str:
-        heard = {check.tool for check in self.tools if check.verdict in ("agrees", "differs")}
-        verdict = "agrees" if self.ok else _differ(len(self.mismatches))
-        batches = ", ".join(map(str, self.batches))
-        return (
-            f"<Verification of {self.model}: {verdict}; "
-            f"{len(self.layers)} layers, {len(heard)} tools, batches {batches}>"
-        )
-
-    def _repr_html_(self) -> str:
-        return fragment(verification(self))
+def text(result: Any) -> str:
+    """The tables of a result, without the last line end: to fit a terminal, else as wide as they are."""
+    return text_of(report_of(result))
 
 
-class ShownComparison(Comparison):
-    """A comparison whose repr is the difference of the totals, and which a notebook shows as tables."""
-
-    def __repr__(self) -> str:
-        count = len(self.differences)
-        return (
-            f"<Comparison of {self.a.graph.name} and {self.b.graph.name}: "
-            f"{count} difference{'' if count == 1 else 's'}, "
-            f"{self.params:+,} parameters, {self.macs:+,} MACs>"
-        )
-
-    def _repr_html_(self) -> str:
-        return fragment(comparison([self]))
+def text_of(report: Report) -> str:
+    """The tables of a report, without the last line end."""
+    return render(report, "table", _style()).rstrip("\n")
 
 
-def _differ(count: int) -> str:
-    return "1 figure differs" if count == 1 else f"{count} figures differ"
+def html(result: Any) -> str:
+    """The tables of a result, to stand inside another page."""
+    return fragment(report_of(result))
 
 
-def shown_verification(found: Verification) -> ShownVerification:
-    return ShownVerification(**{field.name: getattr(found, field.name) for field in fields(found)})
+def document(result: Any) -> Mapping[str, Any]:
+    """The JSON document of a result's command."""
+    return report_of(result).to_dict()
 
 
-def shown_comparison(found: Comparison) -> ShownComparison:
-    return ShownComparison(**{field.name: getattr(found, field.name) for field in fields(found)})
+def report_of(result: Any) -> Report:
+    """The report of a result's command."""
+    for kind in type(result).__mro__:
+        if (builder := _BUILDERS.get(f"{kind.__module__}.{kind.__name__}")) is not None:
+            return builder(result)
+    raise TypeError(f"no report shows a {type(result).__name__}")
+
+
+def _style() -> Style:
+    """That of standard output where it is a terminal.  No colour: the text may go elsewhere."""
+    stream = sys.stdout
+    if stream is None or not getattr(stream, "encoding", None):
+        return Style()
+    style = style_of(stream)._replace(color=False)
+    return style if stream.isatty() else style._replace(width=None)
+
+
+def _analysis(found: Any) -> Report:
+    from . import layers
+
+    graph = found.graph
+    builder = getattr(layers, found.table if graph.inputs else "params")  # all that a checkpoint has
+    report: Report = builder(graph, found, explain=found.explain)
+    return report
+
+
+def _comparison(found: Any) -> Report:
+    from .compare import comparison
+
+    return comparison([found])
+
+
+def _verification(found: Any) -> Report:
+    from .verify import verification
+
+    return verification(found)
+
+
+def _sweep(found: Any) -> Report:
+    from .sweep import sweep
+
+    return sweep(found, found.front, found.objectives)
+
+
+def _substitution(found: Any) -> Report:
+    from .rewrites import substitution
+
+    return substitution(found)
+
+
+def _forms(found: Any) -> Report:
+    from .rewrites import network
+
+    return network(found, found.detailed)
+
+
+def _checked(found: Any) -> Report:
+    from .claims import claims
+
+    return claims(found)
+
+
+def _reduction(found: Any) -> Report:
+    from .bottleneck import reduction
+
+    return reduction(found)
+
+
+def _measurement(found: Any) -> Report:
+    from .latency import measurement
+
+    return measurement(found)
+
+
+def _contest(found: Any) -> Report:
+    from .latency_comparison import comparison
+
+    return comparison(found)
+
+
+def _prediction(found: Any) -> Report:
+    from .latency_prediction import predictions
+
+    return predictions([found])
+
+
+#: the full name of a result's class → its report
+_BUILDERS: dict[str, Callable[[Any], Report]] = {
+    "archinspect.analysis.results.Analysis": _analysis,
+    "archinspect.analysis.bottleneck.convolution.Reduction": _reduction,
+    "archinspect.analysis.compare.comparison.Comparison": _comparison,
+    "archinspect.analysis.rewrites.substitution.Forms": _forms,
+    "archinspect.analysis.rewrites.substitution.Substitution": _substitution,
+    "archinspect.check.claims.Checked": _checked,
+    "archinspect.check.verification.Verification": _verification,
+    "archinspect.latency.predict.Prediction": _prediction,
+    "archinspect.latency.results.Comparison": _contest,
+    "archinspect.latency.results.Measurement": _measurement,
+    "archinspect.sweep.run.Sweep": _sweep,
+}

@@ -161,6 +161,22 @@ class Report(NamedTuple):
     def title(self) -> str:
         return self.tables[0].title if self.tables else ""
 
+    def to_dict(self) -> Mapping[str, Any]:
+        """The document that `--format json` prints."""
+        if self.document is not None:
+            return self.document()
+        from .formats.json import plain
+
+        return plain(self)
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.title}>"
+
+    def __str__(self) -> str:
+        from .shown import text_of  # which knows the terminal
+
+        return text_of(self)
+
     def _repr_html_(self) -> str:
         from .formats.html import fragment  # only a notebook asks
 

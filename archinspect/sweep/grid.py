@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -62,13 +62,35 @@ def grid(settings: Sequence[str], inputs: Sequence[str] = ()) -> Grid:
         raise fail(
             "A403", "a sweep needs something to vary", help="--set NAME=VALUE,... or --input CxHxW,..."
         )
-    made = Grid(tuple(axes.items()))
+    return _bounded(Grid(tuple(axes.items())))
+
+
+def _bounded(made: Grid) -> Grid:
     if len(made) > MOST_VARIANTS:
-        notes = [
-            f"{' × '.join(str(len(values)) for values in axes.values())} = {len(made):,} > {MOST_VARIANTS:,}"
-        ]
-        raise fail("A103", "the grid has too many variants", notes=notes)
+        sizes = " × ".join(str(len(values)) for _, values in made.axes)
+        raise fail(
+            "A103", "the grid has too many variants", notes=[f"{sizes} = {len(made):,} > {MOST_VARIANTS:,}"]
+        )
     return made
+
+
+def grid_of(settings: Mapping[str, Sequence[Any]], inputs: Sequence[Any] = ()) -> Grid:
+    """`{"width": [0.5, 1]}` and `["3x192x192", (1, 3, 224, 224)]` to a grid.  Raises ArchinspectError (A103, A403)."""
+    axes: dict[str, tuple[Any, ...]] = {}
+    for name, values in settings.items():
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            raise fail("A403", f"{name} needs several values", help=f"{name}=[{values!r}, ...]")
+        axes[name] = tuple(dict.fromkeys(values))
+    sizes = [inputs] if isinstance(inputs, str) else inputs
+    if sizes:
+        axes[INPUT] = tuple(
+            dict.fromkeys(size if isinstance(size, str) else "x".join(map(str, size)) for size in sizes)
+        )
+    empty = [name for name, values in axes.items() if not values]
+    if empty or not axes:
+        what = f"no value is given for {empty[0]}" if empty else "a sweep needs something to vary"
+        raise fail("A403", what, help="sweep(num_classes=[10, 100], input=['3x192x192', '3x224x224'])")
+    return _bounded(Grid(tuple(axes.items())))
 
 
 def _values(name: str, text: str) -> Iterator[Any]:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
 from ..errors import fail, nearest
+from ..shown import Shown, counted
 from .grid import INPUT, Grid
+from .pareto import DEFAULT, Objective, front
 from .variants import Evaluator, Variant
 
 #: below so many variants a second process costs more than it brings
@@ -25,12 +28,22 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Shown):
     """The variants that were evaluated, in the grid's order; not all of it if the sweep was interrupted."""
 
     model: str
     grid: Grid
     variants: tuple[Variant, ...]
+    objectives: tuple[Objective, ...] = DEFAULT
+
+    @cached_property
+    def front(self) -> frozenset[int]:
+        """Places of the variants that no other beats in the objectives."""
+        return front(self.variants, self.objectives)
+
+    def __repr__(self) -> str:
+        varied = " × ".join(f"{len(values)} of {name}" for name, values in self.grid.axes)
+        return f"<Sweep of {self.model}: {counted(len(self.variants), 'variant')}, {varied}>"
 
     @property
     def complete(self) -> bool:
@@ -38,22 +51,32 @@ class Sweep:
 
 
 def sweep(
-    model: str, grid: Grid, *, jobs: int | None = None, progress: Progress = lambda count: None
+    model: str,
+    grid: Grid,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    objectives: Sequence[Objective] = DEFAULT,
+    jobs: int | None = None,
+    progress: Progress = lambda count: None,
 ) -> Sweep:
     """Evaluate the whole grid; `progress` is told how many variants more are done.
 
+    `settings` hold where a variant does not say otherwise; the front is that of the `objectives`.
     `jobs` processes share the work (all cores unless given; small grids stay in this one).  An interrupt (Ctrl-C) ends
     the sweep with what is done.  Raises ArchinspectError for a network that cannot be read, an argument that it does
     not have, and when no variant at all can be laid out.
     """
-    evaluator = Evaluator(model)
+    evaluator = Evaluator(model, settings)
     _refuse_unknown(evaluator, grid)
     cores = _cores() if jobs is None else jobs
-    processes = min(cores, -(-len(grid) // WORTH_A_PROCESS)) if jobs is None else cores
+    # More processes than chunks of work idle, and many more than cores only take turns.
+    processes = min(cores, -(-len(grid) // WORTH_A_PROCESS)) if jobs is None else min(
+        jobs, -(-len(grid) // _CHUNK), 4 * _cores()
+    )
     done: dict[int, Variant] = {}
     try:
         if processes > 1:
-            _in_parallel(model, grid, processes, done, progress)
+            _in_parallel(model, settings, grid, processes, done, progress)
         else:
             for index, settings in enumerate(grid):
                 done[index] = evaluator.evaluate(settings)
@@ -67,16 +90,21 @@ def sweep(
         evaluator.figures(
             {k: v for k, v in first.items() if k != INPUT}, first.get(INPUT)
         )  # raises its error
-    return Sweep(evaluator.name, grid, variants)
+    return Sweep(evaluator.name, grid, variants, tuple(objectives))
 
 
 def _in_parallel(
-    model: str, grid: Grid, processes: int, done: dict[int, Variant], progress: Progress
+    model: str,
+    settings: Mapping[str, Any] | None,
+    grid: Grid,
+    processes: int,
+    done: dict[int, Variant],
+    progress: Progress,
 ) -> None:
     chunks = _chunks(grid)
     # A fork needs no importable main module, so that a script may sweep as it likes; elsewhere it is not safe.
     context = get_context("fork" if sys.platform == "linux" else None)
-    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(model,)) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(model, settings)) as pool:
         waiting: set[Future[list[tuple[int, Variant]]]] = set()  # what is in it is not yet in `done`
         try:
             while True:
@@ -120,10 +148,10 @@ def _chunks(grid: Grid) -> Iterator[Sequence[tuple[int, Mapping[str, Any]]]]:
 _evaluator: Evaluator | None = None  # of a worker process
 
 
-def _begin(model: str) -> None:
+def _begin(model: str, settings: Mapping[str, Any] | None) -> None:
     global _evaluator
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    _evaluator = Evaluator(model)
+    _evaluator = Evaluator(model, settings)
 
 
 def _work(chunk: Sequence[tuple[int, Mapping[str, Any]]]) -> list[tuple[int, Variant]]:

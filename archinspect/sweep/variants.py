@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,13 +65,15 @@ class Variant:
 class Evaluator:
     """Evaluates variants of one network: reads and validates it once, and lays out equal blocks once.
 
-    `model` may carry settings (`resnet50:num_classes=10`), which hold where a variant does not say otherwise.
+    `model` may carry settings (`resnet50:num_classes=10`); these and `settings` hold where a variant does not say
+    otherwise.
 
     Figures are those of `analyse` on the same variant.
     """
 
-    def __init__(self, model: str) -> None:
-        name, self._settings = split_settings(model)
+    def __init__(self, model: str | os.PathLike[str], settings: Mapping[str, Any] | None = None) -> None:
+        name, own = split_settings(model)
+        self._settings = {**own, **(settings or {})}
         document = read_document(name)
         self._memory = Memory(document)
         self._prepared = Prepared(document, FoldingExpander.remembering(self._memory))

@@ -43,7 +43,7 @@ def test_a_folded_row_has_the_shape_and_field_of_what_leaves_the_scope() -> None
 
 
 def test_a_depth_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(archinspect.ArchinspectError, match="at least 1"):
         archinspect.load("alexnet").analyse(0)
 
 

@@ -14,6 +14,7 @@ from ...graph import Graph
 from ...input_size import parse_input
 from ...ops import Shape
 from ...ops.convolution import Conv2d
+from ...shown import Shown
 from ..analyse import analyse
 from ..results import Analysis
 from ..rewrites.assemble import Part, chain
@@ -94,7 +95,7 @@ class Convolution:
 
 
 @dataclass(frozen=True)
-class Reduction:
+class Reduction(Shown):
     """One convolution behind one reduction: both sides, and what the reduction saves and costs."""
 
     convolution: Convolution
@@ -126,6 +127,10 @@ class Reduction:
     def extra_activation_bytes(self) -> int:
         """What the output of the 1×1 convolution takes."""
         return self.reduced.activation_bytes - self.direct.activation_bytes
+
+    def __repr__(self) -> str:
+        ratios = f"{self.params_ratio:.2f} times fewer parameters, {self.macs_ratio:.2f} times fewer MACs"
+        return f"<Reduction of {self.convolution.op} to {self.width}: {ratios}>"
 
     def to_dict(self) -> dict[str, object]:
         op = self.convolution.op

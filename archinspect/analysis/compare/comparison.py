@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from ...graph import Graph
+from ...shown import Shown, counted
 from ..analyse import analyse
 from ..results import Analysis, Row
 from . import describe, parameters
@@ -102,7 +103,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """A second network against a first: which nodes stand for each other, and what differs.
 
     `matches` has every node of both but the inputs exactly once, as (index in a, index in b); None where it has no
@@ -182,6 +183,11 @@ class Comparison:
             flops=_minus(other, one, "flops"),
             activation_bytes=_minus(other, one, "activation_bytes"),
         )
+
+    def __repr__(self) -> str:
+        names = f"{self.a.graph.name} and {self.b.graph.name}"
+        what = f"{counted(len(self.differences), 'difference')}, {self.params:+,} parameters"
+        return f"<Comparison of {names}: {what}, {self.macs:+,} MACs>"
 
     def _layer(self, graph: Graph, index: int) -> str:
         """One layer in a few words."""

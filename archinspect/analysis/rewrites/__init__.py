@@ -5,11 +5,12 @@ from __future__ import annotations
 from .assemble import Changes, Part, chain, rewrite
 from .catalogue import REWRITES, rewrite_called
 from .site import Options, Rewrite, Site
-from .substitution import Priced, Substitution, applicable, substitute
+from .substitution import Forms, Priced, Substitution, applicable, substitute
 
 __all__ = [
     "REWRITES",
     "Changes",
+    "Forms",
     "Options",
     "Part",
     "Priced",

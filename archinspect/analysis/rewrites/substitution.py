@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ...errors import ArchinspectError, Diagnostic, fail
 from ...graph import Graph, refuse_parameters_only
+from ...shown import Shown, counted
 from ..analyse import analyse
 from ..receptive_field import Field
 from ..results import Analysis, Row, Totals
@@ -63,7 +64,7 @@ class Priced:
 
 
 @dataclass(frozen=True)
-class Substitution:
+class Substitution(Shown):
     """A rewrite of a network at some sites.
 
     `refused` says why its sites could not even be found: a width that has to be tried for them fits nowhere.
@@ -131,6 +132,13 @@ class Substitution:
         }
         return rewrite(self.graph, changes, name=f"{self.graph.name}_{self.rewrite.name}", metadata=metadata)
 
+    def __repr__(self) -> str:
+        head = f"<Substitution '{self.rewrite.name}' in {self.graph.name}: {counted(len(self.sites), 'site')}"
+        if self.failure is not None:
+            return f"{head}, cannot be built>"
+        before, after = self.before.totals, self.after.totals
+        return f"{head}, {after.params - before.params:+,} parameters, {after.macs - before.macs:+,} MACs>"
+
     def to_dict(self, *, sites: bool = True) -> dict[str, object]:
         """The figures; without `sites` only how many there are, which saves pricing each of them."""
         named = {"rewrite": self.rewrite.name, "title": self.rewrite.title, "source": self.rewrite.source}
@@ -141,6 +149,22 @@ class Substitution:
             "totals": self.after.totals.to_dict(),
             "sites": [priced.to_dict() for priced in self.priced] if sites else len(self.sites),
         }
+
+
+#: rewrites whose sites are shown without being asked for
+_DETAILED = ("no-reductions", "naive", "full-width", "basic-blocks")
+
+
+class Forms(Shown, list[Substitution]):
+    """A network's other forms: a list of substitutions that shows itself as one table."""
+
+    @property
+    def detailed(self) -> list[Substitution]:
+        """Those whose sites are shown, too."""
+        return [one for one in self if one.rewrite.name in _DETAILED]
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(repr, self))}]"
 
 
 def substitute(
@@ -167,11 +191,11 @@ def substitute(
     return Substitution(graph, rewrite, tuple(chosen), options)
 
 
-def applicable(graph: Graph, options: Options | None = None) -> list[Substitution]:
+def applicable(graph: Graph, options: Options | None = None) -> Forms:
     """Every rewrite that finds something in the graph, at all its sites; `failure` says which cannot be built."""
     refuse_parameters_only(graph, "rewritten forms")
     options = options or Options()
-    made: list[Substitution] = []
+    made = Forms()
     for each in REWRITES.values():
         try:
             sites = tuple(each.find(graph, options))

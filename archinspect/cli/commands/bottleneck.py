@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ...plot import Chart
 
 _SIZE = re.compile(r"\d+([x×]\d+){2,3}\Z")
-#: counterfactuals whose sites are shown without being asked for
-_DETAILED = ("no-reductions", "naive", "full-width", "basic-blocks")
 
 
 def _rewrites(ctx: Any, args: list[str], incomplete: str) -> list[str]:
@@ -217,9 +215,10 @@ def _network(graph: Graph, name: str | None, sites: list[str], options: Options,
             notes=[f"sought: {', '.join(REWRITES)}"],
             help="they replace reductions, convolutions larger than 1×1 and fully connected heads on maps",
         )
-    detailed = [one for one in found if one.rewrite.name in _DETAILED]
-    forms = [one for one in detailed or found if one.failure is None]
-    return Answer(network(found, detailed), lambda: _forms(forms), [graph, *(one.rewritten for one in forms)])
+    forms = [one for one in found.detailed or found if one.failure is None]
+    return Answer(
+        network(found, found.detailed), lambda: _forms(forms), [graph, *(one.rewritten for one in forms)]
+    )
 
 
 def _forms(found: Sequence[Substitution]) -> Sequence[Chart]:

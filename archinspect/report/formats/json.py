@@ -11,7 +11,7 @@ from ..table import AtLeast, Cell, Report, Table
 
 
 def export(report: Report, style: Style) -> str:
-    document = report.document() if report.document is not None else _generic(report)
+    document = report.document() if report.document is not None else plain(report)
     return _write(document, ascii_only=not style.unicode)
 
 
@@ -32,7 +32,8 @@ def _write(document: Mapping[str, Any], *, ascii_only: bool) -> str:
     return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
-def _generic(report: Report) -> dict[str, Any]:
+def plain(report: Report) -> dict[str, Any]:
+    """The document of a report that has none of its own."""
     if len(report.tables) == 1:
         return _table(report.tables[0])
     return {"tables": [_table(table) for table in report.tables]}

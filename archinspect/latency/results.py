@@ -13,7 +13,6 @@ from .layers import Fused, LayerTiming
 from .pairs import Pair
 from .stats import percentile
 
-
 #: keys of a run's JSON that are no fields of `Run`, or are read in a way of their own
 DERIVED = frozenset(
     {
@@ -28,6 +27,7 @@ DERIVED = frozenset(
         "flags",
     }
 )
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import click
 import typer
 import typer.core
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from ..errors import EXIT_INTERRUPTED, EXIT_USAGE, ArchinspectError, fail, suggestion
 from .registry import COMMANDS
 
+from .typer_versions import UsageError, keep_pydantic_out
 # Where rich is installed, typer escapes the help for it (`\[required]`) even when told not to use it.
 typer.core.HAS_RICH = False
 
@@ -38,12 +38,22 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
 class LazyGroup(TyperGroup):
+class Command(TyperCommand):
+    """A command whose parameters are ours."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return keep_pydantic_out(super().get_params(ctx))
+
+
     """The top-level command: knows all commands by name, imports the one that is invoked."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def get_params(self, ctx: Any) -> list[Any]:
+        return keep_pydantic_out(super().get_params(ctx))
+
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
         from importlib import import_module
@@ -55,18 +65,18 @@ class LazyGroup(TyperGroup):
             pretty_exceptions_enable=False,
             context_settings=_SETTINGS,
         )
-        app.command(cmd_name)(getattr(import_module(f"{__package__}.commands.{module}"), function))
+        app.command(cmd_name, cls=Command)(
+            getattr(import_module(f"{__package__}.commands.{module}"), function)
+        )
         return get_command(app)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name = args[0]
         if name in COMMANDS or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         raise fail("A403", f"there is no command '{name[:80]}'", help=_meant(name))
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, COMMANDS))
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
             with formatter.section(section):
@@ -84,11 +94,11 @@ def run(args: Sequence[str]) -> int:
         status = _program().main(list(args), prog_name=PROGRAM, standalone_mode=False)
     except ArchinspectError as error:
         return _report(error)
-    except click.UsageError as error:
+    except UsageError as error:
         from .usage import as_error
 
         return _report(as_error(error))
-    except click.Abort:
+    except typer.Abort:
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
@@ -99,7 +109,7 @@ def run(args: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _program() -> click.Command:
+def _program() -> Any:
     app = typer.Typer(
         name=PROGRAM,
         cls=LazyGroup,

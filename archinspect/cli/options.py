@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
+from ..errors import fail, nearest
 from ..report.formats import FORMATS
 from . import completion
 
 if TYPE_CHECKING:
     from ..graph import Graph
+
+
+def choice(option: str, names: Iterable[str]) -> dict[str, Any]:
+    """The arguments that make an option of typer one of a few words."""
+    known = tuple(names)
+
+    def check(ctx: typer.Context, value: str | None) -> str | None:
+        if value is None or value in known or ctx.resilient_parsing:
+            return value
+        close = nearest(value, known)
+        raise fail(
+            "A403",
+            f"invalid value for '{option}': '{value[:80]}' is not one of {', '.join(map(repr, known))}",
+            help=f"did you mean '{close}'?" if close else f"{ctx.command_path} --help",
+        )
+
+    return {
+        "metavar": f"[{'|'.join(known)}]",
+        "callback": check,
+        "autocompletion": words_of(lambda: known),
+    }
+
+
+def words_of(names: Callable[[], Iterable[str]]) -> Callable[[Any, list[str], str], list[str]]:
+    """Completion of an option by these words."""
+
+    def complete(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return complete
 
 
 def _conventions(ctx: Any, args: list[str], incomplete: str) -> list[str]:
@@ -59,7 +90,7 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        click_type=click.Choice(list(FORMATS)),
+        **choice("--format", FORMATS),
         help="Format of the result; a table unless given.",
         show_default=False,
     ),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
-import click
+from typing import Any
 
 from ..errors import ArchinspectError, fail, nearest
+from .typer_versions import NoSuchOption
 
 
-def as_error(error: click.UsageError) -> ArchinspectError:
+def as_error(error: Any) -> ArchinspectError:
     """A403 with click's message, and the nearest option or the command's own help as the way out."""
+    if isinstance(error, NoSuchOption):
+        return fail("A403", f"no such option '{error.option_name}'", help=_help(error))
     message = error.format_message().rstrip(".").replace(" (Possible options:", "\n(").partition("\n")[0]
     message = message[:1].lower() + message[1:]
     for theirs, ours in _WORDS.items():
@@ -20,20 +21,15 @@ def as_error(error: click.UsageError) -> ArchinspectError:
 
 _WORDS = {
     "is not a valid integer range": "is not an integer",
+    "is not a valid int range": "is not an integer",
     "is not a valid float range": "is not a number",
 }
-_CHOSEN = re.compile(r"'(.*)' is not one of ")
 
 
-def _help(error: click.UsageError) -> str:
-    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+def _help(error: Any) -> str:
+    if isinstance(error, NoSuchOption) and error.ctx is not None:
         known = [o for p in error.ctx.command.get_params(error.ctx) for o in (*p.opts, *p.secondary_opts)]
         close = nearest(error.option_name, [o for o in known if o.startswith("--")])
-        if close:
-            return f"did you mean '{close}'?"
-    if isinstance(error, click.BadParameter) and isinstance(getattr(error.param, "type", None), click.Choice):
-        chosen = _CHOSEN.search(error.message)
-        close = nearest(chosen[1], map(str, error.param.type.choices)) if chosen else None  # type: ignore[union-attr]
         if close:
             return f"did you mean '{close}'?"
     return f"{error.ctx.command_path} --help" if error.ctx is not None else "archinspect --help"

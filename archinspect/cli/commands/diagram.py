@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated
 
-import click
 import typer
 
 from ...diagram.engines import ENGINES
@@ -16,7 +15,7 @@ from ...diagram.picture import FORMATS, Picture, format_of
 from ...diagram.theme import THEMES
 from ...errors import ArchinspectError
 from ...files import write
-from ..options import Input, Model, Partial, Real, Set, load
+from ..options import Input, Model, Partial, Real, Set, choice, load
 from ..output import chosen_format, emit_text, put
 
 Depth = Annotated[
@@ -36,7 +35,7 @@ def diagram(
     partial: Partial = False,
     style: Annotated[
         str,
-        typer.Option("--style", click_type=click.Choice(STYLE_NAMES), help="Cards and frames, or cuboids."),
+        typer.Option("--style", **choice("--style", STYLE_NAMES), help="Cards and frames, or cuboids."),
     ] = "blocks",
     depth: Depth = None,
     expand: Annotated[
@@ -54,13 +53,13 @@ def diagram(
         bool, typer.Option("--overview", help="One row of stages, and each block once.")
     ] = False,
     color: Annotated[
-        str, typer.Option("--color", click_type=click.Choice(COLORS), help="What colours the cards.")
+        str, typer.Option("--color", **choice("--color", COLORS), help="What colours the cards.")
     ] = "type",
     run: Annotated[
         str | None, typer.Option("--run", metavar="FILE", help="The saved run that --color latency reads.")
     ] = None,
     theme: Annotated[
-        str, typer.Option("--theme", click_type=click.Choice(list(THEMES)), help="Colours of the picture.")
+        str, typer.Option("--theme", **choice("--theme", THEMES), help="Colours of the picture.")
     ] = "light",
     beside: Annotated[
         Names, typer.Option("--beside", metavar="MODEL", help="Draw this network beside it; may be repeated.")
@@ -70,7 +69,7 @@ def diagram(
         typer.Option("--against", metavar="MODEL", help="Mark what differs from this network."),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", click_type=click.Choice(ENGINES), help="Who lays the blocks out.")
+        str, typer.Option("--engine", **choice("--engine", ENGINES), help="Who lays the blocks out.")
     ] = "archinspect",
     width: Annotated[int | None, typer.Option("--width", metavar="PX", min=1, help="Width of a PNG.")] = None,
     dpi: Annotated[
@@ -80,7 +79,7 @@ def diagram(
         str | None,
         typer.Option(
             "--format",
-            click_type=click.Choice(list(FORMATS)),
+            **choice("--format", FORMATS),
             show_default=False,
             help="Format of the picture; the file's ending unless given, else SVG.",
         ),

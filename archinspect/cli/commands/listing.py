@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import click
 import typer
 
 from ...analysis import analyse
@@ -12,7 +11,7 @@ from ...check.reading import published
 from ...errors import fail, suggestion
 from ...frontends.spec import load_graph, shipped
 from ...report.networks import Listed, challenge_results, networks
-from ..options import Format, Output
+from ..options import Format, Output, choice
 from ..output import emit
 
 
@@ -20,7 +19,7 @@ def list_networks(
     sort: Annotated[
         str,
         typer.Option(
-            click_type=click.Choice(["name", "year", "params", "macs", "depth"]), help="Order of the list."
+            **choice("--sort", ("name", "year", "params", "macs", "depth")), help="Order of the list."
         ),
     ] = "name",
     family: Annotated[

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import click
 import typer
 
 from ...analysis import analyse
 from ...errors import fail
-from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Partial, Real, Set, load
+from ..options import (
+    Convention,
+    Depth,
+    Explain,
+    Format,
+    Input,
+    Model,
+    Output,
+    Partial,
+    Real,
+    Set,
+    choice,
+    load,
+)
 from ..output import emit
 from .tables import as_counted_by
 
@@ -23,7 +35,7 @@ def summary(
     depth: Depth = None,
     explain: Explain = False,
     style: Annotated[
-        str, typer.Option(click_type=click.Choice(["full", "keras"]), help="`keras` prints what Keras would.")
+        str, typer.Option(**choice("--style", ("full", "keras")), help="`keras` prints what Keras would.")
     ] = "full",
     convention: Convention = None,
     format: Format = None,

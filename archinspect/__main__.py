@@ -10,6 +10,11 @@ def main() -> None:
     """Run the command line on `sys.argv` and leave with its exit code."""
     # Loading modules makes many objects and no garbage: collecting every 700 of them is a tenth of the start-up.
     gc.set_threshold(50_000)
+    if any(option.partition(":")[0] == "error" for option in sys.warnoptions):
+        import warnings
+
+        # Asked for of the programs that use us: what our libraries say of each other must not end a command.
+        warnings.simplefilter("default")
     try:
         from .cli.app import run
 

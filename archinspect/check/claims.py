@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import fail, nearest, suggestion
+from ..files import read_text as text_of
 from ..frontends.spec import shipped
 from ..graph import Graph
 from ..shown import Shown, counted
@@ -25,6 +26,7 @@ from .select import all_paths
 from .verdicts import MEANING, Judgement
 
 _YAML = (".yaml", ".yml")
+MAX_TABLE = 1 << 20  # bytes of a printed table; the longest network has some thousand rows
 
 #: `--only` also takes these
 GROUPS = {
@@ -117,19 +119,21 @@ def check(
     return Checked(judge.ledgers, every, tuple(kept), made, shared, left_out)
 
 
+def table_text(path: Path) -> str:
+    """The text of a file that holds a printed table.  Raises ArchinspectError (A102, A103)."""
+    return text_of(path, MAX_TABLE, kind="a table", inside="name a file of claims inside it")
+
+
 def _read(
     files: list[Path], pasted: str | None, model: str, network: Graph | None = None
 ) -> tuple[Ledgers, tuple[str, ...]]:
     """The ledgers to judge, and what could not be read of pasted tables."""
     if not files and pasted is None:
         return lecture(), ()
-    parts = list(read_ledgers([path for path in files if path.suffix in _YAML or not path.exists()]).parts)
+    tabular = [path for path in files if path.suffix not in _YAML]
+    parts = list(read_ledgers([path for path in files if path.suffix in _YAML]).parts)
     left_out: list[str] = []
-    tables = [
-        (path.name, path.read_text(encoding="utf-8"))
-        for path in files
-        if path.exists() and path.suffix not in _YAML
-    ]
+    tables = [(path.name, table_text(path)) for path in tabular]
     for name, text in tables if pasted is None else [*tables, ("a pasted table", pasted)]:
         aligned = ledger_of(text, model=model, source=name, graph=network)
         left_out += aligned.left_out

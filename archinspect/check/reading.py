@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ArchinspectError, Diagnostic, fail, suggestion
+from ..errors import ArchinspectError, Diagnostic, suggestion
 from ..frontends.spec.load import specs_folder
 from ..frontends.spec.nodes import Mapping, Scalar, Tree, Value, entries
 from ..frontends.spec.source import Source, read, refuse_control_characters
@@ -48,8 +48,6 @@ def read_ledgers(paths: list[Path]) -> Ledgers:
     errors: list[Diagnostic] = []
     parts = []
     for path in paths:
-        if not os.fspath(path).endswith((".yaml", ".yml")) and not path.exists():
-            raise fail("A102", f"cannot read '{path}': no such file", help="name a .yaml file of claims")
         reader = _Reader(Tree(read(path)))
         parts.append(reader.ledger())
         errors += reader.errors
@@ -157,7 +155,7 @@ class _Reader(Fields):
     def _spec(self, name: str) -> str:
         """A spec's path as the file of claims gives it, beside itself; any other name as it is."""
         beside = Path(self.tree.source.file).parent / name
-        return os.fspath(beside) if name.endswith((".yaml", ".yml")) and beside.exists() else name
+        return os.fspath(beside) if name.endswith((".yaml", ".yml")) and os.path.exists(beside) else name
 
     def _figures(self, value: Value | None) -> Iterator[Figure]:
         for item in self.items(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,16 @@ def run(args: Sequence[str]) -> int:
         return _report(as_error(error))
     except typer.Abort:
         return EXIT_INTERRUPTED
+    except OSError as error:
+        # What writes help, a version or a completion script is click, which lets a full disk pass as it is.
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EPIPE):
+            raise
+        from .output import discard_the_rest
+
+        discard_the_rest()
+        if error.errno == errno.EPIPE:  # a reader that has seen enough
+            return 0
+        return _report(fail("A405", "cannot write to standard output", notes=[error.strerror or str(error)]))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
@@ -185,6 +196,8 @@ def _meant(name: str) -> str:
 def _report(error: ArchinspectError) -> int:
     from ..report.style import has_color
 
+    from .output import say
+
     if sys.stderr is not None:
-        print(error.render(color=has_color(sys.stderr)), file=sys.stderr)  # noqa: T201  the one place for errors
+        say(error.render(color=has_color(sys.stderr)))
     return error.exit_code or EXIT_USAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -62,9 +63,9 @@ def put(text: str | bytes, *, machine: bool) -> None:
             )
         stream.flush()
     except BrokenPipeError:
-        _discard_the_rest()
+        discard_the_rest()
     except OSError as error:
-        _discard_the_rest()
+        discard_the_rest()
         raise fail("A405", "cannot write to standard output", notes=[error.strerror or str(error)]) from None
 
 
@@ -72,7 +73,19 @@ def _write(text: str | bytes, path: str) -> None:
     from ..files import write
 
     write(text, path)
-    print(f"wrote {path}", file=sys.stderr)  # noqa: T201  a diagnostic, not the result
+    say(f"wrote {path}")
+
+
+def say(text: str) -> None:
+    """Print a diagnostic on standard error; nobody listening there changes no result and no exit code."""
+    if sys.stderr is None:
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  a diagnostic, not the result
+    except (OSError, ValueError):
+        # What is left in its buffer would fail again when the interpreter ends, with an exit code of its own.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _stdout() -> TextIO:
@@ -81,6 +94,6 @@ def _stdout() -> TextIO:
     return sys.stdout
 
 
-def _discard_the_rest() -> None:
+def discard_the_rest() -> None:
     """Let the interpreter's last flush go nowhere instead of failing again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

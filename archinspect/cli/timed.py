@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
@@ -20,6 +19,7 @@ from ..latency.saved import Request, save
 from ..latency.sizes import batches_of
 from ..report.table import Report
 from .options import load
+from .output import say
 from .pictures import emit_with_charts, refuse_early
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _status(found: Measurement | Comparison, output: str | None) -> int:
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line, file=sys.stderr)  # noqa: T201  a diagnostic, not the result
+        say(line)
 
 
 def _batches(found: Sequence[Measurement]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 
@@ -29,7 +30,7 @@ def to_png(drawing: Drawing, *, width: int | None = None, dpi: float | None = No
         ) from None
     zoom = width / drawing.width if width else (dpi or 2 * _DPI) / _DPI
     side = zoom * max(drawing.width, drawing.height)
-    if side > _MOST_PIXELS or zoom * min(drawing.width, drawing.height) < 1:
+    if not math.isfinite(zoom) or side > _MOST_PIXELS or zoom * min(drawing.width, drawing.height) < 1:
         raise fail(
             "A403", f"the picture would be {side:,.0f} px on its longer side", help="choose another size"
         )

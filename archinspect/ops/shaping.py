@@ -378,7 +378,9 @@ class ChannelShuffle(Moving):
 def _parse_order(value: Any) -> tuple[int, ...]:
     if not isinstance(value, tuple):
         raise OpError("A206", f"expected a tuple such as (0, 2, 3, 1), got {value!r}")
-    if sorted(map(str, value)) != sorted(map(str, range(len(value)))) or value[:1] != (0,):
+    if any(type(dim) is not int for dim in value):
+        raise OpError("A206", f"expected whole numbers as in (0, 2, 3, 1), got {value!r}")
+    if sorted(value) != list(range(len(value))) or value[:1] != (0,):
         raise OpError("A207", f"{value} does not name every dimension once, with the batch (0) first")
     return tuple(value)
 

@@ -6,7 +6,7 @@ import math
 
 from ..errors import OpError
 from ..geometry import Resampling
-from .attributes import FLAG, SPACES, integer, number, one_of, optional, several
+from .attributes import FLAG, LARGEST, SPACES, integer, number, one_of, optional, several
 from .base import (
     NO_COST,
     Cost,
@@ -75,6 +75,13 @@ class Upsample(Op):
         (x,) = inputs
         self._need_layout(x)
         sides = self._sides(x)
+        if max(sides) > LARGEST:
+            raise OpError(
+                "A207",
+                f"the output would be {'×'.join(f'{side:.3g}' for side in sides)}",
+                notes=[f"a side has at most {LARGEST}"],
+                attribute="scale_factor",
+            )
         if not min(sides):
             factor = f"{self.scale_factor:g}"
             raise OpError(

@@ -40,7 +40,7 @@ def _table(found: Comparison, macs: Mapping[str, int]) -> Table:
     runs, pairs = _runs(found), _pairs(found, first)
     rows: list[Cells] = []
     for name, count in macs.items():
-        run, pair = runs[name], pairs.get(name)
+        run, pair = runs.get(name), pairs.get(name)
         ratio = count / macs[first] if macs[first] else 0.0
         interval = pair.interval if pair else None
         rows.append(
@@ -54,7 +54,7 @@ def _table(found: Comparison, macs: Mapping[str, int]) -> Table:
                 "" if name == first else verdict(ratio, pair),
             )
         )
-    measurement = found.measurements[0]
+    device = found.measurements[0].device if found.measurements else ""
     contest = found.contests[0] if found.contests else None
     flags = {
         f"{name}: {flag.message}": flag.remedy
@@ -66,9 +66,9 @@ def _table(found: Comparison, macs: Mapping[str, int]) -> Table:
         _COLUMNS,
         tuple(rows),
         title="Multiply-accumulates and time",
-        subtitle=f"{measurement.device}, {contest.label}, batch {contest.batch}, {contest.rounds} rounds of pairs"
+        subtitle=f"{device}, {contest.label}, batch {contest.batch}, {contest.rounds} rounds of pairs"
         if contest
-        else measurement.device,
+        else device,
         notes=(
             "Forms are timed in turn, forth and back; ratios are against the first, with the interval of their median.",
             *(f"Doubtful, {message}; {remedy}." for message, remedy in flags.items()),
@@ -102,7 +102,9 @@ def _pairs(found: Comparison, first: str) -> dict[str, Pair]:
     }
 
 
-def _time(run: Run) -> str:
+def _time(run: Run | None) -> str:
+    if run is None:  # Ctrl-C came before its turn
+        return "interrupted"
     if run.median_ms is None:
         return run.status
     known = "" if run.precision is None else f" ± {run.precision:.1%}"
@@ -114,19 +116,21 @@ def _record(found: Comparison, macs: Mapping[str, int]) -> dict[str, Any]:
     runs, pairs = _runs(found), _pairs(found, first)
     forms = []
     for name, count in macs.items():
-        run, pair = runs[name], pairs.get(name)
+        run, pair = runs.get(name), pairs.get(name)
         ratio = count / macs[first] if macs[first] else None
         forms.append(
             {
                 "name": name,
                 "macs": count,
                 "macs_ratio": ratio,
-                "median_ms": run.median_ms,
-                "interval_ms": None if run.interval_ms is None else list(run.interval_ms),
+                "median_ms": None if run is None else run.median_ms,
+                "interval_ms": None if run is None or run.interval_ms is None else list(run.interval_ms),
                 "time": None if pair is None else pair.to_dict(),
                 "verdict": None if name == first else str(verdict(ratio or 0.0, pair)),
-                "flags": [flag.to_dict() for flag in run.flags],
+                "flags": [flag.to_dict() for flag in run.flags] if run is not None else [],
             }
         )
+    if not found.measurements:
+        return {"device": None, "environment": {}, "forms": forms}
     measurement = found.measurements[0]
     return {"device": measurement.device, "environment": dict(measurement.environment), "forms": forms}

@@ -57,7 +57,9 @@ class FoldingExpander(Expander):
         if folded is None:
             start, sides, errors = len(self.nodes), len(self.side_outputs), len(self.errors)
             scope, end = super()._block(block, call, text, name, path, env, current)
-            if end is None or end < start or (len(self.side_outputs), len(self.errors)) != (sides, errors):
+            changed = (len(self.side_outputs), len(self.errors)) != (sides, errors)
+            # An error that was said before is not said again: `guessed` tells that shapes are no more than likely.
+            if end is None or end < start or changed or self.guessed:
                 return scope, end
             footprint = combine(self.nodes[start:], start, [end], self.memory.footprints)
             folded = self.memory.folded[key] = Folded(self.nodes[end].output_shape, footprint)

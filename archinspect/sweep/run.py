@@ -70,8 +70,10 @@ def sweep(
     _refuse_unknown(evaluator, grid)
     cores = _cores() if jobs is None else jobs
     # More processes than chunks of work idle, and many more than cores only take turns.
-    processes = min(cores, -(-len(grid) // WORTH_A_PROCESS)) if jobs is None else min(
-        jobs, -(-len(grid) // _CHUNK), 4 * _cores()
+    processes = (
+        min(cores, -(-len(grid) // WORTH_A_PROCESS))
+        if jobs is None
+        else min(jobs, -(-len(grid) // _CHUNK), 4 * _cores())
     )
     done: dict[int, Variant] = {}
     try:

@@ -168,3 +168,39 @@ def test_ctrl_c_leaves_quietly_with_130() -> None:
         _, error = process.communicate(timeout=30)
     assert process.returncode == 130
     assert b"Traceback" not in error
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_help_on_a_full_disk_is_an_error_too() -> None:
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [*ARCHINSPECT, "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+            check=False,
+        )
+    assert found.returncode == 2
+    assert found.stderr.startswith("error[A405]: cannot write to standard output")
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [(("params", "lenet5", "-o", "x.csv"), 0), (("params", "lenet"), 2)]
+)
+def test_nobody_listening_to_diagnostics_changes_no_exit_code(
+    command: tuple[str, ...], status: int, tmp_path: Path
+) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as gone:
+        found = subprocess.run(
+            [*ARCHINSPECT, *command], cwd=tmp_path, stderr=gone, env=clean_environment(), check=False
+        )
+    assert found.returncode == status
+
+
+def test_warnings_that_are_errors_elsewhere_end_no_command() -> None:
+    found = run_cli("params", "lenet5", env={"PYTHONWARNINGS": "error"})
+    assert found.returncode == 0
+    assert "61,706" in found.stdout

@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from archinspect.sweep import grid, run
 from tests.support import ROOT, clean_environment, run_cli
 
 GRID = ("sweep", "resnet50", "--set", "num_classes=10,1000", "--input", "3x192x192,3x224x224")
@@ -101,3 +103,34 @@ def test_ctrl_c_keeps_what_is_done_and_a_bar_shows_how_much_that_is(jobs: str) -
     found = json.loads(out)
     assert found["complete"] is False
     assert found["variants"][0]["settings"] == {"num_classes": 1}
+
+
+TWICE = """
+name: twice
+input: 3x16x16
+arguments: {k: 3}
+blocks:
+  unit(k):
+    - c: conv2d(4, k)
+    - p: max_pool2d(k)
+layers:
+  - a: unit(k)
+  - b: unit(k)
+"""
+
+
+def test_a_variant_may_fail_in_a_block_that_is_used_twice(tmp_path: Path) -> None:
+    """Its error is said once, so the second use has no error of its own, and shapes that are guesses."""
+    (tmp_path / "twice.yaml").write_text(TWICE)
+    result = run_cli("sweep", "twice.yaml", "--set", "k=1,2,3,9", "--jobs", "999999", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "2 variants cannot be laid out." in result.stdout
+
+
+def test_no_more_processes_than_there_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        run, "_in_parallel", lambda model, settings, grid, processes, *rest: asked.append(processes)
+    )
+    run.sweep("lenet5", grid(["num_classes=1:5000:1"], []), jobs=999_999)
+    assert 1 < asked[0] <= min(20, 4 * run._cores())

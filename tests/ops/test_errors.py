@@ -42,6 +42,7 @@ CASES: list[Case] = [
     ("slice_channels", {"start": 4, "stop": 9}, ((1, 6, 5, 5),), "A305", "≤ 6", "in_channels"),
     ("upsample", {}, ((1, 6, 5, 5),), "A207", "", "scale_factor=2"),
     ("upsample", {"scale_factor": 0.1}, ((1, 6, 5, 5),), "A302", "⌊5×0.1⌋ = 0", "at least 1/5"),
+    ("upsample", {"scale_factor": 1e15}, ((1, 6, 5, 5),), "A207", "at most 2147483647", ""),
     ("upsample", {"size": 3, "align_corners": True}, ((1, 6, 5, 5),), "A207", "", "mode='bilinear'"),
     (
         "conv2d",
@@ -140,3 +141,8 @@ def test_an_op_is_frozen() -> None:
 def test_a_wrong_construction_names_the_attribute(args: Any, kwargs: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         REGISTRY["conv2d"](*args, **kwargs)
+
+
+def test_dimensions_are_numbers_and_no_texts_of_them() -> None:
+    with pytest.raises(OpError, match="expected whole numbers"):
+        REGISTRY["permute"].of((0, "3", "1", "2"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from archinspect.latency.pairs import Pair
-from archinspect.report.measured import verdict
+from archinspect.latency.results import Comparison
+from archinspect.report import Report, render
+from archinspect.report.measured import verdict, with_measurement
 
 
 def pair(
@@ -32,3 +34,9 @@ def pair(
 )
 def test_verdict(macs: float, found: Pair | None, words: str) -> None:
     assert verdict(macs, found) == words
+
+
+def test_ctrl_c_before_the_first_figure_leaves_rows_that_say_so() -> None:
+    report = with_measurement(Report(()), Comparison((), ()), {"net": 100, "other": 50})
+    assert "interrupted" in render(report, "table")
+    assert '"median_ms": null' in render(report, "json")

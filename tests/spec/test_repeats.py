@@ -39,6 +39,13 @@ def test_inline_layers_stand_in_the_scope_around_them() -> None:
     assert names(graph_of(STAGES, depth=0)) == ["pool1", "relu", "pool2"]
 
 
+@pytest.mark.parametrize(("depth", "found"), [(0, ["c"]), (1, ["c"]), (3, ["c", "l1", "l2"])])
+def test_a_range_that_ends_before_it_begins_repeats_nothing(depth: int, found: list[str]) -> None:
+    """Also one that ends below 0, as `depth - 1` does for a depth of 0."""
+    text = f"{HEAD}arguments: {{depth: 1}}\nlayers:\n  - c: conv2d(4, 3)\n  - l[1..depth - 1]: conv2d(4, 1)\n"
+    assert names(graph_of(text, depth=depth)) == found
+
+
 def test_inline_networks_are_written_back() -> None:
     graph = graph_of(STAGES, norm=True)
     assert graph_of(dump(graph)) == graph

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +9,15 @@ from typing import Annotated
 import typer
 
 from ...check.align import ledger_of
+from ...check.claims import MAX_TABLE, table_text
 from ...check.claims import check as judge_claims
 from ...check.verdicts import MEANING
 from ...errors import EXIT_FAILED, fail
+from ...files import read_standard_input
 from ...report.claims import claims as claims_report
 from ...report.claims import flat, reconciliation
 from ..options import Format, Output
-from ..output import chosen_format, emit, emit_text
+from ..output import chosen_format, emit, emit_text, say
 
 
 def check(
@@ -70,14 +71,14 @@ def check(
     Exits with 1 when a claim is wrong.
     """
     words = [word.strip() for word in (only or "").split(",") if word.strip()]
-    pasted = sys.stdin.read() if paste else None
+    pasted = read_standard_input(MAX_TABLE) if paste else None
     if output is not None and str(output).endswith((".yaml", ".yml")):
         return _write_ledger(claims or (), pasted, model, output)
     found = judge_claims(
         names or (), claims=claims or (), pasted=pasted, model=model or "", only=words, waterfalls=True
     )
     for line in found.left_out:
-        typer.echo(f"not aligned, so not judged: {line}", err=True)
+        say(f"not aligned, so not judged: {line}")
     wanted = chosen_format(format, output)
     if errata:
         from ...report.claims_errata import errata as errata_page
@@ -96,13 +97,13 @@ def check(
 
 def _write_ledger(claims: Sequence[Path], pasted: str | None, model: str | None, output: str) -> int:
     """Write what was understood of a pasted table, as a ledger to be edited."""
-    text = claims[0].read_text(encoding="utf-8") if claims and pasted is None else pasted
+    text = table_text(claims[0]) if claims and pasted is None else pasted
     if text is None:
         raise fail(
             "A403", "a ledger is written of a pasted table", help="give --paste, or --claims with a table"
         )
     aligned = ledger_of(text, model=model or "", source=claims[0].name if claims else "a pasted table")
     for line in aligned.left_out:
-        typer.echo(f"not aligned, so left out: {line}", err=True)
+        say(f"not aligned, so left out: {line}")
     emit_text(aligned.text, output)
     return 0

@@ -144,7 +144,8 @@ class Values:
             value = self.value(expression, statement.key, env, current, path)
             if value is UNKNOWN:
                 return range(0)
-            if type(value) is not int or value < 0:
+            # A range may end before it begins, also below 0: it repeats nothing.
+            if type(value) is not int or (value < 0 and expression is statement.first):
                 span = statement.key.span_of(expression.column, expression.length)
                 message = f"a repeat counts with whole numbers, not {value!r}"
                 self.error("A206", message, span, path, help=f"e.g. {statement.name or 'inline'}[1..3]")

@@ -15,16 +15,22 @@ import doctest
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from archinspect.cli.app import run
 
 from ..support import DOCS, ROOT, clean_environment
 
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
+# a command of ours that asks nothing of a shell: no pipe, redirection, variable or second command
+PLAIN = re.compile(r"""archinspect(\s+([^\s"'|<>$;&*?#\\]|'[^']*'|"[^"$`\\]*")+)*""")
 NOT_RUN = re.compile(r"<!-- not run: .+? -->\n\Z")
 
 
@@ -92,7 +98,33 @@ class Page:
         return "".join(f"$ {command}\n{self._shell(command)}" for command in commands)
 
     def _shell(self, command: str) -> str:
-        done = subprocess.run(
+        printed = self._here(command) if PLAIN.fullmatch(command) else self._process(command)
+        assert "Traceback" not in printed, f"{self.path.name}: $ {command}\n{printed}"
+        return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+
+    def _here(self, command: str) -> str:
+        """What our program prints, run in this process: PyTorch is imported once, not by each example."""
+        printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+        before, modules, path = Path.cwd(), set(sys.modules), list(sys.path)
+        os.chdir(self.folder)
+        try:
+            with (
+                mock.patch.dict(os.environ, self.environment, clear=True),
+                mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
+                redirect_stdout(printed),
+                redirect_stderr(printed),
+            ):
+                run(shlex.split(command)[1:])
+        finally:
+            os.chdir(before)
+            sys.path[:] = path
+            for name in set(sys.modules) - modules:  # a user's net.py is another one on another page
+                if str(getattr(sys.modules[name], "__file__", None)).startswith(str(self.folder)):
+                    del sys.modules[name]
+        return printed.buffer.getvalue().decode()
+
+    def _process(self, command: str) -> str:
+        return subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
             env=self.environment,
@@ -102,10 +134,7 @@ class Page:
             encoding="utf-8",
             timeout=120,
             check=False,
-        )
-        assert "Traceback" not in done.stdout, f"{self.path.name}: $ {command}\n{done.stdout}"
-        lines = [line.rstrip() for line in done.stdout.splitlines()]
-        return "".join(f"{line}\n" for line in lines)
+        ).stdout
 
     def _python(self, block: Block) -> None:
         place = f"{self.path.name}:{block.line}"

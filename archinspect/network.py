@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .analysis import Analysis
     from .analysis.compare import Comparison
     from .analysis.rewrites import Forms, Substitution
+    from .budget import Budget
     from .check.claims import Checked
     from .check.verification import Verification
     from .diagram.picture import Picture
@@ -297,6 +298,26 @@ class Network:
             waterfalls=True,
             network=self.graph,
         )
+
+    def budget(
+        self,
+        *,
+        max_params: str | float | None = None,
+        max_macs: str | float | None = None,
+        max_flops: str | float | None = None,
+        max_memory: str | float | None = None,
+        lock: str | os.PathLike[str] | None = None,
+        update: bool = False,
+    ) -> Budget:
+        """The network held against limits ("25M", "2GiB") and a lock file; `update` writes the file first.
+
+        >>> archinspect.load("alexnet").budget(max_params="25M")
+        <Budget of alexnet: over its limit of params>
+        """
+        from .budget import budget
+
+        limits = {"params": max_params, "macs": max_macs, "flops": max_flops, "memory": max_memory}
+        return budget(self.graph, limits, lock, update=update)
 
     def _origin(self, what: str) -> Origin:
         if self.origin is None:

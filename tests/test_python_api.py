@@ -15,8 +15,8 @@ import archinspect
 from archinspect import ArchinspectError
 from archinspect.cli.registry import COMMANDS
 
-#: commands that speak of no single network, and `budget`, which judges one from outside
-NO_VERB = {"list", "ops", "schema", "budget"}
+#: commands that speak of no single network
+NO_VERB = {"list", "ops", "schema"}
 LINE = "conv2d(4, 3) -> relu -> flatten -> linear(2)"
 
 

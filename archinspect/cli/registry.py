@@ -33,6 +33,9 @@ COMMANDS: dict[str, Entry] = {
     "sweep": Entry("sweep:sweep", "Evaluate a grid of arguments and input sizes.", NUMBERS),
     "check": Entry("check:check", "Judge each number that a lecture or table prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
+    "budget": Entry(
+        "budget:budget", "Hold a network against limits, and against a lock of its figures and layers.", CHECKS
+    ),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
     "latency": Entry(
         "latency:latency", "Time forward passes, whole and per layer, or predict them.", RESULTS

@@ -49,6 +49,12 @@ def _style() -> Style:
     return style if stream.isatty() else style._replace(width=None)
 
 
+def _budget(found: Any) -> Report:
+    from .budget import budget
+
+    return budget(found)
+
+
 def _analysis(found: Any) -> Report:
     from . import layers
 
@@ -125,6 +131,7 @@ _BUILDERS: dict[str, Callable[[Any], Report]] = {
     "archinspect.analysis.compare.comparison.Comparison": _comparison,
     "archinspect.analysis.rewrites.substitution.Forms": _forms,
     "archinspect.analysis.rewrites.substitution.Substitution": _substitution,
+    "archinspect.budget.Budget": _budget,
     "archinspect.check.claims.Checked": _checked,
     "archinspect.check.verification.Verification": _verification,
     "archinspect.latency.predict.Prediction": _prediction,

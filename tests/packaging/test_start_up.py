@@ -17,6 +17,7 @@ NEED_TORCH = {"verify"}
 #: One use of each of the others, on a network with branches where it takes one.
 WITHOUT_TORCH = {
     "bottleneck": ("googlenet",),
+    "budget": ("googlenet", "--max-params", "10M"),
     "check": ("vgg16",),
     "compare": ("alexnet", "vgg16"),
     "diagram": ("resnet50", "-o", "-"),

@@ -112,6 +112,8 @@ class Node:
     memory: int | None = None
     #: path of the module whose call this is a part of, and that module's class
     module: str = ""
+    #: the last node during which the module itself holds the memory of the outputs; None: until the last reader
+    held: int | None = None
 
     def __init__(
         self,
@@ -126,6 +128,7 @@ class Node:
         ports: tuple[int, ...] = (),
         memory: int | None = None,
         module: str = "",
+        held: int | None = None,
     ) -> None:
         # What a frozen dataclass sets through object.__setattr__, which takes twice as long: networks have many nodes.
         own = self.__dict__
@@ -141,6 +144,7 @@ class Node:
             own["ports"] = ports
             own["memory"] = memory
             own["module"] = module
+            own["held"] = held
 
     @classmethod
     def of_call(
@@ -155,11 +159,23 @@ class Node:
         ports: tuple[int, ...] = (),
         memory: int | None = None,
         module: str = "",
+        held: int | None = None,
     ) -> Node:
         """A call as a frontend other than the spec met it.  A node without outputs only holds parameters."""
         shape = outputs[0].shape if outputs else ()
         return cls(
-            name, op, inputs, input_shapes, shape, None, parameters or {}, outputs, ports, memory, module
+            name,
+            op,
+            inputs,
+            input_shapes,
+            shape,
+            None,
+            parameters or {},
+            outputs,
+            ports,
+            memory,
+            module,
+            held,
         )
 
     @cached_property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..analysis import peak_activation_bytes
-from .sizes import Sizes, is_spec, own_batch
+from ..analysis.batch import is_spec
+from .sizes import Sizes
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -21,9 +22,7 @@ def peak_memory(graph: Graph, batch: int, element_bytes: int) -> int:
     Workspaces of kernels come on top.
     """
     sizes = Sizes(graph, batch, element_bytes)
-    most = peak_activation_bytes(sizes.resized(), element_bytes)
-    if is_spec(graph):
-        most = most * batch // own_batch(graph)  # all of them grow with the batch
+    most = peak_activation_bytes(graph, element_bytes, batch)
     state = sum(
         _COUNTER_BYTES if is_spec(graph) and not each.shape else sizes.parameter_bytes(each)
         for each in graph.parameters

@@ -1,59 +1,22 @@
 """Bytes and work of a graph at another batch and precision.  Pure.
 
-A spec's network is proportional to its batch in every value.  Of a captured network only what follows from an input
-with a batch dimension is: tables of positions, masks of constants and weights stay as they are.  Floating-point values
-take the bytes of the precision, others (token ids, masks) those of their own type.
+Values grow with the batch as `analysis.batch` says.  Floating-point values take the bytes of the precision, others
+(token ids, masks) those of their own type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 
+from ..analysis.batch import CONVERTED, growing, is_spec, own_batch, refuse_batch
+from ..analysis.batch import batch_dimensions as batch_dimensions
 from ..errors import fail
-from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, Value, refuse_parameters_only
-from ..ops.base import Axes, Shape, numel
+from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, refuse_parameters_only
+from ..ops.base import numel
 
-#: types that a precision replaces; narrower ones (float8) are a choice of the network's own
-CONVERTED = frozenset({"float64", "float32", "float16", "bfloat16"})
 #: operations that read as many elements of what they look something up in as they return
 _LOOKUPS = frozenset({"embedding", "gather", "index", "index_select", "take"})
-_BY_SIZE = {4: "float32", 2: "float16"}
-
-
-def batch_dimensions(inputs: Sequence[tuple[Shape, Axes | None]]) -> tuple[int | None, ...]:
-    """Which dimension of each input is the batch; None for an input that has none.
-
-    Where the meaning of dimensions is known, that decides.  Otherwise the batch is the first dimension of the first
-    input of at least two dimensions, and of the inputs whose first dimension has the same size.
-    """
-    if any("batch" in (axes or ()) for _, axes in inputs):
-        return tuple(axes.index("batch") if axes and "batch" in axes else None for _, axes in inputs)
-    size = next((shape[0] for shape, _ in inputs if len(shape) > 1), None)
-    return tuple(0 if shape and shape[0] == size else None for shape, _ in inputs)
-
-
-def _dimensions(graph: Graph) -> tuple[int | None, ...]:
-    if is_spec(graph):
-        return (0,)
-    values = [node.values[0] for node in graph.nodes[: graph.inputs]]
-    return batch_dimensions([(value.shape, value.axes) for value in values])
-
-
-def is_spec(graph: Graph) -> bool:
-    """Whether values and parameters follow from the ops, and all values are of one type."""
-    return bool(graph.inputs) and graph.nodes[0].outputs is None
-
-
-def own_batch(graph: Graph) -> int:
-    """The batch of the graph's inputs; 1 where none of them has a batch dimension."""
-    sizes = (
-        node.output_shape[at]
-        for node, at in zip(graph.nodes, _dimensions(graph), strict=False)
-        if at is not None
-    )
-    return next(sizes, 1)
 
 
 def batches_of(graphs: Sequence[Graph], asked: int | Sequence[int] | None) -> tuple[int, ...]:
@@ -82,17 +45,6 @@ def batches_of(graphs: Sequence[Graph], asked: int | Sequence[int] | None) -> tu
     return batches
 
 
-def refuse_batch(graph: Graph, batch: int) -> None:
-    """Raises ArchinspectError (A403) for another batch than its own of a network whose inputs have none."""
-    if batch != own_batch(graph) and all(at is None for at in _dimensions(graph)):
-        raise fail(
-            "A403",
-            f"no input of {graph.name} has a batch dimension, so it cannot be taken at batch {batch}",
-            notes=[f"{node.name}: {node.output_shape}" for node in graph.nodes[: graph.inputs]],
-            help="leave --batch out, and give example inputs of the size that is wanted",
-        )
-
-
 class Sizes:
     """Values, parameters and multiply-accumulates of a graph at a batch, in a precision of so many bytes."""
 
@@ -103,22 +55,18 @@ class Sizes:
 
     @cached_property
     def _grows(self) -> list[bool]:
-        """Whether each node's values are proportional to the batch."""
-        grows = [at is not None for at in _dimensions(self.graph)]
-        for node in self.graph.layers:
-            grows.append(node.outputs is None or any(grows[source] for source in node.inputs))
-        return grows
+        return growing(self.graph)
 
-    def _scaled(self, count: int, index: int) -> int:
+    def scaled(self, count: int, index: int) -> int:
         return count * self._batch // self._own if self._grows[index] else count
 
     def macs(self, index: int) -> int | None:
         cost = self.graph.nodes[index].cost
-        return None if cost is None else self._scaled(cost.macs, index)
+        return None if cost is None else self.scaled(cost.macs, index)
 
     def elements(self, index: int, port: int = 0) -> int:
         """Elements of one output of a node."""
-        return self._scaled(numel(self.graph.nodes[index].values[port].shape), index)
+        return self.scaled(numel(self.graph.nodes[index].values[port].shape), index)
 
     def bytes(self, index: int, port: int = 0) -> int:
         """Bytes of one output of a node."""
@@ -177,37 +125,6 @@ class Sizes:
                 counted.add(id(parameter))
             total += size
         return total
-
-    def resized(self) -> Graph:
-        """The graph with values of the bytes that they have here, for analyses of memory; their shapes are lost."""
-        if is_spec(self.graph):
-            return self.graph
-        nodes = []
-        for index, node in enumerate(self.graph.nodes):
-            if node.outputs is None:
-                nodes.append(node)
-                continue
-            outputs = tuple(
-                Value(
-                    (self.elements(index, port),),
-                    _BY_SIZE[self.element_bytes] if value.dtype in CONVERTED else value.dtype,
-                )
-                for port, value in enumerate(node.outputs)
-            )
-            nodes.append(
-                Node.of_call(
-                    node.name,
-                    node.op,
-                    node.inputs,
-                    node.input_shapes,
-                    outputs,
-                    parameters=node.parameters,
-                    ports=node.ports,
-                    memory=node.memory,
-                    module=node.module,
-                )
-            )
-        return replace(self.graph, nodes=tuple(nodes))
 
 
 def unknown_work(graph: Graph) -> tuple[str, ...]:

@@ -88,6 +88,8 @@ class TensorOp(Op):
     formulas: Mapping[str, str] = field(default_factory=dict)
     motion: Motion = _UNKNOWN
     aliases: bool = False  # type: ignore[misc]
+    #: of a product of matrices: elements of each operand that is copied first, since its layout does not suit
+    copied: tuple[int, ...] = ()
 
     def shape(self, inputs: Shapes) -> Shape:
         return self.results[0] if self.results else ()
@@ -207,7 +209,7 @@ class TensorOp(Op):
         return self.formulas.get("params", "0")
 
     def _key(self) -> tuple[Any, ...]:
-        return self.type, self.operands, self.results, tuple(self.details.items()), self.work
+        return self.type, self.operands, self.results, tuple(self.details.items()), self.work, self.copied
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, TensorOp) else NotImplemented

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import ClassVar, NamedTuple
 
+from ..analysis.memory import FP32_BYTES
 from ..graph import Node
 from ..ops import Cost, Op, Shape, Shapes
+from ..ops.memory import Call, footprint
 
 
 class Footprint(NamedTuple):
@@ -67,6 +69,8 @@ class Footprints:
 def _layer(node: Node) -> Footprint:
     cost = node.cost
     size = 0 if node.op.aliases else prod(node.output_shape)
+    held = footprint(Call(node.op, node.input_shapes, node.output_shape)) if node.inputs else None
+    temporary = held.temporary // FP32_BYTES if held is not None else 0
     return Footprint(
         params=sum([prod(shape) for shape in node.weights.values()]),
         buffers=sum([prod(shape) for shape in node.buffers.values()]),
@@ -74,7 +78,7 @@ def _layer(node: Node) -> Footprint:
         flops=cost.flops if cost else 0,
         complete=cost is not None,
         elements=size,
-        peak_early=size,
+        peak_early=size + temporary,
         peak_late=0,
         held=size,
         aliases=node.op.aliases and bool(node.inputs),

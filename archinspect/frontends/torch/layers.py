@@ -8,6 +8,8 @@ rule is opaque.  Both go by the names of PyTorch's functions, so that overloads 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
@@ -542,7 +544,25 @@ def _order(o: Operation, rank: int) -> tuple[int, ...]:
 def _matmul(met: _Met) -> TensorOp:
     a = met.operands[0]
     inner = a[-1] if a else 1
-    return families.matmul(met.type, met.operands, met.results, inner)
+    op = families.matmul(met.type, met.operands, met.results, inner)
+    batched = met.type == "matmul" and all(len(shape) > 2 for shape in met.operands)
+    copied = tuple([_copied(value, met.output[:-2]) for value in met.o.reads[:2]]) if batched else ()
+    return replace(op, copied=copied) if any(copied) else op
+
+
+def _copied(value: TensorValue, batch: Shape) -> int:
+    """Elements that `matmul` copies of an operand, to make one dimension of its batch dimensions."""
+    shape, stride = value.spec.shape, value.spec.stride
+    if stride is None:
+        return 0
+    missing = len(batch) - (len(shape) - 2)
+    steps = [0] * missing + [
+        step if size == wide else 0
+        for size, step, wide in zip(shape[:-2], stride[:-2], batch[missing:], strict=True)
+    ]
+    large = [(size, step) for size, step in zip(batch, steps, strict=True) if size > 1]
+    joined = all(outer == size * inner for (_, outer), (size, inner) in pairwise(large))
+    return 0 if joined else prod(batch) * prod(shape[-2:])
 
 
 def _added_matmul(met: _Met) -> TensorOp:

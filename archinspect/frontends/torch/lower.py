@@ -14,6 +14,7 @@ A value that was written in place is an output of the operation that wrote it, i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,7 @@ class _Draft:
     memory: _Draft | int | None
     call: int
     origin: int
+    released: int | None = None
     name: str = ""
 
 
@@ -118,6 +120,7 @@ def lower(
     classes = _name(drafts[len(inputs) :], recording, reserved)
     index = {id(draft): i for i, draft in enumerate(drafts)}
     paths = [call.path for call in recording.calls]
+    order = [draft.origin for draft in drafts[len(inputs) :] if draft.origin >= 0]
     nodes = [
         Node.of_call(
             draft.name,
@@ -129,6 +132,8 @@ def lower(
             ports=tuple([port for _, port in draft.inputs]) if any(p for _, p in draft.inputs) else (),
             memory=index.get(id(draft.memory), -1) if draft.memory is not None else None,
             module=paths[draft.call] if draft.call >= 0 else "",
+            # the last node that ran before the memory was let go of
+            held=None if draft.released is None else len(inputs) + bisect_left(order, draft.released) - 1,
         )
         for draft in drafts
     ]
@@ -208,6 +213,7 @@ class _Lowering:
                     self._places[id(value)] = _Place(None, 0, carried)
                 return
         draft = self._draft(operation, reads)
+        draft.released = _released(_made(operation))
         self.drafts.append(draft)
         for port, value in enumerate(_made(operation)):
             self._places[id(value)] = _Place(draft, port)
@@ -239,7 +245,7 @@ class _Lowering:
     def _tensor_op(self, operation: Operation) -> Op:
         """The operation as a tensor op; equal ones are one object, whose figures are then worked out once."""
         op = tensor_op_of(operation)
-        key = op.type, op.operands, op.results, tuple(op.details.items()), op.work
+        key = op.type, op.operands, op.results, tuple(op.details.items()), op.work, op.copied
         try:
             found = self._ops.setdefault(key, (op.type, op))
         except TypeError:
@@ -342,6 +348,13 @@ class _Lowering:
 
 def _made(operation: Operation) -> list[TensorValue]:
     return [value for value in (*operation.outputs, *operation.written) if value is not None]
+
+
+def _released(made: Sequence[TensorValue]) -> int | None:
+    """When the module let go of the memory that an operation made; None if it kept some, or nobody looked."""
+    times = [value.released for value in made if value.root is value]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def _products_alone(operation: Operation) -> Any:

@@ -21,6 +21,7 @@ from zlib import crc32
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import TensorWeakRef
 
@@ -28,7 +29,7 @@ META = torch.device("meta")
 CPU = torch.device("cpu")
 #: elements: up to here constants, masks, positions and token ids keep their values
 SMALL = 1 << 21
-#: elements: larger tensors of values are not kept alive by the recording
+#: elements: larger tensors are not kept alive by the recording
 LIGHT = 1 << 12
 #: entries of a memo of shapes; a process that captures thousands of models must not grow without end
 MEMO_LIMIT = 1 << 17
@@ -117,6 +118,7 @@ class TensorValue:
         "offset",
         "operation",
         "port",
+        "released",
         "root",
         "seen",
         "spec",
@@ -142,6 +144,8 @@ class TensorValue:
         self.writes: list[TensorValue] | None = None
         #: of a root: something abstract was written to real memory
         self.tainted = False
+        #: of a root: how many operations there were when its memory was let go of; None where it never was
+        self.released: int | None = None
         #: how many writes to the root's memory `latest` knows of
         self.seen = 0
         self.latest: TensorValue | None = None
@@ -286,6 +290,7 @@ class Recorder(TorchDispatchMode):
         self._merge = _Merge()
         self._values: dict[int, TensorValue] = {}
         self._weak: dict[int, TensorWeakRef] = {}
+        self._alive: list[tuple[StorageWeakRef, TensorValue]] = []
         self._kept: list[Tensor] = []  # so that an id stays that of one tensor
         self._twins: dict[int, Tensor] = {}
         self._backups: dict[int, tuple[Tensor, Tensor]] = {}
@@ -298,8 +303,11 @@ class Recorder(TorchDispatchMode):
     def _bind(self, tensor: Tensor, value: TensorValue) -> None:
         at = id(tensor)
         self._values[at] = value
-        if value.operation is not None and tensor.device != META and (self.real or value.spec.numel > LIGHT):
+        if value.operation is not None and value.spec.numel > LIGHT:
+            # Not kept, so that its memory is seen to be let go of when the module lets go of it.
             self._weak[at] = TensorWeakRef(tensor)
+            if value.root is value and tensor.layout is torch.strided:
+                self._alive.append((StorageWeakRef(tensor.untyped_storage()), value))
         else:
             self._weak.pop(at, None)
             self._kept.append(tensor)
@@ -328,6 +336,16 @@ class Recorder(TorchDispatchMode):
         self.externals.append(value)
         self._bind(tensor, value)
         return value
+
+    def note_releases(self) -> None:
+        """Note for memory that is gone that it went before the next operation."""
+        alive = []
+        for entry in self._alive:
+            if entry[0].expired():
+                entry[1].released = len(self.operations)
+            else:
+                alive.append(entry)
+        self._alive = alive
 
     def current(self, value: TensorValue) -> TensorValue:
         """What the memory of a value holds now: itself, what was written over it, or a merge of both."""
@@ -368,6 +386,7 @@ class Recorder(TorchDispatchMode):
         if facts.bookkeeping:
             return func(*args, **kwargs)
 
+        self.note_releases()
         met: list[tuple[Tensor, TensorValue]] = []
         reads: list[TensorValue] = []
         key: list[Any] = [func]
@@ -688,6 +707,7 @@ class Recorder(TorchDispatchMode):
         for held in (self._values, self._weak, self._twins):
             held.clear()
         self._kept.clear()
+        self._alive.clear()
 
     def _higher_order(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Functions that take functions: `flex_attention` is recorded whole, others by what they call."""

@@ -20,8 +20,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from ...analysis.batch import batch_dimensions
 from ...errors import ArchinspectError, Diagnostic, Span, fail
-from ..sizes import batch_dimensions
 from .capacity import is_out_of_memory
 
 if TYPE_CHECKING:

@@ -1,0 +1,358 @@
+"""What a call holds beside its inputs and outputs: temporaries, what autograd keeps, and the memory of its backward.
+
+One rule per family of ops, by PyTorch's name of the function, for layers of the language and captured operations
+alike.  Rules say what PyTorch's eager mode allocates when it runs the function as its documentation and
+`derivatives.yaml` decompose it: storages of whole tensors, not the workspaces inside a kernel.  `docs/memory.md` has
+the method and the sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+from .base import Op, Shape, Shapes
+
+__all__ = ["Call", "Footprint", "footprint", "knows"]
+
+#: bytes of an element of what is in fp32 whatever the precision, of indices, and of masks
+_FP32, _INDEX, _MASK = 4, 8, 1
+
+
+class Call(NamedTuple):
+    """A call of an op, and how it runs.
+
+    `size` is the bytes of an element; `training` says whether layers behave as in training (dropout, batch
+    statistics); `attention` is `math`, or `fused` where the scores are never written to memory.
+    `learns` says whether a parameter of the call is trained, `follows` for each input whether a gradient goes to it.
+    """
+
+    op: Op
+    inputs: Shapes
+    output: Shape
+    size: int = 4
+    training: bool = False
+    attention: str = "math"
+    learns: bool = True
+    follows: tuple[bool, ...] = ()
+    #: of a captured operation: the shapes of all tensors that it reads, parameters and constants among them
+    operands: Shapes = ()
+
+    def bytes(self, shape: Shape) -> int:
+        return prod(shape) * self.size
+
+    @property
+    def x(self) -> int:
+        """Bytes of the first input."""
+        return prod(self.inputs[0]) * self.size if self.inputs else 0
+
+    @property
+    def y(self) -> int:
+        """Bytes of the output."""
+        return prod(self.output) * self.size
+
+    def gradient(self, at: int) -> bool:
+        """Whether a gradient goes to an input; unless told otherwise to all."""
+        return self.follows[at] if at < len(self.follows) else not self.follows
+
+
+class Footprint(NamedTuple):
+    """Bytes that a call holds beside its inputs and outputs, and which of those the backward pass reads.
+
+    - `temporary`: what is alive beside the output at the worst moment of the call, without gradients;
+    - `inputs`, `output`: which inputs autograd keeps, and whether it keeps the output;
+    - `kept`: bytes of further tensors that autograd keeps (statistics, indices, masks, intermediate results);
+    - `forward`: what is alive beside output and `kept` at the worst moment of the call, with gradients;
+    - `backward`: what is alive in the backward of the call beside the gradients that go in and come out.
+    """
+
+    temporary: int = 0
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    kept: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+Rule = Callable[[Call], Footprint]
+
+_NOTHING = Footprint()
+_FIRST = Footprint(inputs=(0,))
+_OUTPUT = Footprint(output=True)
+
+
+def footprint(call: Call) -> Footprint | None:
+    """The footprint of a call; None where nobody has a rule for it."""
+    rule = _RULES.get(call.op.family or call.op.type) or _RULES.get(call.op.type)
+    return rule(call) if rule is not None else None
+
+
+def knows(op: Op) -> bool:
+    """Whether there is a rule for the op."""
+    return op.family in _RULES or op.type in _RULES
+
+
+def _always(footprint: Footprint) -> Rule:
+    return lambda call: footprint
+
+
+def _convolution(call: Call) -> Footprint:
+    """Keeps its input, or where `padding='same'` needs more on one side, the input with that border."""
+    op: Any = call.op
+    if getattr(op, "padding", None) != "same":
+        return _FIRST
+    # PyTorch pads what one side has more of, by at most one element for each dimension.
+    more = [d * (k - 1) % 2 for d, k in zip(op.dilation, op.kernel_size, strict=True)]
+    if not any(more):
+        return _FIRST
+    n, channels, *space = call.inputs[0]
+    border = prod([size + one for size, one in zip(space, more, strict=True)])
+    padded = n * channels * border * call.size
+    return Footprint(temporary=padded, kept=padded)
+
+
+def _weighted(call: Call) -> Footprint:
+    """A product with a weight: the weight's gradient needs the input."""
+    return _FIRST if call.learns else _NOTHING
+
+
+def _batch_norm(call: Call) -> Footprint:
+    """Keeps its input in any mode, and in training the batch's mean and inverse deviation of each channel."""
+    if not getattr(call.op, "track_running_stats", True) or call.training:
+        statistics = 2 * _FP32 * call.inputs[0][1]
+        temporary = 0 if getattr(call.op, "track_running_stats", True) else statistics
+        return Footprint(temporary, (0,), kept=statistics)
+    return _FIRST
+
+
+def _grouped(groups: Callable[[Call], int], inputs: tuple[int, ...] = (0,)) -> Rule:
+    """Normalisation by statistics of its own: a mean and an inverse deviation for each group."""
+
+    def rule(call: Call) -> Footprint:
+        statistics = 2 * _FP32 * groups(call)
+        return Footprint(statistics, inputs, kept=statistics)
+
+    return rule
+
+
+def _layer_norm_groups(call: Call) -> int:
+    sizes: Shape | None = getattr(call.op, "normalized_shape", None)
+    return prod(call.inputs[0]) // max(1, prod(sizes or call.inputs[0][-1:]))
+
+
+def _group_norm_groups(call: Call) -> int:
+    groups: int = call.op.num_groups  # type: ignore[attr-defined]
+    return call.inputs[0][0] * groups
+
+
+def _instance_norm(call: Call) -> Footprint:
+    """Batch normalisation of (1, N·C, H, W), whose scale and shift are repeated for each image."""
+    count = prod(call.inputs[0][:2])
+    repeated = 2 * count * call.size if getattr(call.op, "affine", False) else 0
+    statistics = 2 * _FP32 * count
+    return Footprint(statistics + repeated, (0,), kept=statistics + repeated // 2, forward=repeated // 2)
+
+
+def _local_response_norm(call: Call) -> Footprint:
+    """x / (k + α·mean of neighbours' squares)^β: squares, squares with borders, their mean, its power, one by one."""
+    x = call.x
+    n, channels, *space = call.inputs[0]
+    size: int = call.op.size  # type: ignore[attr-defined]
+    padded = n * (channels + size - 1) * prod(space) * call.size
+    # Without gradients: squares, then squares with borders and their mean, then k + α·mean and its power.
+    return Footprint(
+        temporary=max(padded, 2 * x),
+        inputs=(0,),
+        kept=padded + 2 * x,
+        backward=3 * x,
+    )
+
+
+def _max_pool(call: Call) -> Footprint:
+    """Where the largest elements were comes with them, as 64-bit integers."""
+    indices = _INDEX * prod(call.output)
+    return Footprint(indices, (0,), kept=indices)
+
+
+def _adaptive_avg_pool(call: Call) -> Footprint:
+    """To one element it is a mean, which keeps nothing but sizes."""
+    space = call.output[2:]
+    return _NOTHING if all(size == 1 for size in space) else _FIRST
+
+
+def _mirror_pad(call: Call) -> Footprint:
+    return _FIRST
+
+
+def _dropout(call: Call) -> Footprint:
+    """In training the noise that the input is multiplied by: a number for each element, or for each channel."""
+    if not call.training or not call.op.p:  # type: ignore[attr-defined]
+        return _NOTHING
+    noise = prod(call.inputs[0][:2]) * call.size if call.op.spatial else call.x
+    return Footprint(kept=noise, temporary=noise)
+
+
+def _drop_path(call: Call) -> Footprint:
+    """In training a number for each image, and the product before it is scaled."""
+    if not call.training or not call.op.p:  # type: ignore[attr-defined]
+        return _NOTHING
+    noise = call.inputs[0][0] * call.size
+    return Footprint(kept=noise, temporary=noise + call.x, forward=call.x, backward=call.x)
+
+
+def _product(call: Call) -> Footprint:
+    """Each factor's gradient needs the other one."""
+    count = len(call.inputs)
+    follows = [call.gradient(at) for at in range(count)]
+    kept = tuple(at for at in range(count) if any(follows[:at] + follows[at + 1 :]))
+    # of three and more the products on the way
+    steps = sum(call.bytes(_broadcast(call.inputs[:upto])) for upto in range(2, count))
+    last = call.bytes(_broadcast(call.inputs[:-1])) if count > 2 else 0
+    return Footprint(temporary=last, inputs=kept, kept=steps)
+
+
+def _sum(call: Call) -> Footprint:
+    count = len(call.inputs)
+    last = call.bytes(_broadcast(call.inputs[:-1])) if count > 2 else 0
+    before = call.bytes(_broadcast(call.inputs[:-2])) if count > 3 else 0
+    return Footprint(temporary=max(last, last + before - call.y), forward=max(last, last + before - call.y))
+
+
+def _broadcast(shapes: Shapes) -> Shape:
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    return tuple(map(max, zip(*padded, strict=True)))
+
+
+def _layer_scale(call: Call) -> Footprint:
+    return _FIRST if call.learns else _NOTHING
+
+
+def _self_attention(call: Call) -> Footprint:
+    """The decomposition of `archinspect.SelfAttention`, or with the scores never written to memory.
+
+    Alive one after another: q, k and v; q scaled; scores; their softmax; the weighted values, and these in one piece.
+    """
+    batch, length, _ = call.inputs[0]
+    op: Any = call.op
+    x, y, learnt = call.x, call.y, (0,) if call.learns else ()
+    if call.attention == "fused":
+        logsumexp = _FP32 * batch * op.num_heads * length
+        kept = 4 * x + logsumexp  # q, k and v, the weighted values, a number for each row of scores
+        return Footprint(3 * x + max(x, logsumexp), learnt, kept=kept, backward=4 * x)
+    scores = batch * op.num_heads * length * length * call.size
+    dropped = 2 * scores if call.training and op.dropout else 0
+    # Heads of several images are copied, so that one product of matrices takes them all.
+    copies = 3 * x if batch > 1 and op.num_heads > 1 and length > 1 else 0
+    worst = max(5 * x + 2 * scores, 4 * x + scores + copies * 2 // 3)
+    kept = (copies + x if copies else 5 * x) + scores + dropped
+    held = 3 * x + (copies or x) + 2 * scores + dropped + 2 * x
+    return Footprint(worst - y, learnt, kept=kept, forward=held - y - kept, backward=2 * scores + 3 * x)
+
+
+def _quotient(call: Call) -> Footprint:
+    """The gradient of either needs the divisor, that of the divisor the dividend, too."""
+    if len(call.inputs) < 2:
+        return _FIRST if call.learns else _NOTHING
+    return Footprint(inputs=(0, 1) if call.gradient(1) else (1,))
+
+
+def _chosen(call: Call) -> Footprint:
+    """What chooses (a mask, a condition, indices) is kept where it is computed, not what is chosen from."""
+    return Footprint(inputs=tuple(at for at in range(len(call.inputs)) if not call.gradient(at)))
+
+
+def _matmul(call: Call) -> Footprint:
+    """Each factor's gradient needs the other one; factors that have to be copied first are kept as copies."""
+    copied = [count * call.size for count in getattr(call.op, "copied", ())] or [0] * len(call.inputs)
+    needed = _product(call).inputs
+    if len(copied) != len(call.inputs):
+        return Footprint(inputs=needed)
+    kept = sum(copied[at] for at in needed)
+    inputs = tuple(at for at in needed if not copied[at])
+    return Footprint(sum(copied), inputs, kept=kept, forward=sum(copied) - kept)
+
+
+def _scaled_dot_product(call: Call) -> Footprint:
+    """Fused: the result and a number for each row of scores.  Math: q and k scaled, scores, and their softmax."""
+    query, key = call.operands[:2]
+    rows = prod(query[:-1])
+    everything = tuple(range(len(call.inputs)))
+    if call.attention != "math":
+        logsumexp = _FP32 * rows
+        return Footprint(logsumexp, everything, output=True, kept=logsumexp, backward=0)
+    scores = rows * key[-2] * call.size
+    scaled = call.bytes(query) + call.bytes(key)
+    return Footprint(
+        temporary=max(scaled + scores, 2 * scores),
+        inputs=everything[2:],
+        kept=scaled + scores,
+        forward=scores,
+        backward=2 * scores + call.bytes(query),
+    )
+
+
+def _words(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
+_RULES: dict[str, Rule] = {
+    "conv": _convolution,
+    "conv_transpose": _always(_FIRST),
+    "linear": _weighted,
+    "batch_norm": _batch_norm,
+    "layer_norm": _grouped(_layer_norm_groups),
+    "layer_norm2d": _grouped(lambda call: prod(call.inputs[0]) // call.inputs[0][1]),
+    "group_norm": _grouped(_group_norm_groups),
+    "instance_norm": _instance_norm,
+    "local_response_norm": _local_response_norm,
+    "max_pool": _max_pool,
+    "adaptive_max_pool": _max_pool,
+    "avg_pool": _always(_FIRST),
+    "adaptive_avg_pool": _adaptive_avg_pool,
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "softmax"), _always(_OUTPUT)),
+    **dict.fromkeys(
+        ("relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardsigmoid", "hardswish"),
+        _always(_FIRST),
+    ),
+    **dict.fromkeys(("reflection_pad", "replication_pad"), _mirror_pad),
+    **dict.fromkeys(
+        _words(
+            "concat flatten identity zero_pad circular_pad pad_channels slice_channels channel_shuffle permute "
+            "scale tokens class_token position_embedding select_token mean_tokens upsample pixel_shuffle"
+        ),
+        _always(_NOTHING),
+    ),
+    "add": _sum,
+    "multiply": _product,
+    "layer_scale": _layer_scale,
+    "dropout": _dropout,
+    "multihead_attention": _self_attention,
+    "drop_path": _drop_path,
+    # Operations of captured modules.
+    "mul": _product,
+    **dict.fromkeys(("matmul", "bmm", "mm", "mv", "dot", "einsum"), _matmul),
+    "scaled_dot_product_attention": _scaled_dot_product,
+    **dict.fromkeys(
+        _words(
+            "sub rsub neg clone contiguous to _to_copy mean sum cat stack pad constant_pad_nd repeat expand reshape "
+            "repeat_interleave roll flip cumsum type_as eq ne lt le gt ge logical_not logical_and logical_or "
+            "bitwise_and bitwise_or bitwise_not __and__ __or__ arange zeros ones full empty zeros_like ones_like "
+            "full_like floor ceil round sign pixel_unshuffle upsample_nearest2d upsample_bilinear2d upsample_bicubic2d "
+            "unfold im2col col2im argmax argmin parameters parameter constant input"
+        ),
+        _always(_NOTHING),
+    ),
+    **dict.fromkeys(
+        _words(
+            "pow square abs sin cos tan log log1p log2 erf softplus clamp clamp_min clamp_max hardtanh glu var std "
+            "log_sigmoid threshold selu celu silu_ softsign"
+        ),
+        _always(_FIRST),
+    ),
+    **dict.fromkeys(_words("exp sqrt rsqrt reciprocal expm1 log_softmax"), _always(_OUTPUT)),
+    "embedding": _always(_FIRST),
+    "div": _quotient,
+    **dict.fromkeys(("masked_fill", "where", "index_select", "gather", "index", "take"), _chosen),
+}

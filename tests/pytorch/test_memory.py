@@ -1,0 +1,205 @@
+"""Predicted memory against PyTorch's: live storages of the real module on the CPU, and what autograd keeps."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import archinspect
+from archinspect.analysis import peak_activation_bytes
+from archinspect.ops import REGISTRY, Op, Shapes
+from archinspect.ops.memory import Call, footprint
+from archinspect.pytorch.construct import construct, target
+
+from ..support import SPECS
+from .live_storage import LiveStorage, key, own_tensors
+
+NETWORKS = sorted(path.stem for path in SPECS.glob("*.yaml"))
+FEW = ["lecture_inception", "lenet5", "squeezenet1_1"]
+
+
+def _large(kind: type[Op], attributes: dict[str, Any], inputs: Shapes) -> bool:
+    weights = kind.of(**attributes).weights(inputs)
+    return sum(map(prod, (*inputs, *weights.values()))) > 1 << 14
+
+
+SAMPLES = [
+    pytest.param(
+        kind,
+        attributes,
+        inputs,
+        id=f"{name}-{number}",
+        marks=pytest.mark.slow if _large(kind, attributes, inputs) else (),
+    )
+    for name, kind in REGISTRY.items()
+    for number, (attributes, inputs) in enumerate(kind.samples)
+]
+
+
+def empty(module: nn.Module) -> nn.Module:
+    """The module with memory for its weights, which are zero: what they are worth does not matter here."""
+    module = module.to_empty(device="cpu")
+    for tensor in own_tensors(module):
+        tensor.data.zero_()
+    return module
+
+
+def inference_peak(module: nn.Module, *inputs: Tensor) -> int:
+    live = LiveStorage(own_tensors(module))
+    for tensor in inputs:
+        live.watch(tensor)
+    with torch.no_grad(), live:
+        output = module(*inputs)
+    del output
+    return live.peak
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in FEW else pytest.mark.slow) for n in NETWORKS]
+)
+def test_inference_peak_of_shipped_networks(name: str) -> None:
+    network = archinspect.load(name)
+    module = empty(network.build(device="meta")).eval()
+    assert network.analyse().totals.peak_activation_bytes == inference_peak(
+        module, torch.empty(network.graph.input_shape)
+    )
+
+
+def test_an_attention_holds_its_scores() -> None:
+    """Two matrices of 4,096 × 4,096 for each of 8 heads, q, k and v, and two maps of tokens more than the output."""
+    network = archinspect.load("tokens -> multihead_attention(8)", input="64x64x64")
+    scores, tokens = 8 * 4096 * 4096 * 4, 4096 * 64 * 4
+    assert network.analyse().totals.peak_activation_bytes == 2 * scores + 6 * tokens
+    assert peak_activation_bytes(network.graph, attention="fused") < 9 * tokens
+
+
+class _Block(nn.Module):
+    """What a captured module may do: in place, a view, a variable that outlives its last reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.relu = nn.ReLU(inplace=True)
+        self.wide = nn.Conv2d(8, 64, 1)
+        self.narrow = nn.Conv2d(64, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.relu(self.norm(self.conv(x)))
+        wide = self.wide(first).flatten(2).transpose(1, 2)
+        wide = torch.softmax(wide, -1) @ wide.transpose(1, 2)
+        out = self.narrow(self.wide(first[:, :, ::2, ::2]))
+        out += 1
+        return out * wide.mean()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_inference_peak_of_a_captured_module(batch: int) -> None:
+    module = _Block().eval()
+    x = torch.rand(batch, 8, 12, 12)
+    graph = archinspect.load(module, x).graph
+    assert peak_activation_bytes(graph) == inference_peak(module, x)
+    # a network that was captured at one batch is taken at another
+    assert peak_activation_bytes(archinspect.load(module, x[:1]).graph, batch=3) == peak_activation_bytes(
+        archinspect.load(module, torch.rand(3, 8, 12, 12)).graph
+    )
+
+
+_TORCHVISION = [
+    ("resnet18", 64),
+    ("mobilenet_v2", 64),
+    ("densenet121", 64),
+    ("googlenet", 64),
+    ("squeezenet1_0", 64),
+    ("shufflenet_v2_x0_5", 64),
+    ("mnasnet0_5", 64),
+    ("efficientnet_b0", 64),
+    ("regnet_y_400mf", 64),
+    ("convnext_tiny", 64),
+    ("inception_v3", 150),
+    ("vit_b_16", 224),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "side"), _TORCHVISION)
+def test_inference_peak_of_torchvision(name: str, side: int) -> None:
+    graph, module = _captured(name, side)
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # it hides a whole layer behind one operation
+    try:
+        assert peak_activation_bytes(graph) == inference_peak(module, torch.rand(1, 3, side, side))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _captured(name: str, side: int) -> tuple[Any, nn.Module]:
+    graph = archinspect.load(f"torchvision:{name}", (1, 3, side, side)).graph
+    source: Any = graph.source
+    return graph, empty(source.module).eval()
+
+
+def _real(op: Op, inputs: Shapes) -> tuple[Callable[..., Tensor], list[Tensor], nn.Module | None]:
+    call = op.torch_call(inputs)
+    function: Any = None if call.is_module else target(call)
+    if call.is_module:
+        module = construct(call)
+        return module, own_tensors(module), module
+    if call.as_list:
+        return lambda *x: function(list(x), *call.args, **call.kwargs), [], None
+    if call.fold:
+        step = functools.partial(_swapped, function, call.args, call.kwargs)
+        return lambda *x: functools.reduce(step, x), [], None
+    return lambda *x: function(*x, *call.args, **call.kwargs), [], None
+
+
+def _swapped(function: Any, args: Any, kwargs: Any, a: Tensor, b: Tensor) -> Any:
+    return function(a, b, *args, **kwargs)
+
+
+@pytest.mark.parametrize(("kind", "attributes", "inputs"), SAMPLES)
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_footprints_of_ops(kind: type[Op], attributes: dict[str, Any], inputs: Shapes) -> None:
+    """Temporaries without gradients, what autograd keeps, and temporaries with gradients, in both modes."""
+    op = kind.of(**attributes)
+    more = tuple((2 * shape[0], *shape[1:]) for shape in inputs)
+    for shapes in (inputs, more):
+        for training, gradients in ((False, False), (False, True), (True, True)):
+            _holds(op, shapes, training, gradients)
+
+
+def _holds(op: Op, shapes: Shapes, training: bool, gradients: bool) -> None:
+    function, own, module = _real(op, shapes)
+    if module is not None:
+        module.train(training)
+    inputs = [torch.rand(shape, requires_grad=gradients) for shape in shapes]
+    places = {key(tensor): at for at, tensor in enumerate(inputs)}
+    apart = {key(tensor) for tensor in own}
+    live = LiveStorage([*own, *inputs])
+    saved: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if key(tensor) not in apart:
+            saved[key(tensor)] = tensor
+        return tensor
+
+    with torch.set_grad_enabled(gradients), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), live:
+        output = function(*inputs)
+    at = key(output)
+    made = 0 if at in places or at in apart else output.untyped_storage().nbytes()
+    expected = footprint(Call(op, shapes, op.shape(shapes), training=training))
+    assert expected is not None, f"no rule for {op.type}"
+    kept = sum(t.untyped_storage().nbytes() for k, t in saved.items() if k not in places and k != at)
+    if not gradients:
+        assert live.peak - made == expected.temporary
+        return
+    assert tuple(sorted(places[k] for k in saved if k in places)) == expected.inputs
+    assert (at in saved and made > 0) == expected.output
+    assert kept == expected.kept
+    assert live.peak - made - kept == expected.forward

@@ -95,8 +95,10 @@ def _diffusers(folder: Path) -> Iterator[str]:
 
     for name in sorted(diffusers._import_structure["models"]):
         found = getattr(diffusers, name)
+        if not inspect.isclass(found) or not issubclass(found, diffusers.ModelMixin):
+            continue
         # Those of several nets are made of nets that are there, by no configuration.
-        if inspect.isclass(found) and issubclass(found, diffusers.ModelMixin) and "Multi" not in name:
+        if hasattr(found, "from_config") and "Multi" not in name:
             yield f"diffusers:{_written(folder / 'diffusers' / name, {'_class_name': name})}"
 
 

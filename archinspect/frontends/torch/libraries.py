@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,13 +20,11 @@ from torch import nn
 from ...errors import fail, suggestion
 from ...files import read_json
 from .build import Built, Call, ExampleInput, building, construct, with_torchvision
+from .example_inputs import diffusers_inputs, transformers_inputs
 
 __all__ = ["LIBRARIES", "build", "names"]
 
 LIBRARIES = ("torchvision", "timm", "transformers", "diffusers")
-
-#: tokens of a text unless asked for others, and samples of a second of audio
-TOKENS, AUDIO = 128, 16_000
 
 
 def build(library: str, call: Call) -> Built:
@@ -182,70 +180,6 @@ def _folder_name(path: str) -> str:
     return folder if file == "config" else file
 
 
-def transformers_inputs(module: nn.Module, config: Any) -> list[ExampleInput]:
-    """What a model of transformers takes: its main input, and what its kind needs beside it."""
-    accepted = inspect.signature(module.forward).parameters
-    main = getattr(module, "main_input_name", "input_ids")
-    both = all(hasattr(config, part) for part in ("text_config", "vision_config"))
-    wanted = [main]
-    if both and {"input_ids", "pixel_values"} <= set(accepted) and not _is_generative(module):
-        wanted = ["input_ids", "pixel_values"]
-    if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in accepted:
-        wanted.append("decoder_input_ids")
-    found = []
-    for name in wanted:
-        example = _transformers_input(name, config)
-        if example is not None:
-            found.append(example)
-    return found
-
-
-def _is_generative(module: nn.Module) -> bool:
-    """A language model that images may be put into runs on text alone, too."""
-    return "Generation" in type(module).__name__ or "CausalLM" in type(module).__name__
-
-
-def _setting(config: Any, *names: str, default: Any = None) -> Any:
-    """A setting of a configuration, or of the part of it that it belongs to."""
-    for place in (
-        config,
-        *(getattr(config, part, None) for part in ("text_config", "vision_config", "audio_config")),
-    ):
-        for name in names:
-            value = getattr(place, name, None)
-            if value is not None and not isinstance(value, type(config)):
-                return value
-    return default
-
-
-def _transformers_input(name: str, config: Any) -> ExampleInput | None:
-    if name.endswith("input_ids"):
-        vocabulary = int(_setting(config, "vocab_size", default=1000))
-        longest = _setting(config, "max_position_embeddings", "n_positions", default=TOKENS)
-        count = min(TOKENS, longest) if isinstance(longest, int) and longest > 0 else TOKENS
-        # Ids of the middle of the vocabulary, away from those that mean padding or an end.
-        ids = (torch.arange(count) + vocabulary // 2) % vocabulary
-        return ExampleInput(name, (1, count), torch.int64, ids[None])
-    if name == "pixel_values":
-        size = _setting(config, "image_size", default=224)
-        height, width = (size, size) if isinstance(size, int) else _sides(size)
-        return ExampleInput(name, (1, int(_setting(config, "num_channels", default=3)), height, width))
-    if name == "input_values":
-        return ExampleInput(name, (1, AUDIO))
-    if name == "input_features":
-        bins = int(_setting(config, "num_mel_bins", "feature_size", default=80))
-        frames = 2 * int(_setting(config, "max_source_positions", default=50))
-        return ExampleInput(name, (1, bins, frames))
-    return None
-
-
-def _sides(size: Any) -> tuple[int, int]:
-    if isinstance(size, Mapping):
-        return int(size["height"]), int(size["width"])
-    height, width = list(size)[-2:]
-    return int(height), int(width)
-
-
 def _diffusers(call: Call) -> Built:
     settings, path = _configuration("diffusers", call)
     diffusers = _imported("diffusers")
@@ -272,28 +206,6 @@ def _diffusers(call: Call) -> Built:
     name = _folder_name(path) or wanted
     built = construct(from_config, (plain,), {}, name, f"diffusers:{call.name}")
     return Built(built.module, name, diffusers_inputs(built.module), built.again)
-
-
-def diffusers_inputs(module: nn.Module) -> list[ExampleInput]:
-    """What a model of diffusers takes: a sample of its size, a time step, and states of a text of 77 tokens."""
-    config: Any = module.config
-    accepted = inspect.signature(module.forward).parameters
-    channels = getattr(config, "in_channels", None) or 3
-    size = getattr(config, "sample_size", None) or 64
-    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
-    found = []
-    for name in accepted:
-        if name in ("sample", "hidden_states", "x"):
-            found.append(ExampleInput(name, (1, channels, height, width)))
-        elif name in ("timestep", "timesteps"):
-            found.append(ExampleInput(name, (1,), torch.int64, torch.ones(1, dtype=torch.int64)))
-        elif name == "encoder_hidden_states":
-            width_of_text = getattr(config, "cross_attention_dim", None) or getattr(
-                config, "caption_channels", None
-            )
-            if isinstance(width_of_text, int):
-                found.append(ExampleInput(name, (1, 77, width_of_text)))
-    return found
 
 
 _BUILDERS: dict[str, Callable[[Call], Built]] = {

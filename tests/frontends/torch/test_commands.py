@@ -139,6 +139,29 @@ def test_a_configuration_of_transformers(tmp_path: Path) -> None:
         archinspect.load(path)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "shapes"),
+    [
+        ({"model_type": "t5"}, [(1, 128), (1, 128)]),
+        ({"model_type": "clip"}, [(1, 77), (1, 3, 224, 224)]),
+        ({"model_type": "whisper"}, [(1, 80, 3000), (1, 128)]),
+        ({"model_type": "wav2vec2"}, [(1, 16000)]),
+        ({"model_type": "llava"}, [(1, 128)]),
+        ({"_class_name": "FluxTransformer2DModel", "num_layers": 1, "num_single_layers": 1}, [(1, 1024, 64)]),
+        ({"_class_name": "AutoencoderKLHunyuanVideo"}, [(1, 3, 9, 64, 64)]),
+    ],
+)
+def test_models_have_inputs_of_their_kind(
+    settings: dict[str, object], shapes: list[tuple[int, ...]], tmp_path: Path
+) -> None:
+    library = "diffusers" if "_class_name" in settings else "transformers"
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    (tmp_path / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    graph = archinspect.load(f"{library}:{tmp_path}").graph
+    assert [node.output_shape for node in graph.nodes[: graph.inputs]][: len(shapes)] == shapes
+
+
 @pytest.mark.parametrize(
     ("model", "kind"),
     [

@@ -9,8 +9,8 @@ from typing import Any
 from ..shown import Shown, counted
 from .ceilings import Ceilings
 from .flags import Flag
+from .interleaved import Pair
 from .layers import Fused, LayerTiming
-from .pairs import Pair
 from .stats import percentile
 
 #: keys of a run's JSON that are no fields of `Run`, or are read in a way of their own

@@ -10,7 +10,7 @@ from .latency_words import MEANING, flags, sentence, where
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
-    from ..latency.pairs import Pair
+    from ..latency.interleaved import Pair
     from ..latency.results import Comparison, Contest
 
 _NAME = Column("model", "Network", "name")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .table import Cells, Column, Report, Table, Toned
 
 if TYPE_CHECKING:
-    from ..latency.pairs import Pair
+    from ..latency.interleaved import Pair
     from ..latency.results import Comparison, Run
 
 _COLUMNS = (

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from archinspect.frontends.spec import load_graph
-from archinspect.latency.budget import Budget
 from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.measure.prepare import network
 from archinspect.latency.measure.runtime import TorchRuntime
@@ -17,6 +16,7 @@ from archinspect.latency.measure.session import Session
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Run
 from archinspect.latency.runtime import Event
+from archinspect.latency.sampling import TimeBudget
 from tests.latency.fakes import FakeGpu
 
 GRAPH = load_graph("conv2d(4, 3) -> relu -> flatten -> linear(10)", input="3x8x8")
@@ -107,7 +107,7 @@ def test_a_forward_longer_than_all_the_time_is_measured_once() -> None:
 
 def test_a_budget_of_several_configurations() -> None:
     now = 50.0
-    budget = Budget(lambda: now, time_s=5.0)
+    budget = TimeBudget(lambda: now, time_s=5.0)
     assert budget.affords(1e9)  # nothing has begun
     budget.begin(count=3, spent_s=4.0)
     assert (

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from archinspect.latency.conditions import Counters, counters, disturbances
+from archinspect.latency.conditions import Counters, busy_before, counters, disturbances, gpu_flags, others
 from archinspect.latency.flags import NOTES, REMEDIES, Flag
-from archinspect.latency.gpu_conditions import busy_before, gpu_flags, others
 from archinspect.latency.measure import environment
 
 QUIET = Counters(wall=10.0, own=5.0, busy=100.0, stolen=1.0, waiting=0.5, quota=0.0)

@@ -18,12 +18,12 @@ import archinspect
 from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.conditions import counters, disturbances
-from archinspect.latency.looks import Look
 from archinspect.latency.measure import bench, compare, measure
 from archinspect.latency.measure.instrument import segments
 from archinspect.latency.measure.prepare import network
 from archinspect.latency.measure.roofs import measure_ceilings
 from archinspect.latency.measure.runtime import runtime_for
+from archinspect.latency.peaks import PeakMeasurement
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Measurement, Run
 from archinspect.pytorch import build
@@ -52,7 +52,7 @@ LAYER_KEYS = {"name", "ms", "share", "macs", "bytes", "floor_ms", "efficiency", 
 @pytest.fixture(autouse=True)
 def roofs_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real roofs, but not anew for each of these tests."""
-    monkeypatch.setattr(bench, "look", lambda runtime, precisions: Look(roofs()))
+    monkeypatch.setattr(bench, "measure_peaks", lambda runtime, precisions: PeakMeasurement(roofs()))
 
 
 @cache

@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import nn
 
+from archinspect.analysis.batch import batch_dimensions
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.spec import load_graph
 from archinspect.frontends.torch import load_module
@@ -24,16 +25,15 @@ from archinspect.graph import Graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.devices import device
 from archinspect.latency.layers import CALL
-from archinspect.latency.looks import Look
 from archinspect.latency.measure import bench, compare, measure
 from archinspect.latency.measure.module_calls import first_pass
 from archinspect.latency.measure.own_module import copy_of, inputs_at
 from archinspect.latency.measure.session import Session
+from archinspect.latency.peaks import PeakMeasurement
 from archinspect.latency.plan import Options
 from archinspect.latency.predict import predict
 from archinspect.latency.results import Measurement, Run
 from archinspect.latency.roofline import works
-from archinspect.latency.sizes import batch_dimensions
 from tests.latency.fakes import FakeCuda, FakeGpu, fake_cuda
 from tests.support import run_cli
 
@@ -44,7 +44,7 @@ ROOFS = Ceilings("test", {"fp32": 1e11, "bf16": 1e11}, 1e10, 1e-6, "made up")
 
 @pytest.fixture(autouse=True)
 def roofs_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "look", lambda runtime, precisions: Look(ROOFS))
+    monkeypatch.setattr(bench, "measure_peaks", lambda runtime, precisions: PeakMeasurement(ROOFS))
 
 
 def timed(graph: Graph, **changes: Any) -> Measurement:

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from archinspect.latency.pairs import judge, noise_floor, own_noise, pair
+from archinspect.latency.interleaved import judge, noise_floor, own_noise, pair
 
 
 def _rounds(rng: random.Random, scale: float, n: int = 60) -> list[float]:

@@ -11,8 +11,8 @@ from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.change import Changes
 from archinspect.latency.devices import device, device_here
 from archinspect.latency.flags import Flag
+from archinspect.latency.interleaved import Pair
 from archinspect.latency.layers import LayerTiming
-from archinspect.latency.pairs import Pair
 from archinspect.latency.predict import predict
 from archinspect.latency.results import Comparison, Contest, Measurement, Run
 from archinspect.report.latency import measurement

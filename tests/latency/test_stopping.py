@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from archinspect.latency.stopping import Precision, drift, steady
+from archinspect.latency.sampling import StoppingRule, drift, steady
 
 
 def test_warming_up_is_not_steady_and_a_plateau_is() -> None:
@@ -25,7 +25,7 @@ def test_noise_of_a_busy_machine_can_still_be_steady() -> None:
 
 def test_stops_when_the_median_is_known_to_half_a_percent() -> None:
     rng = random.Random(5)
-    rule, samples = Precision(), []
+    rule, samples = StoppingRule(), []
     while (verdict := rule.verdict(samples, elapsed=1.0)) is None:
         samples.append(rng.gauss(1.0, 0.02))
     assert verdict == "precise"
@@ -36,19 +36,19 @@ def test_stops_when_the_median_is_known_to_half_a_percent() -> None:
 def test_a_noisy_measurement_ends_at_its_cap() -> None:
     rng = random.Random(6)
     samples = [rng.lognormvariate(0, 0.5) for _ in range(100)]
-    assert Precision().verdict(samples, elapsed=1.0) is None
-    assert Precision().verdict(samples, elapsed=10.0) == "cap"
-    assert Precision(cap=100).verdict(samples, elapsed=1.0) == "cap"
+    assert StoppingRule().verdict(samples, elapsed=1.0) is None
+    assert StoppingRule().verdict(samples, elapsed=10.0) == "cap"
+    assert StoppingRule(cap=100).verdict(samples, elapsed=1.0) == "cap"
 
 
 def test_a_step_in_the_middle_is_not_precise() -> None:
     samples = [1.0 + 1e-4 * (i % 3) for i in range(100)] + [1.05 + 1e-4 * (i % 3) for i in range(100)]
-    assert not Precision().reached(samples)
+    assert not StoppingRule().reached(samples)
     assert drift(samples) == pytest.approx(0.05, rel=0.01)
     assert drift([1.0]) == 0.0
 
 
 def test_at_least_some_time_is_always_taken() -> None:
     samples = [1.0] * 50
-    assert Precision().verdict(samples, elapsed=0.1) is None
-    assert Precision().verdict(samples, elapsed=0.6) == "precise"
+    assert StoppingRule().verdict(samples, elapsed=0.1) is None
+    assert StoppingRule().verdict(samples, elapsed=0.6) == "precise"

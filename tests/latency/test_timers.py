@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archinspect.latency.doubts import launch_doubt
+from archinspect.latency.flags import launch_flags
 from archinspect.latency.timers import TIMERS, enqueue_seconds, pipelined, replayed, synchronised
 from tests.latency.fakes import FakeGpu
 
@@ -42,7 +42,7 @@ def test_launch_bound_is_said_when_the_host_is_the_slower(each: float, flagged: 
     forward = _network(gpu, each)
     enqueue = enqueue_seconds(forward, gpu)
     assert enqueue == pytest.approx(200e-6)
-    assert [flag.code for flag in launch_doubt(enqueue, synchronised(forward, gpu)(1)[0])] == (
+    assert [flag.code for flag in launch_flags(enqueue, synchronised(forward, gpu)(1)[0])] == (
         ["launch-bound"] if flagged else []
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archinspect.latency.pairs import Pair
+from archinspect.latency.interleaved import Pair
 from archinspect.latency.results import Comparison
 from archinspect.report import Report, render
 from archinspect.report.measured import verdict, with_measurement

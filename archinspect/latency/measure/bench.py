@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..ceilings import Ceilings
+from ..conditions import busy_before
 from ..devices import recognise
-from ..gpu_conditions import busy_before
-from ..judge import judged
-from ..looks import Look, beaten_roof, best_of, roofs_doubt
+from ..efficiency import judged
+from ..peaks import PeakMeasurement, beaten_roof, best_of, peak_flags
 from ..plan import Plan
 from ..results import Run
 from . import environment
 from .prepare import arithmetic
-from .roofs import look
+from .roofs import measure_peaks
 from .runtime import TorchRuntime, find_device, runtime_for, threads
 from .session import Progress, Session
 
@@ -30,7 +30,7 @@ class Bench:
 
     session: Session
     environment: dict[str, Any]
-    looks: list[Look]
+    peaks: list[PeakMeasurement]
     begun: float | None  # on the runtime's clock; None once a configuration has borne it
     interrupted: bool = field(default=False)
 
@@ -41,7 +41,7 @@ class Bench:
     @property
     def ceilings(self) -> Ceilings:
         """The best of what was seen."""
-        return best_of(self.looks)
+        return best_of(self.peaks)
 
     @property
     def sheet(self) -> Ceilings | None:
@@ -53,7 +53,7 @@ class Bench:
         """A configuration begins, of `count` networks; the first has to bear what came before."""
         spent = 0.0 if self.begun is None else self.runtime.clock() - self.begun
         self.begun = None
-        self.session.budget.begin(count=count, spent_s=spent, after_s=self.looks[0].seconds)
+        self.session.budget.begin(count=count, spent_s=spent, after_s=self.peaks[0].seconds)
 
     def judged(self, runs: Sequence[Run], graph: Graph) -> tuple[Run, ...]:
         """Runs with floors, verdicts, and what speaks against the roofs that these come from."""
@@ -61,7 +61,7 @@ class Bench:
         for run in runs:
             run = judged(run, graph, self.ceilings)
             if run.median_ms is not None:
-                doubts = roofs_doubt(self.looks) or beaten_roof(run, graph, self.ceilings)
+                doubts = peak_flags(self.peaks) or beaten_roof(run, graph, self.ceilings)
                 run = replace(run, flags=(*run.flags, *busy_before(self.environment), *doubts))
             found.append(run)
         return tuple(found)
@@ -88,10 +88,10 @@ def bench(device: str | None, plan: Plan, progress: Progress | None, spent_s: fl
             progress(runtime.name(), "roofs", 0, None, 0.0)
         session = Session(place, runtime, plan.options, used, plan.time_s, progress)
         found = environment.environment(place, used)
-        made = Bench(session, found, [look(runtime, precisions)], begun)
+        made = Bench(session, found, [measure_peaks(runtime, precisions)], begun)
         yield made
         if not made.interrupted:
             try:
-                made.looks.append(look(runtime, precisions))
+                made.peaks.append(measure_peaks(runtime, precisions))
             except KeyboardInterrupt:
                 made.interrupted = True

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from ..conditions import read
-from ..gpu_conditions import at_work, others
+from ..conditions import at_work, others, read
 
 _GPU_FIELDS = (
     "driver_version",

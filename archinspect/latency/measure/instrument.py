@@ -1,7 +1,7 @@
 """Marks between the layers of a module, written into its own forward code.
 
 The copy runs the same code as the original with one call between layers that notes the time; it shares the weights.
-So the rows telescope: the time between two layers (an addition, a free, Python itself) belongs to one of them.
+So the rows add up: the time between two layers (an addition, a free, Python itself) belongs to one of them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import torch
 
 from ..ceilings import Ceilings, Precision
 from ..conditions import counters, disturbances
-from ..looks import Look
+from ..peaks import PeakMeasurement
 from ..timers import pipelined
 from . import environment
 from .prepare import arithmetic
@@ -20,12 +20,12 @@ _SIZES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192), "mps": (1024, 2048)}
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def look(runtime: TorchRuntime, precisions: list[Precision]) -> Look:
+def measure_peaks(runtime: TorchRuntime, precisions: list[Precision]) -> PeakMeasurement:
     """The roofs now, and whether anything else ran meanwhile that lowers them (a GPU's do not wait for the host)."""
     before, begin = counters(), runtime.clock()
     seen = measure_ceilings(runtime, precisions)
     found = [] if runtime.asynchronous else disturbances(before, counters(), environment.cores())
-    return Look(seen, "; ".join(flag.message for flag in found), runtime.clock() - begin)
+    return PeakMeasurement(seen, "; ".join(flag.message for flag in found), runtime.clock() - begin)
 
 
 def measure_ceilings(runtime: TorchRuntime, precisions: list[Precision]) -> Ceilings:

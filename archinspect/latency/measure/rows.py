@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..layer_timing import Rows, Tell, sample_rows
 from ..layers import CALL, Row, layer_timings
 from ..results import Run
 from ..runtime import Forward
-from ..stopping import Precision as Target
-from ..telescope import Rows, Tell, telescope
+from ..sampling import StoppingRule
 from .capacity import is_out_of_memory
 from .instrument import Instrument
 from .runtime import TorchRuntime
@@ -19,7 +19,11 @@ class CannotCaptureError(Exception):
 
 
 def time_rows(
-    instrument: Instrument, runtime: TorchRuntime, target: Target, flush: Forward | None, tell: Tell | None
+    instrument: Instrument,
+    runtime: TorchRuntime,
+    target: StoppingRule,
+    flush: Forward | None,
+    tell: Tell | None,
 ) -> Rows | None:
     """Seconds of each row; on a GPU of captured graphs, so that the host's work is in no row.
 
@@ -60,7 +64,7 @@ def time_rows(
         return instrument.ledger.timed(marked)
 
     try:
-        return telescope(whole, rows, runtime.clock, target, tell)
+        return sample_rows(whole, rows, runtime.clock, target, tell)
     finally:
         instrument.switch(False)
 

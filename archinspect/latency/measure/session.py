@@ -11,20 +11,17 @@ import torch
 from torch import fx, nn
 
 from ...errors import fail
-from ..budget import Budget
 from ..ceilings import Precision
-from ..doubts import doubts_about, launch_doubt, left_out, rows_doubt
-from ..flags import Flag
+from ..flags import Flag, launch_flags, left_out_flags, row_flags, sample_flags
+from ..interleaved import own_noise
+from ..layer_timing import Rows
 from ..layers import scope_at
 from ..memory import peak_memory as predicted_memory
-from ..pairs import own_noise
 from ..plan import Options
 from ..results import Run
 from ..runtime import Forward
-from ..sampling import Samples, Warmth, collect, sample, warm_up
+from ..sampling import Samples, StoppingRule, TimeBudget, WarmUp, collect, sample, warm_up
 from ..stats import median, median_interval
-from ..stopping import Precision as Target
-from ..telescope import Rows
 from ..timers import TIMERS, Timer, enqueue_seconds, synchronised
 from . import inspection
 from .capacity import OutOfMemoryError, is_out_of_memory, refuse_what_cannot_fit
@@ -60,10 +57,10 @@ class Session:
     threads: int
     time_s: float = 20.0
     progress: Progress | None = None
-    budget: Budget = field(init=False)
+    budget: TimeBudget = field(init=False)
 
     def __post_init__(self) -> None:
-        self.budget = Budget(self.runtime.clock, self.time_s)
+        self.budget = TimeBudget(self.runtime.clock, self.time_s)
 
     def run(
         self, graph: Graph, module: nn.Module, batch: int, precision: Precision, mode: str, layers: bool
@@ -150,7 +147,7 @@ class Session:
         # on a CPU the whole that the rows are held against is the very thing that is asked for
         both = instrument if blank.mode == "latency" and not self.runtime.asynchronous else None
         share = _TIME_SHARE * (1 if both or instrument is None else 0.5)
-        target = Target(cap_s=share * self.time_s, until=self.budget.until)
+        target = StoppingRule(cap_s=share * self.time_s, until=self.budget.until)
         timer = self.timer(prepared, blank.mode)
         rows: Rows | None = None
         late: list[str] = []
@@ -175,13 +172,13 @@ class Session:
             return _interrupted(blank, "no samples were taken")
         middle = median(samples.values)
         samples = prepared.with_first(samples)
-        flags = [*watch.flags, *doubts_about(samples, target, middle), *notes]
+        flags = [*watch.flags, *sample_flags(samples, target, middle), *notes]
         run = with_samples(blank, samples)
         if samples.stopped == "interrupted" and rows is None:
             return replace(run, status="interrupted", flags=tuple(flags))
         if self.runtime.asynchronous and blank.mode != "graph":
             enqueue = enqueue_seconds(prepared.forward, self.runtime)
-            flags += launch_doubt(enqueue, middle)
+            flags += launch_flags(enqueue, middle)
             run = replace(run, enqueue_ms=1000 * enqueue)
         if self.budget.affords(LOOKS * middle):
             flags += self.values(prepared, graph)
@@ -200,13 +197,13 @@ class Session:
             if rows is None and instrument is not None:
                 flags.append(Flag("interrupted", "before any layer"))
                 return replace(run, status="interrupted", flags=tuple(flags))
-        flags += left_out(late, middle, self.budget.limit_s)
+        flags += left_out_flags(late, middle, self.budget.limit_s)
         if rows is not None and instrument is not None:
-            flags += rows_doubt(rows)
+            flags += row_flags(rows)
             run = with_rows(run, rows, instrument)
         return replace(run, flags=tuple(flags))
 
-    def _for_rows(self, target: Target, warmth: Warmth) -> Target:
+    def _for_rows(self, target: StoppingRule, warmth: WarmUp) -> StoppingRule:
         """What is left for the rows; the looks afterwards keep their time where that leaves a round."""
         slow = warmth.values[-1]
         looks = LOOKS * slow if self.budget.affords((LOOKS + 3 * LEAST) * slow) else 0.0
@@ -244,7 +241,7 @@ class Session:
         except NotUnderstoodError as error:
             return None, [Flag("no-rows", f"the compiled code is not understood: {error}")]
 
-    def rows(self, instrument: Instrument, target: Target, what: str, flags: list[Flag]) -> Rows | None:
+    def rows(self, instrument: Instrument, target: StoppingRule, what: str, flags: list[Flag]) -> Rows | None:
         """Time per row; on a GPU of captured graphs, so that the host's work is in no row.
 
         Where a graph cannot hold the forward, of eager passes; `flags` get to say so.

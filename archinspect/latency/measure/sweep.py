@@ -52,7 +52,7 @@ def measure(
         made.ceilings,
         made.sheet,
         interrupted=made.interrupted,
-        looks=tuple(look.ceilings for look in made.looks),
+        looks=tuple(each.ceilings for each in made.peaks),
     )
 
 

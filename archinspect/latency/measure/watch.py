@@ -6,9 +6,8 @@ from types import TracebackType
 
 import torch
 
-from ..conditions import counters, disturbances
+from ..conditions import counters, disturbances, gpu_flags
 from ..flags import Flag
-from ..gpu_conditions import gpu_flags
 from ..plan import Options
 from . import environment
 

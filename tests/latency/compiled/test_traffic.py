@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
-from archinspect.latency.judge import judged
+from archinspect.latency.efficiency import judged
 from archinspect.latency.layers import Fused, LayerTiming, Row, layer_timings
 from archinspect.latency.results import Run
 from archinspect.latency.roofline import COMPUTE, MEMORY, works

@@ -21,15 +21,14 @@ from archinspect import shipped
 from archinspect.frontends.spec import load_graph
 from archinspect.graph import Graph
 from archinspect.latency.ceilings import PRECISIONS
-from archinspect.latency.contest import contest
+from archinspect.latency.interleaved import Pair, interleave, judge
 from archinspect.latency.measure.prepare import network, prepare
 from archinspect.latency.measure.runtime import runtime_for, threads
 from archinspect.latency.measure.session import Session
-from archinspect.latency.pairs import Pair, judge
 from archinspect.latency.plan import Options
 from archinspect.latency.results import Run
+from archinspect.latency.sampling import StoppingRule
 from archinspect.latency.stats import median
-from archinspect.latency.stopping import Precision
 from archinspect.latency.timers import Timer, synchronised
 from tests.latency.planted import SMALL, beside_torchs_timer, planted, spin
 from tests.latency.proof.finding import Finding
@@ -268,7 +267,7 @@ def _against(slower: float, cap_s: float) -> Pair:
             ready = prepare(network(SMALL), SMALL.input_shape, PRECISIONS["fp32"], CPU, Options(threads=1))
             timers[name] = synchronised(_delayed(ready.forward, share), runtime_for(CPU))
             timers[name](20)
-        rounds = contest(timers, time.perf_counter, Precision(least_s=cap_s / 2, cap_s=cap_s))
+        rounds = interleave(timers, time.perf_counter, StoppingRule(least_s=cap_s / 2, cap_s=cap_s))
     (pair,) = judge(rounds.forth, rounds.back)
     return pair
 

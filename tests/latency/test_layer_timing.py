@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from archinspect.latency.doubts import rows_doubt
-from archinspect.latency.stopping import Precision
-from archinspect.latency.telescope import Rows, telescope
+from archinspect.latency.flags import row_flags
+from archinspect.latency.layer_timing import Rows, sample_rows
+from archinspect.latency.sampling import StoppingRule
 
 
 class Layers:
@@ -36,7 +36,7 @@ class Layers:
         return self.now
 
     def measure(self, cap_s: float = 5.0) -> Rows:
-        rows = telescope(self.whole, self.marked, self.clock, Precision(cap_s=cap_s))
+        rows = sample_rows(self.whole, self.marked, self.clock, StoppingRule(cap_s=cap_s))
         assert rows is not None
         return rows
 
@@ -46,14 +46,14 @@ def test_rows_find_the_planted_layer_and_add_up() -> None:
     assert rows.seconds == pytest.approx([1e-3, 6e-3, 1e-3], rel=0.01)
     assert rows.closure == pytest.approx(1, abs=0.01)
     assert rows.inflation == pytest.approx(1, abs=0.01)
-    assert rows_doubt(rows) == []
+    assert row_flags(rows) == []
 
 
 def test_the_instruments_own_cost_shows_as_inflation() -> None:
     rows = Layers(1e-3, 1e-3, mark=0.1e-3).measure()
     assert rows.inflation == pytest.approx(1.1)
     assert not rows.trustworthy
-    doubt, note = rows_doubt(rows)
+    doubt, note = row_flags(rows)
     assert doubt.code == "not-trustworthy"
     assert "110.0%" in doubt.message
     assert (note.code, note.doubtful) == ("inflated", False)
@@ -84,7 +84,7 @@ def test_ctrl_c_before_the_first_round_is_nothing_and_after_it_a_result() -> Non
     layers = Layers(1e-3)
     with pytest.raises(KeyboardInterrupt):
         stop()
-    assert telescope(stop, layers.marked, layers.clock, Precision()) is None
+    assert sample_rows(stop, layers.marked, layers.clock, StoppingRule()) is None
     calls = 0
 
     def whole() -> float:
@@ -94,7 +94,7 @@ def test_ctrl_c_before_the_first_round_is_nothing_and_after_it_a_result() -> Non
             raise KeyboardInterrupt
         return layers.whole()
 
-    rows = telescope(whole, layers.marked, layers.clock, Precision(cap_s=60.0))
+    rows = sample_rows(whole, layers.marked, layers.clock, StoppingRule(cap_s=60.0))
     assert rows is not None
     assert rows.wholes
 
@@ -102,8 +102,8 @@ def test_ctrl_c_before_the_first_round_is_nothing_and_after_it_a_result() -> Non
 @pytest.mark.parametrize(("left", "passes"), [(0.0, 2), (2.9, 2), (4.0, 6), (8.0, 10)])
 def test_slow_passes_end_in_time(left: float, passes: int) -> None:
     layers = Layers(0.7, 0.3)
-    precision = Precision(cap_s=100.0, until=2.0 + left)
-    rows = telescope(layers.whole, layers.marked, layers.clock, precision)
+    precision = StoppingRule(cap_s=100.0, until=2.0 + left)
+    rows = sample_rows(layers.whole, layers.marked, layers.clock, precision)
     assert rows is not None
     assert rows.stopped == "cap"
     assert layers.now == pytest.approx(passes * 1.0)

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..contest import Round, contest
-from ..doubts import doubts_about, left_out, rows_doubt
-from ..flags import Flag
-from ..pairs import judge
+from ..flags import Flag, left_out_flags, row_flags, sample_flags
+from ..interleaved import Round, interleave, judge
 from ..plan import Configuration, Options, Plan, plan
 from ..results import Comparison, Contest, Measurement, Run
-from ..sampling import Samples, Warmth, warm_up
+from ..sampling import Samples, StoppingRule, WarmUp, warm_up
 from ..sizes import batches_of
 from ..stats import median
-from ..stopping import Precision as Target
 from ..timers import Timer
 from .bench import Bench, bench
 from .capacity import OutOfMemoryError, is_out_of_memory
@@ -75,7 +72,7 @@ def compare(
             made.ceilings,
             made.sheet,
             interrupted=made.interrupted,
-            looks=tuple(look.ceilings for look in made.looks),
+            looks=tuple(each.ceilings for each in made.peaks),
         )
         for name, own in runs.items()
     )
@@ -124,7 +121,7 @@ class _Candidate:
 
     prepared: Prepared
     timer: Timer
-    warmth: Warmth
+    warmth: WarmUp
 
 
 def _one(
@@ -135,7 +132,7 @@ def _one(
     candidates: dict[str, _Candidate] = {}
     # rounds leave the half of the time that is left to the rows
     half = (session.budget.until - session.runtime.clock()) / 2
-    target = Target(cap_s=_TIME_SHARE * session.time_s, until=session.budget.reserving(half))
+    target = StoppingRule(cap_s=_TIME_SHARE * session.time_s, until=session.budget.reserving(half))
     label = wanted.precision.label(has_tf32=session.runtime.has_tf32)
     what = f"batch {wanted.batch} · {label} · {wanted.mode}"
     with Watch(session.device, session.threads, session.options) as watch:
@@ -158,7 +155,7 @@ def _one(
         rounds = Round({}, {}, "interrupted" if made.interrupted else "precise")
         if candidates and not made.interrupted:
             timers = {name: each.timer for name, each in candidates.items()}
-            rounds = contest(
+            rounds = interleave(
                 timers, session.runtime.clock, target, session.teller(f"{len(named)} networks · {what}")
             )
     made.interrupted |= rounds.stopped == "interrupted"
@@ -169,7 +166,7 @@ def _one(
             continue
         samples = each.prepared.with_first(Samples(rounds.both(name), each.warmth, rounds.stopped))
         runs[name] = with_samples(runs[name], samples)
-        doubts = doubts_about(samples, target, median(samples.values))
+        doubts = sample_flags(samples, target, median(samples.values))
         runs[name] = replace(runs[name], flags=(*watch.flags, *doubts))
         if not made.interrupted:
             runs[name] = _inspected(made, named[name], runs[name], each.prepared, wanted, what)
@@ -205,10 +202,10 @@ def _inspected(
         if instrument is not None and not budget.affords(LEAST * forward_s):
             late.append("rows")
             instrument = None
-        run = replace(run, flags=(*run.flags, *notes, *left_out(late, forward_s, budget.limit_s)))
+        run = replace(run, flags=(*run.flags, *notes, *left_out_flags(late, forward_s, budget.limit_s)))
         if instrument is None:
             return run
-        target = Target(cap_s=_ROWS_SHARE * session.time_s, until=budget.until)
+        target = StoppingRule(cap_s=_ROWS_SHARE * session.time_s, until=budget.until)
         flags: list[Flag] = []
         rows = session.rows(instrument, target, f"{run.model} · {what}", flags)
         run = replace(run, flags=(*run.flags, *flags))
@@ -225,4 +222,4 @@ def _inspected(
         run = replace(run, status="interrupted", flags=(*run.flags, flag))
     if rows is None or instrument is None:
         return run
-    return replace(with_rows(run, rows, instrument), flags=(*run.flags, *rows_doubt(rows)))
+    return replace(with_rows(run, rows, instrument), flags=(*run.flags, *row_flags(rows)))

@@ -15,9 +15,9 @@ from archinspect.frontends.spec import load_graph
 from archinspect.latency.ceilings import PRECISIONS, Ceilings
 from archinspect.latency.conditions import counters
 from archinspect.latency.layers import LayerTiming
-from archinspect.latency.looks import Look, beaten_roof, best_of, roofs_doubt
-from archinspect.latency.measure.roofs import look
+from archinspect.latency.measure.roofs import measure_peaks
 from archinspect.latency.measure.runtime import HostEvent, TorchRuntime, runtime_for
+from archinspect.latency.peaks import PeakMeasurement, beaten_roof, best_of, peak_flags
 from archinspect.latency.results import Run
 from archinspect.latency.runtime import Event
 
@@ -29,28 +29,31 @@ GRAPH = load_graph(
 
 
 def test_the_best_of_all_looks_is_believed() -> None:
-    best = best_of([Look(LOWER), Look(replace(ROOFS, bandwidth=5e9, launch_s=2e-6))])
+    best = best_of([PeakMeasurement(LOWER), PeakMeasurement(replace(ROOFS, bandwidth=5e9, launch_s=2e-6))])
     assert (best.peak["fp32"], best.bandwidth, best.launch_s) == (1e11, 1e10, 1e-6)
 
 
 @pytest.mark.parametrize(
-    ("looks", "words"),
+    ("measured", "words"),
     [
-        ([Look(ROOFS), Look(ROOFS)], None),
-        ([Look(ROOFS), Look(replace(ROOFS, bandwidth=0.9e10))], None),
-        ([Look(ROOFS), Look(LOWER)], "fp32 0.1 and 0.07 TFLOP/s"),
-        ([Look(ROOFS), Look(replace(ROOFS, bandwidth=2e10))], "copy 10 and 20 GB/s"),
-        ([Look(ROOFS), Look(LOWER, "others ran")], None),  # one quiet look is enough
-        ([Look(LOWER, "others ran"), Look(ROOFS)], None),
-        ([Look(ROOFS, "others ran"), Look(ROOFS, "others ran still")], "others ran still"),
-        ([Look(ROOFS, "others ran")], "others ran"),
-        ([Look(ROOFS)], None),
+        ([PeakMeasurement(ROOFS), PeakMeasurement(ROOFS)], None),
+        ([PeakMeasurement(ROOFS), PeakMeasurement(replace(ROOFS, bandwidth=0.9e10))], None),
+        ([PeakMeasurement(ROOFS), PeakMeasurement(LOWER)], "fp32 0.1 and 0.07 TFLOP/s"),
+        ([PeakMeasurement(ROOFS), PeakMeasurement(replace(ROOFS, bandwidth=2e10))], "copy 10 and 20 GB/s"),
+        ([PeakMeasurement(ROOFS), PeakMeasurement(LOWER, "others ran")], None),  # one quiet look is enough
+        ([PeakMeasurement(LOWER, "others ran"), PeakMeasurement(ROOFS)], None),
+        (
+            [PeakMeasurement(ROOFS, "others ran"), PeakMeasurement(ROOFS, "others ran still")],
+            "others ran still",
+        ),
+        ([PeakMeasurement(ROOFS, "others ran")], "others ran"),
+        ([PeakMeasurement(ROOFS)], None),
     ],
 )
 def test_roofs_are_doubted_when_every_look_was_disturbed_or_quiet_ones_differ(
-    looks: list[Look], words: str | None
+    measured: list[PeakMeasurement], words: str | None
 ) -> None:
-    found = roofs_doubt(looks)
+    found = peak_flags(measured)
     assert [flag.code for flag in found] == ([] if words is None else ["low-roofs"])
     if words is not None:
         assert words in found[0].message
@@ -113,10 +116,10 @@ class _StretchedEvent(HostEvent):
 
 def test_a_device_that_slowed_down_between_two_looks_is_noticed() -> None:
     runtime = Stretched(torch.device("cpu"))
-    first = replace(look(runtime, [PRECISIONS["fp32"]]), disturbed="")
+    first = replace(measure_peaks(runtime, [PRECISIONS["fp32"]]), disturbed="")
     runtime.factor = 100.0  # more than any disturbance of this machine
-    second = replace(look(runtime, [PRECISIONS["fp32"]]), disturbed="")
-    (flag,) = roofs_doubt([first, second])
+    second = replace(measure_peaks(runtime, [PRECISIONS["fp32"]]), disturbed="")
+    (flag,) = peak_flags([first, second])
     assert "TFLOP/s" in flag.message
     assert "GB/s" in flag.message
     best = best_of([first, second])
@@ -134,9 +137,9 @@ def test_roofs_measured_beside_spinning_processes_are_called_low() -> None:
     spinners = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(cores)]
     try:
         time.sleep(0.3)
-        seen = look(runtime_for(torch.device("cpu")), [PRECISIONS["fp32"]])
+        seen = measure_peaks(runtime_for(torch.device("cpu")), [PRECISIONS["fp32"]])
     finally:
         for spinner in spinners:
             spinner.kill()
             spinner.wait()
-    assert [flag.code for flag in roofs_doubt([seen])] == ["low-roofs"]
+    assert [flag.code for flag in peak_flags([seen])] == ["low-roofs"]

@@ -1,4 +1,4 @@
-"""Looks at a device's roofs: the best is believed, and what speaks against it is said.
+"""Combine repeated measurements of a device's peaks: keep the maximum, warn where they disagree.
 
 Whatever else runs lowers a measured roof, and under a roof that is too low every layer looks efficient.
 """
@@ -18,17 +18,17 @@ from .roofline import Work, works
 if TYPE_CHECKING:
     from ..graph import Graph, Node
 
-#: two undisturbed looks may differ by so much
+#: two undisturbed measurements may differ by so much
 _AGREE = 0.15
 #: a row this much faster than the arithmetic's roof is no error of either figure, if such rows take that share
 _FASTER, _SHARE = 1.05, 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The roofs as seen once; `disturbed` says what else ran meanwhile, "" when nothing did or nothing is counted.
+class PeakMeasurement:
+    """The roofs as measured once; `disturbed` says what else ran meanwhile, "" when nothing did or nothing is counted.
 
-    `seconds` is how long it took to look.
+    `seconds` is how long it took to each.
     """
 
     ceilings: Ceilings
@@ -36,9 +36,9 @@ class Look:
     seconds: float = 0.0
 
 
-def best_of(looks: Sequence[Look]) -> Ceilings:
-    """The highest roofs of all looks: what else ran during one of them lowered it."""
-    seen = [look.ceilings for look in looks]
+def best_of(measured: Sequence[PeakMeasurement]) -> Ceilings:
+    """The highest roofs of all measured: what else ran during one of them lowered it."""
+    seen = [each.ceilings for each in measured]
     first = seen[0]
     return Ceilings(
         first.name,
@@ -49,15 +49,15 @@ def best_of(looks: Sequence[Look]) -> Ceilings:
     )
 
 
-def roofs_doubt(looks: Sequence[Look]) -> list[Flag]:
-    """Whether the roofs may be too low: each look was disturbed, or looks that were not do not agree."""
-    quiet = [look.ceilings for look in looks if not look.disturbed]
-    if looks and not quiet:
+def peak_flags(measured: Sequence[PeakMeasurement]) -> list[Flag]:
+    """Whether the roofs may be too low: every measurement was disturbed, or the undisturbed ones disagree."""
+    quiet = [each.ceilings for each in measured if not each.disturbed]
+    if measured and not quiet:
         return [
-            Flag("low-roofs", f"the roofs may be too low: while they were measured {looks[-1].disturbed}")
+            Flag("low-roofs", f"the roofs may be too low: while they were measured {measured[-1].disturbed}")
         ]
     apart = [words for words, values in _figures(quiet) if max(values) > (1 + _AGREE) * min(values)]
-    return [Flag("low-roofs", f"looks at the roofs do not agree: {', '.join(apart)}")] if apart else []
+    return [Flag("low-roofs", f"measurements of the roofs do not agree: {', '.join(apart)}")] if apart else []
 
 
 def _figures(seen: Sequence[Ceilings]) -> Iterator[tuple[str, list[float]]]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from .sampling import StoppingRule, precision_of
 from .stats import median
-from .stopping import Precision, precision_of
 
 #: a closure further from 1 is no basis for conclusions
 TRUSTED = 0.05
@@ -59,11 +59,11 @@ class Rows:
         return abs(self.closure - 1) <= TRUSTED
 
 
-def telescope(
+def sample_rows(
     whole: Whole,
     marked: Marked,
     clock: Callable[[], float],
-    precision: Precision,
+    precision: StoppingRule,
     tell: Tell | None = None,
 ) -> Rows | None:
     """Rounds of whole, marked, marked, whole until both medians are known and the rows add up, or a cap.
@@ -108,7 +108,7 @@ def telescope(
 
 
 def _verdict(
-    wholes: list[float], passes: list[Sequence[float]], elapsed: float, precision: Precision
+    wholes: list[float], passes: list[Sequence[float]], elapsed: float, precision: StoppingRule
 ) -> str | None:
     """`precise` when whole and rows are known and add up well, `cap` at a cap they cannot wait beyond, None: go on."""
     if precision.verdict(wholes, elapsed) == "precise" and precision.reached([sum(p) for p in passes]):

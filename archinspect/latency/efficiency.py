@@ -1,4 +1,4 @@
-"""Measured times beside the work of the closed form: floors, efficiency and verdicts.  Pure."""
+"""Measured times beside the work of the closed form: how near each row is to its floor, and what bounds it.  Pure."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ def main() -> int:
     )
     parser.add_argument("--only", default="*", help="a pattern that names must match")
     parser.add_argument("--every", type=int, default=1, help="try only every so many of a library's models")
+    parser.add_argument("--first", type=int, default=0, help="the place of the first of these")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit", type=float, default=120, help="seconds that one model may take")
     parser.add_argument("--json", type=Path, help="also keep every trial in this file")
@@ -67,7 +68,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for library in () if asked.kept else asked.libraries or installed():
             names = [name for name in models(library, Path(folder)) if fnmatch(name, asked.only)]
-            found += _tried(names[:: asked.every], asked.jobs, asked.limit)
+            found += _tried(names[asked.first :: asked.every], asked.jobs, asked.limit)
     which = "" if asked.only == "*" else f", by names that match `{asked.only}`"
     which += f"; of these one in {asked.every}" if asked.every > 1 else ""
     seconds = before + time.monotonic() - start

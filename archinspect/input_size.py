@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-INPUT_HELP = "write CxHxW, for example 3x224x224, or NxCxHxW for a batch"
+INPUT_HELP = "write CxHxW, for example 3x224x224, or NxCxHxW for a batch; 128xint64 are 128 token ids"
 #: by the number of spatial dimensions that a network works on
 EXAMPLES = {
     1: "CxL, for example 2x16000",
@@ -49,18 +49,50 @@ def parse_input(text: str) -> tuple[int, ...]:
     return with_batch(parse_sizes(text))
 
 
+#: types of elements that an input may have
+DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+
+
 @dataclass(frozen=True, slots=True)
 class InputText:
-    """One `--input`: the sizes as written, and the name and type where these are given."""
+    """One input: the sizes as written, and the name and type where these are given.
+
+    `without_batch` where the sizes are said to be those of one example: `Nx100x64`.
+    """
 
     sizes: tuple[int, ...]
     name: str | None = None
     dtype: str | None = None
+    without_batch: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The tensor's shape: as written if the input has a name or a type, else with its batch (`with_batch`)."""
+        if self.without_batch:
+            return (1, *self.sizes)
         return with_batch(self.sizes) if self.name is None and self.dtype is None else self.sizes
+
+    def shape_in(self, space: int) -> tuple[int, ...]:
+        """The tensor's shape in a spec whose layers work on `space` dimensions; integers have none of these."""
+        if self.without_batch:
+            return (1, *self.sizes)
+        return with_batch(self.sizes, space if (self.dtype or "float32").startswith(_FLOATS) else 2)
+
+
+_FLOATS = ("float", "bfloat")
+_WRITTEN = re.compile(
+    r"(?P<batch>N\s*[x×X*,])?(?P<sizes>.*?)(?:[x×X*,]\s*(?P<dtype>[A-Za-z]\w*)\s*)?", re.DOTALL
+)
+
+
+def parse_input_text(text: str, name: str | None = None) -> InputText:
+    """`3x224x224`, `128xint64` or `Nx100x64` as an input.  Raises ValueError with what is wrong."""
+    match = _WRITTEN.fullmatch(text.strip())
+    assert match is not None
+    dtype = match["dtype"]
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"'{dtype[:60]}' is no type of an input; types are {', '.join(DTYPES)}")
+    return InputText(parse_sizes(match["sizes"]), name, dtype, match["batch"] is not None)
 
 
 _NAMED = re.compile(r"(?:(?P<name>[A-Za-z_][\w.]*)=)?(?:(?P<dtype>[a-z]\w*):)?(?P<sizes>[^=:]*)")
@@ -73,7 +105,8 @@ def parse_inputs(texts: Sequence[str]) -> list[InputText]:
         match = _NAMED.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"'{text[:60]}' is not an input size")
-        found.append(InputText(parse_sizes(match["sizes"]), match["name"], match["dtype"]))
+        one = parse_input_text(match["sizes"], match["name"])
+        found.append(replace(one, dtype=match["dtype"]) if match["dtype"] else one)
     names = [one.name for one in found if one.name is not None]
     for name in names:
         if names.count(name) > 1:

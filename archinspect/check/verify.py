@@ -65,6 +65,7 @@ def verify(
 
         module = build(graph, device="meta")
     held = state(module)
+    predicted = _follows_from_rules(graph)
     layers: list[LayerCheck] = []
     tools: list[ToolCheck] = []
     mismatches: list[Mismatch] = []
@@ -75,12 +76,16 @@ def verify(
         layers = layers or checks
         mismatches += _of_layers(checks, seen, batch)
         mismatches += _of_network(network, seen, held, batch)
-        for name in names:
+        for name in names if predicted else ():
             testimony = hear(name, module, network.input_shape)
             counts = count(network, name)
             found = tuple(_of_tool(testimony, counts, batch))
             mismatches += found
             tools.append(_check_tool(testimony, counts, batch, found))
+    if names and not predicted:
+        found_by_capture = verify_module(_captured(module, graph), batches, names)
+        tools += found_by_capture.tools
+        mismatches += found_by_capture.mismatches
     first = with_batch(graph, batches[0])
     return Verification(
         graph.name,
@@ -94,13 +99,26 @@ def verify(
     )
 
 
+def _follows_from_rules(graph: Graph) -> bool:
+    """Whether what other tools say of the built module follows from our layers, and need not be looked for in it."""
+    return all(node.op.predicted and node.outputs is None for node in graph.nodes)
+
+
+def _captured(module: fx.GraphModule, graph: Graph) -> Graph:
+    """The graph of the built module, as a user's own would be captured."""
+    from ..frontends.torch import load_module
+    from .witnesses import examples
+
+    return load_module(module, examples(graph))
+
+
 def _check_layer(node: Node, seen: Observation, held: State) -> LayerCheck:
     cost = node.cost
     expected = Figures(node.output_shape, node.weights, node.buffers, None if cost is None else cost.macs)
     step = seen.steps.get(node.name)
     if step is None:
         return LayerCheck(node.name, node.op.type, expected, None, (EXECUTION,))
-    params, buffers = held.of(node.name)
+    params, buffers = held.of(node.module or node.name)
     found = Figures(step.output_shape, params, buffers, step.macs)
     differing = tuple(
         quantity
@@ -144,7 +162,9 @@ _QUANTITIES = {
 
 def _of_network(graph: Graph, seen: Observation, held: State, batch: int) -> Iterator[Mismatch]:
     """What belongs to no layer: outputs, and surplus state or steps."""
-    outputs = tuple(graph.nodes[index].output_shape for index in graph.outputs)
+    ports = graph.output_ports or (0,) * len(graph.outputs)
+    places = zip(graph.outputs, ports, strict=True)
+    outputs = tuple(graph.nodes[index].values[port].shape for index, port in places)
     if not seen.failure and outputs != seen.outputs:
         yield Mismatch("", "outputs", outputs, seen.outputs, batch)
     for name in seen.steps:

@@ -158,14 +158,14 @@ def texts_read(inputs: Sequence[Any]) -> list[Any]:
 def _spec(model: Any, inputs: list[Any], arguments: Mapping[str, Any] | None) -> Graph:
     from .spec import load_graph
 
-    if len(inputs) > 1:
-        raise fail(
-            "A402",
-            "a spec has one input",
-            notes=[f"{len(inputs)} were given"],
-            help="give --input once",
-            call_help="give one shape",
-        )
+    named = [one for one in inputs if isinstance(one, str) and ("=" in one or ":" in one)]
+    if named or len(inputs) > 1:
+        read = [
+            one if isinstance(one, InputText) else tuple(getattr(one, "shape", one))
+            for one in texts_read(inputs)
+        ]
+        several = [one if isinstance(one, InputText) else InputText(one) for one in read]
+        return load_graph(model, arguments=arguments, input=several)
     given = inputs[0] if inputs else None
     return load_graph(model, arguments=arguments, input=tuple(getattr(given, "shape", ())) or given)
 

@@ -18,7 +18,22 @@ from . import (
 from .base import REGISTRY, Attribute, Cost, Op, Shape, Shapes, TorchCall, numel, show_shape
 from .input import Input
 
+#: ops whose files are read when one of them is asked for (`base.Registry`)
+_LATER = {
+    "embedding": "embedding embedding_bag parameter relative_position_bias rotary_embedding "
+    "sinusoidal_position_encoding",
+    "gates": "celu glu hardtanh log_sigmoid log_softmax selu softmin softplus softsign swiglu",
+    "recurrent": "gru lstm rnn",
+    "tensors": "amax bilinear center_crop chunk divide einsum matmul maximum mean offset pixel_unshuffle power reshape "
+    "roll select slice split subtract sum transpose",
+    "transformer": "dot_product_attention merge_patches mixture_of_experts shifted_window_attention",
+}
+#: ops that came after specs were written: a block of theirs may have such a name, and is then meant
+NEWER = frozenset({"rms_norm", *" ".join(_LATER.values()).split()})
+REGISTRY.later.update({name: file for file, names in _LATER.items() for name in names.split()})
+
 __all__ = [
+    "NEWER",
     "REGISTRY",
     "Attribute",
     "Cost",

@@ -11,8 +11,9 @@ No op file imports torch: `torch_call` only *names* what to construct.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass
+from importlib import import_module
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from ..errors import OpError
@@ -108,6 +109,20 @@ class Op:
     _required: ClassVar[tuple[str, ...]] = ()
     #: number of inputs: 1, or None for a join of two or more branches
     arity: ClassVar[int | None] = 1
+    #: names of further inputs that a call may give, in order: `multihead_attention(8, key=memory)`
+    reads: ClassVar[tuple[str, ...]] = ()
+    #: names of learnt tensors that may be those of another layer: `linear(30522, weight=embedding)`
+    tied: ClassVar[tuple[str, ...]] = ()
+    #: what the outputs are called where there are several: `lstm.h_n`
+    output_names: ClassVar[tuple[str, ...]] = ()
+    #: whether other tools' figures for it follow from rules of ours; else from what they see of the built module
+    predicted: ClassVar[bool] = True
+    #: whether it looks up integers, as an embedding does
+    reads_integers: ClassVar[bool] = False
+    #: attributes that may be given as names of dimensions
+    named_dimensions: ClassVar[tuple[str, ...]] = ()
+    #: what an input of a network of such layers is: 1 a sequence or signal, 2 an image, 3 a volume; 0 says nothing
+    layout: ClassVar[int] = 0
     #: whether the output is the input's own memory in evaluation (a view, or the tensor itself)
     aliases: ClassVar[bool] = False
     #: sample attributes for the conformance test: (keyword attributes, input shapes)
@@ -170,9 +185,17 @@ class Op:
         """Output shape.  Raises OpError when the inputs do not suit the op."""
         raise NotImplementedError
 
+    def outputs(self, inputs: Shapes) -> Shapes:
+        """Shapes of the outputs beside the first."""
+        return ()
+
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
         """Learnable parameters by PyTorch's names."""
         return {}
+
+    def active(self, inputs: Shapes) -> int | None:
+        """How many of its parameters one token uses, where it does not use all of them."""
+        return None
 
     def buffers(self, inputs: Shapes) -> dict[str, Shape]:
         """State that is saved but not learned (running statistics)."""
@@ -274,7 +297,41 @@ class Op:
 
 
 OpType = TypeVar("OpType", bound=type[Op])
-REGISTRY: dict[str, type[Op]] = {}
+
+
+class Registry(Mapping[str, "type[Op]"]):
+    """The ops by their spec names.
+
+    Most networks need few of them: files of the others, in `later` by the names of their ops, are imported when one of
+    them is asked for, or all where the whole registry is.  `read` are those of files that have been imported.
+    """
+
+    def __init__(self) -> None:
+        self.read: dict[str, type[Op]] = {}
+        self.later: dict[str, str] = {}
+
+    def _load(self, file: str) -> None:
+        self.later = {name: place for name, place in self.later.items() if place != file}
+        import_module(f"{__package__}.{file}")
+
+    def __getitem__(self, name: str) -> type[Op]:
+        if name in self.later:
+            self._load(self.later[name])
+        return self.read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.read or name in self.later
+
+    def __iter__(self) -> Iterator[str]:
+        for file in set(self.later.values()):
+            self._load(file)
+        return iter(self.read)
+
+    def __len__(self) -> int:
+        return len(self.read) + len(self.later)
+
+
+REGISTRY = Registry()
 CATEGORIES = (
     "convolution",
     "linear",
@@ -282,6 +339,7 @@ CATEGORIES = (
     "normalisation",
     "activation",
     "attention",
+    "sequence",
     "merge",
     "shape",
     "regularisation",
@@ -292,7 +350,7 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
     """Enter the class in the registry under its spec name, with the attributes that it and its family declare."""
 
     def decorate(cls: OpType) -> OpType:
-        if type in REGISTRY:
+        if type in REGISTRY.read:
             raise ValueError(f"op '{type}' is registered twice: {REGISTRY[type].__name__} and {cls.__name__}")
         if category not in CATEGORIES:
             raise ValueError(f"op '{type}' has an unknown category '{category}'")
@@ -300,6 +358,7 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
         cls.type = type
         cls.family = type.removesuffix(f"{cls.spatial}d")
         cls.category = category
+        cls.layout = cls.layout or cls.spatial
         cls.samples = tuple(samples)
         if words and cls.__doc__ is None:
             cls.__doc__ = (cls.__mro__[1].__doc__ or "").format_map(words)
@@ -307,7 +366,7 @@ def register(type: str, *, category: str, samples: Any = ()) -> Callable[[OpType
         cls.kinds = {a.name: a.kind for a in cls.attributes}
         cls._defaults = {a.name: a.default for a in cls.attributes}
         cls._required = tuple(a.name for a in cls.attributes if a.required)
-        REGISTRY[type] = cls
+        REGISTRY.read[type] = cls
         return cls
 
     return decorate
@@ -426,5 +485,6 @@ def numel(shape: Shape) -> int:
     return math.prod(shape)
 
 
-def _tuple(parts: Any) -> str:
-    return "(" + ", ".join(parts) + ")"
+def _tuple(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"({', '.join([*most, last])})" if most else f"({last},)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from ..errors import OpError
 from .attributes import FLAG, integer
@@ -37,6 +38,7 @@ class Linear(Op):
     Source: PyTorch `nn.Linear`.
     """
 
+    tied: ClassVar[tuple[str, ...]] = ("weight",)
     out_features: int = attr(integer(1), "width of the output")
     bias: bool = attr(FLAG, "add a learnable bias per output", True)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..errors import OpError
-from .base import NO_COST, Cost, Op, Shape, Shapes, TorchCall, numel, register, show_shape
+from .attributes import optional
+from .base import NO_COST, Cost, Op, Shape, Shapes, TorchCall, attr, numel, register, show_shape
 from .derivation import product, shape_of
+from .dimensions import DIMENSION, numbered
 
 _AXES = ("batch", "channels", "height", "width")
 
@@ -36,22 +38,31 @@ def _need_equal_ranks(op: Op, inputs: Shapes) -> None:
     samples=[
         ({}, ((1, 64, 28, 28), (1, 128, 28, 28), (1, 32, 28, 28), (1, 32, 28, 28))),
         ({}, ((2, 5), (2, 3))),
+        ({"dim": -1}, ((2, 5, 8), (2, 5, 3))),
     ],
 )
 class Concat(Op):
-    """Branches one after another along the channels; all other dimensions must agree.
+    """Branches one after another along the channels, or another dimension; all others must agree.
 
     Cost: none, data only moves.  Source: PyTorch `torch.cat`.
     """
 
     arity: ClassVar[int | None] = None
+    named_dimensions: ClassVar[tuple[str, ...]] = ("dim",)
+    dim: int | None = attr(
+        optional(DIMENSION), "dimension that they are joined along; None is the channels'", None
+    )
+
+    def _dim(self, x: Shape) -> int:
+        return 1 if self.dim is None else numbered(self.dim, x)
 
     def shape(self, inputs: Shapes) -> Shape:
         _need_equal_ranks(self, inputs)
         first = inputs[0]
+        dim = self._dim(first)
         for axis in range(len(first)):
             sizes = [shape[axis] for shape in inputs]
-            if axis != 1 and len(set(sizes)) > 1:
+            if axis != dim and len(set(sizes)) > 1:
                 name = _axis(axis, len(first))
                 raise OpError(
                     "A304",
@@ -59,21 +70,24 @@ class Concat(Op):
                     notes=[f"{name}: {_unequal(sizes)}"],
                     help="give the branches the same stride and padding"
                     if len(first) == 4 and axis > 1
+                    else f"only dimension {dim} may differ"
+                    if self.dim is not None
                     else "only the channels, dimension 1, may differ",
                 )
-        return first[0], sum(shape[1] for shape in inputs), *first[2:]
+        return *first[:dim], sum(shape[dim] for shape in inputs), *first[dim + 1 :]
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
         return NO_COST
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return TorchCall("torch.cat", (1,), as_list=True)
+        return TorchCall("torch.cat", (self._dim(inputs[0]),), as_list=True)
 
     def derive_shape(self, inputs: Shapes, output: Shape) -> str:
-        return shape_of(output, d1=" + ".join(str(shape[1]) for shape in inputs))
+        dim = self._dim(inputs[0])
+        return shape_of(output, **{f"d{dim}": " + ".join(str(shape[dim]) for shape in inputs)})
 
 
-class _Elementwise(Op):
+class Elementwise(Op):
     """Joins that work element by element, from left to right; a dimension of one is repeated."""
 
     arity: ClassVar[int | None] = None
@@ -133,7 +147,7 @@ _ADVICE = {
         ({}, ((2, 6, 1, 1), (2, 6, 1, 1), (2, 6, 5, 4))),
     ],
 )
-class Add(_Elementwise):
+class Add(Elementwise):
     """The sum of the branches, element by element (a residual connection); a 1×1 map is repeated.
 
     Cost: one addition per element and branch after the first.  Source: PyTorch `torch.add`.
@@ -151,7 +165,7 @@ class Add(_Elementwise):
         ({}, ((2, 6, 5, 4), (2, 1, 5, 4), (2, 6, 5, 4))),
     ],
 )
-class Multiply(_Elementwise):
+class Multiply(Elementwise):
     """The product of the branches, element by element: gates such as squeeze-and-excitation's (N, C, 1, 1).
 
     Cost: one multiplication per element and branch after the first.  Source: PyTorch `torch.mul`.

@@ -100,6 +100,48 @@ class LayerNorm(Op):
 
 
 @register(
+    "rms_norm",
+    category="normalisation",
+    samples=[({}, ((1, 128, 2048),)), ({"eps": 1e-5, "elementwise_affine": False}, ((2, 5, 8),))],
+)
+class RMSNorm(Op):
+    """x/√(mean of x² + ε), over the last dimension, with a learnt scale.
+
+    Cost per group of n: n squares, n − 1 additions and a division, one addition of ε, one root, n divisions; and one
+    multiplication per element for the scale.
+    Sources: PyTorch `nn.RMSNorm`; Zhang & Sennrich 2019, arXiv:1910.07467.
+    """
+
+    predicted: ClassVar[bool] = False
+    eps: float | None = attr(optional(number(0)), "added to the mean square; None is the type's own", None)
+    elementwise_affine: bool = attr(FLAG, "learn a scale per element", True)
+
+    def shape(self, inputs: Shapes) -> Shape:
+        (x,) = inputs
+        if len(x) not in (2, 3):
+            raise OpError(
+                "A301",
+                f"rms_norm normalises the last dimension, which in {show_shape(x)} is no channel dimension",
+                help="make tokens of the map first",
+            )
+        return x
+
+    def weights(self, inputs: Shapes) -> dict[str, Shape]:
+        return {"weight": inputs[0][-1:]} if self.elementwise_affine else {}
+
+    def cost(self, inputs: Shapes, output: Shape) -> Cost:
+        count = numel(output)
+        return Cost(elementwise=(3 + self.elementwise_affine) * count + 2 * (count // output[-1]))
+
+    def derive_flops(self, inputs: Shapes, output: Shape) -> str:
+        groups = numel(output) // output[-1]
+        return f"{3 + self.elementwise_affine}×{product(output)} + {times(2, str(groups))}"
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "nn.RMSNorm", inputs[0][-1])
+
+
+@register(
     "layer_norm2d",
     category="normalisation",
     samples=[({}, ((1, 96, 56, 56),)), ({"eps": 1e-6}, ((2, 6, 5, 4),))],

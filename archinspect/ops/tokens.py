@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..errors import OpError
 from ..geometry import Reach
-from .attributes import integer
+from .attributes import integer, optional
 from .base import (
     NO_COST,
     Axes,
@@ -39,6 +39,7 @@ class Tokens(Moving):
     """
 
     aliases: ClassVar[bool] = True
+    layout: ClassVar[int] = 2
 
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs
@@ -90,28 +91,47 @@ class ClassToken(Op):
         return str(inputs[0][2])
 
 
-@register("position_embedding", category="attention", samples=[({}, ((1, 197, 768),)), ({}, ((2, 5, 8),))])
+@register(
+    "position_embedding",
+    category="attention",
+    samples=[({}, ((1, 197, 768),)), ({}, ((2, 5, 8),)), ({"num_positions": 9}, ((2, 5, 8),))],
+)
 class PositionEmbedding(Op):
     """A learnt vector added to each token, one for each place.  Cost: one addition per element.
 
+    `num_positions` are the places that vectors are learnt for, where they are more than the tokens.
     Source: Dosovitskiy et al. 2020, arXiv:2010.11929, equation 1.
     """
 
+    num_positions: int | None = attr(optional(integer(1)), "places; None is as many as tokens", None)
+
     def shape(self, inputs: Shapes) -> Shape:
-        need_rank(self, inputs[0], 3, _LAYOUT)
-        return inputs[0]
+        (x,) = inputs
+        need_rank(self, x, 3, _LAYOUT)
+        if self.num_positions is not None and x[1] > self.num_positions:
+            raise OpError(
+                "A305",
+                f"{x[1]} tokens have no place among {self.num_positions}",
+                notes=[f"{x[1]} > {self.num_positions}"],
+                help=f"use an input of at most {self.num_positions} tokens",
+                attribute="num_positions",
+            )
+        return x
+
+    def _places(self, x: Shape) -> int:
+        return self.num_positions or x[1]
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
-        return {"embedding": (1, *inputs[0][1:])}
+        return {"embedding": (1, self._places(inputs[0]), inputs[0][2])}
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
         return Cost(elementwise=numel(output))
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return module_call(self, "archinspect.PositionEmbedding", *inputs[0][1:])
+        return TorchCall("archinspect.PositionEmbedding", (self._places(inputs[0]), inputs[0][2]))
 
     def derive_params(self, inputs: Shapes) -> str:
-        return product((1, *inputs[0][1:]))
+        return product((1, self._places(inputs[0]), inputs[0][2]))
 
     def derive_flops(self, inputs: Shapes, output: Shape) -> str:
         return product(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
@@ -22,8 +23,9 @@ def build(
     """The network as a `torch.fx.GraphModule`, in training mode as PyTorch makes all modules.
 
     Submodules stand at their scope paths, so that the keys of its `state_dict` are the names of the spec, and
-    `print(module.code)` shows the forward pass line by line.  The forward takes one tensor of the spec's input shape,
-    with any batch size, and returns the main output; with side outputs it returns a tuple, the main output first.
+    `print(module.code)` shows the forward pass line by line.  The forward takes a tensor of the spec's input shape,
+    with any batch size, or one for each input, and returns the main output; with more outputs it returns a tuple, the
+    main output first.  A layer that is called again is one module, tensors that layers share are one parameter.
 
     Weights start as the spec's `init` says, and as PyTorch starts them where it says nothing; or they are read from
     `weights`, a file or a `state_dict` of ours or of other people's (see `weights.load_weights`).  On `device="meta"`
@@ -39,8 +41,9 @@ def build(
     with torch.device("meta") if weights is not None else device:  # weights that are read need no start
         for node in graph.layers:
             call = node.op.torch_call(node.input_shapes)
-            if call.is_module:
+            if call.is_module and not node.module:
                 _place(root, node, construct(call))
+    _tie(root, graph)
     module = fx.GraphModule(root, _forward(graph), class_name=class_name(graph))
     if weights is not None:
         _allocate(module, device)
@@ -65,12 +68,24 @@ def _device(name: str | torch.device) -> torch.device:
     return device
 
 
+def _tie(root: nn.Module, graph: Graph) -> None:
+    """Make tensors that several layers share one parameter."""
+    for parameter in graph.parameters:
+        for name in parameter.names[1:]:
+            holder, _, last = name.rpartition(".")
+            shared = root.get_parameter(parameter.name)
+            setattr(root.get_submodule(holder), last, shared)
+
+
 def _allocate(module: nn.Module, device: torch.device) -> None:
     """Give a module of the meta device memory, as `Module.to_empty` does in half a second more."""
+    made: dict[int, nn.Parameter] = {}  # tensors that layers share stay one
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
-            empty = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
-            setattr(part, name, nn.Parameter(empty))
+            if id(parameter) not in made:
+                empty = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
+                made[id(parameter)] = nn.Parameter(empty)
+            setattr(part, name, made[id(parameter)])
         for name, buffer in list(part.named_buffers(recurse=False)):
             setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=device))
 
@@ -101,23 +116,43 @@ _OF_GRAPH_MODULES = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph())))
 def _forward(graph: Graph) -> fx.Graph:
     """The steps of the forward pass; each is named by its layer's path."""
     steps = fx.Graph()
-    values: list[fx.Node] = [steps.placeholder("x")]
+    names = ["x"] if graph.inputs == 1 else [node.name for node in graph.nodes[: graph.inputs]]
+    values: list[fx.Node] = [steps.placeholder(name) for name in names]
+    parts: dict[tuple[int, int], fx.Node] = {}
+
+    def read(index: int, port: int) -> fx.Node:
+        """One output of a step."""
+        node = graph.nodes[index]
+        call = node.op.torch_call(node.input_shapes) if index >= graph.inputs else None
+        if call is None or not call.outputs:
+            return values[index]
+        if (index, port) not in parts:
+            found = values[index]
+            for place in call.outputs[port]:
+                found = steps.call_function(operator.getitem, (found, place))
+            parts[index, port] = found
+        return parts[index, port]
+
     for node in graph.layers:
         call = node.op.torch_call(node.input_shapes)
-        inputs = [values[i] for i in node.inputs]
+        ports = node.ports or (0,) * len(node.inputs)
+        inputs = [read(index, port) for index, port in zip(node.inputs, ports, strict=True)]
         name = node.name.replace(".", "_")
         if call.is_module:
-            value = steps.create_node("call_module", node.name, tuple(inputs), name=name)
+            value = steps.create_node("call_module", node.module or node.name, tuple(inputs), name=name)
         elif call.as_list:
             value = _call(steps, call, (inputs, *call.args), name)
         elif call.fold:
             value = inputs[0]
             for other in inputs[1:]:
                 value = _call(steps, call, (value, other, *call.args), name)
+                value.meta["layer"] = node.name
         else:
             value = _call(steps, call, (*inputs, *call.args), name)
+        value.meta["layer"] = node.name  # which the name of a step may not tell
         values.append(value)
-    outputs = tuple(values[i] for i in graph.outputs)
+    ports = graph.output_ports or (0,) * len(graph.outputs)
+    outputs = tuple(read(index, port) for index, port in zip(graph.outputs, ports, strict=True))
     steps.output(outputs if len(outputs) > 1 else outputs[0])
     return steps
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from operator import getitem
 from typing import Any
 
 import torch
@@ -26,6 +27,14 @@ class Real(nn.Module):
         self.layer = self.target(*call.args, **call.kwargs) if call.is_module else None
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.outputs(*inputs)[0]
+
+    def outputs(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
+        """All outputs, as the call says where they stand."""
+        made = self._made(*inputs)
+        return [reduce(getitem, place, made) for place in self.call.outputs or ((),)]
+
+    def _made(self, *inputs: torch.Tensor) -> torch.Tensor:
         call = self.call
         if self.layer is not None:
             return self.layer(*inputs)
@@ -52,9 +61,10 @@ def state(module: Real) -> tuple[dict[str, Shape], dict[str, Shape]]:
     )
 
 
-def run_on_meta(module: Real, inputs: Shapes) -> tuple[Shape, int]:
-    """Output shape, and what FlopCounterMode counts (twice the MACs)."""
-    tensors = [torch.empty(shape, device="meta") for shape in inputs]
+def run_on_meta(module: Real, inputs: Shapes, *, integers: bool = False) -> tuple[Shapes, int]:
+    """Shapes of the outputs, and what FlopCounterMode counts (twice the MACs)."""
+    dtype = torch.int64 if integers else torch.float32
+    tensors = [torch.empty(shape, device="meta", dtype=dtype) for shape in inputs]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        output = module(*tensors)
-    return tuple(output.shape), counter.get_total_flops()
+        outputs = module.outputs(*tensors)
+    return tuple(tuple(output.shape) for output in outputs), counter.get_total_flops()

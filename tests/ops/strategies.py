@@ -142,6 +142,103 @@ def _families(n: int) -> dict[str, st.SearchStrategy[Case]]:
     }
 
 
+ids = st.tuples(st.integers(1, 3), st.integers(1, 6))
+even_tokens = st.tuples(st.integers(1, 3), st.integers(1, 6), st.sampled_from([2, 4, 6, 8, 12]))
+dimension = st.integers(-4, 3)
+
+
+@st.composite
+def reduced(draw: st.DrawFn) -> Case:
+    shape = draw(anything)
+    dims = draw(st.lists(st.integers(-2, len(shape) - 1), min_size=1, max_size=2))
+    return {"dim": tuple(dims) if draw(flag) else dims[0], "keepdim": draw(flag)}, (shape,)
+
+
+@st.composite
+def attention_core(draw: st.DrawFn) -> Case:
+    batch, length, keys = draw(st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4)))
+    kv, group, width, value = (draw(st.integers(1, 3)) for _ in range(4))
+    heads = kv * group
+    attributes: dict[str, Any] = {"num_heads": heads, "kv_heads": kv, "is_causal": draw(flag)}
+    attributes |= {} if draw(flag) else {"scale": 1.0, "window": draw(small)}
+    inputs = [(batch, length, heads * width), (batch, keys, kv * width), (batch, keys, kv * value)]
+    return attributes, tuple(inputs)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Case:
+    rows, columns = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    heads = draw(small)
+    window = draw(st.integers(1, 4))
+    attributes = {"num_heads": heads, "window_size": window, "shift_size": window // 2, "height": rows}
+    return attributes, ((draw(st.integers(1, 2)), rows * columns, heads * draw(small)),)
+
+
+@st.composite
+def experts(draw: st.DrawFn) -> Case:
+    count = draw(small)
+    attributes: dict[str, Any] = {
+        "num_experts": count, "top_k": draw(st.integers(1, 4)), "hidden_features": draw(channels),
+        "gated": draw(flag), "bias": draw(flag), "activation": draw(st.sampled_from(["relu", "gelu", "silu"])),
+    }  # fmt: skip
+    x = draw(tokens)
+    return attributes, (x, (*x[:2], count)) if draw(flag) else (x,)
+
+
+@st.composite
+def of_two(draw: st.DrawFn) -> Case:
+    """Two values of one shape, the second now and then with a size of one."""
+    shape = draw(anything)
+    at = draw(st.integers(1, len(shape) - 1))
+    return {}, (shape, (*shape[:at], 1, *shape[at + 1 :]) if draw(flag) else shape)
+
+
+@st.composite
+def matrices(draw: st.DrawFn) -> Case:
+    batch, a, b, c = (draw(small) for _ in range(4))
+    first = draw(st.sampled_from([(batch,), (batch, 2)]))
+    return {}, ((*first, a, b), (*first, b if draw(st.integers(0, 9)) else b + 1, c))
+
+
+@st.composite
+def recurrent(draw: st.DrawFn, **more: st.SearchStrategy[Any]) -> Case:
+    attributes: dict[str, Any] = {
+        "hidden_size": draw(small), "num_layers": draw(st.integers(1, 2)), "bias": draw(flag),
+        "bidirectional": draw(flag), "batch_first": draw(st.sampled_from([True, True, False])),
+    }  # fmt: skip
+    attributes |= {name: draw(each) for name, each in more.items()}
+    shape = draw(tokens | (features if draw(st.integers(0, 9)) == 0 else tokens))
+    return attributes, (shape,)
+
+
+@st.composite
+def rolled(draw: st.DrawFn) -> Case:
+    shape = draw(anything)
+    dims = draw(st.lists(st.integers(1, len(shape) - 1), min_size=1, max_size=2, unique=True))
+    return {"shifts": tuple([draw(st.integers(-3, 3)) for _ in dims]), "dims": tuple(dims)}, (shape,)
+
+
+@st.composite
+def einsums(draw: st.DrawFn) -> Case:
+    equation = draw(
+        st.sampled_from(["bij,bjk->bik", "bi,bj->bij", "bhld,bhmd->bhlm", "bij,bij->bij", "bij,bij->b"])
+    )
+    sizes_ = {letter: draw(small) for letter in "bijkhldm"}
+    terms = equation.partition("->")[0].split(",")
+    return {"equation": equation}, tuple(tuple(sizes_[letter] for letter in term) for term in terms)
+
+
+@st.composite
+def attention(draw: st.DrawFn) -> Case:
+    attributes, (x,) = draw(case(tokens, num_heads_=small, dropout=rate, bias=flag))
+    if draw(flag):
+        kv = draw(st.sampled_from([None, 1, 2]))
+        attributes |= {"add_bias_kv": draw(flag), "is_causal": draw(flag), "kv_heads": kv}
+    memory = (x[0], draw(small))
+    more = draw(st.integers(0, 2))
+    return attributes, (x, *[(*memory, draw(channels)) for _ in range(more)])
+
+
 STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     **_families(1),
     **_families(2),
@@ -170,12 +267,12 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "local_response_norm": case(maps, size_=small, alpha=rate, beta=rate, k=rate),
     "mish": case(anything),
     "mean_tokens": case(tokens),
-    "multihead_attention": case(tokens, num_heads_=small, dropout=rate, bias=flag),
+    "multihead_attention": attention(),
     "multiply": joined(equal=True),
     "pad_channels": case(maps, before=small, after=small),
     "permute": permutation(),
     "pixel_shuffle": case(maps, upscale_factor_=small),
-    "position_embedding": case(tokens),
+    "position_embedding": case(tokens, num_positions=st.integers(1, 9)),
     "prelu": case(anything, num_parameters=channels, init=rate),
     "relu": case(anything),
     "relu6": case(anything),
@@ -188,4 +285,55 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "tanh": case(anything),
     "tokens": case(maps),
     "upsample": upsampling(),
+    "amax": reduced(),
+    "bilinear": st.tuples(
+        st.fixed_dictionaries({"out_features": channels, "bias": flag}),
+        st.tuples(small, channels, channels).map(lambda n: ((n[0], n[1]), (n[0], n[2]))),
+    ),
+    "celu": case(anything, alpha=st.sampled_from([0.5, 1.0])),
+    "center_crop": case(maps, size_=st.integers(1, 8) | st.tuples(st.integers(1, 8), st.integers(1, 8))),
+    "chunk": case(anything, chunks_=small, dim=dimension),
+    "divide": of_two(),
+    "dot_product_attention": attention_core(),
+    "einsum": einsums(),
+    "embedding": case(ids, num_embeddings_=small, embedding_dim_=small, padding_idx=st.integers(-3, 3)),
+    "embedding_bag": case(
+        ids, num_embeddings_=small, embedding_dim_=small, mode=st.sampled_from(["mean", "sum", "max"])
+    ),
+    "glu": case(anything, dim=dimension),
+    "gru": recurrent(),
+    "hardtanh": case(anything, min_val=st.sampled_from([-1, 0]), max_val=st.sampled_from([0, 1, 20])),
+    "log_sigmoid": case(anything),
+    "log_softmax": case(anything, dim=dimension),
+    "lstm": recurrent(proj_size=st.integers(0, 2)),
+    "matmul": matrices(),
+    "maximum": of_two(),
+    "mean": reduced(),
+    "merge_patches": windows().map(lambda c: ({"height": c[0]["height"]}, c[1])),
+    "mixture_of_experts": experts(),
+    "offset": case(anything, value_=rate),
+    "parameter": case(anything, sizes_=small | st.tuples(small, small), trainable=flag),
+    "pixel_unshuffle": case(maps, downscale_factor_=small),
+    "power": case(anything, exponent_=rate),
+    "relative_position_bias": case(
+        tokens, num_heads_=small, num_buckets=st.sampled_from([4, 8]), bidirectional=flag
+    ),
+    "reshape": case(anything, sizes_=st.integers(-1, 12) | st.tuples(st.integers(-1, 6), st.integers(-1, 6))),
+    "rms_norm": case(features | tokens, eps=eps, elementwise_affine=flag),
+    "rnn": recurrent(nonlinearity=st.sampled_from(["tanh", "relu"])),
+    "roll": rolled(),
+    "rotary_embedding": case(tokens, num_heads_=small),
+    "select": case(anything, index_=st.integers(-4, 4), dim_=dimension),
+    "selu": case(anything),
+    "shifted_window_attention": windows(),
+    "sinusoidal_position_encoding": case(even_tokens),
+    "slice": case(anything, start_=st.integers(-4, 4), stop_=st.integers(-3, 6), dim_=st.integers(-3, 3)),
+    "softmin": case(anything, dim=dimension),
+    "softplus": case(anything, beta=st.sampled_from([1, 2])),
+    "softsign": case(anything),
+    "split": case(anything, split_size_=small | st.tuples(small, small), dim=dimension),
+    "subtract": of_two(),
+    "sum": reduced(),
+    "swiglu": case(anything, dim=dimension),
+    "transpose": case(anything, dim0_=dimension, dim1_=dimension),
 }

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ...ops import Shape
-from .module import observe, state
+from .module import examples, observe, state
 from .testimony import Observation, State, Step, Testimony
 from .tools import TOOLS, Subject, ToolError
 
@@ -30,6 +30,7 @@ __all__ = [
     "Step",
     "Subject",
     "Testimony",
+    "examples",
     "hear",
     "hear_about",
     "observe",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ...errors import ArchinspectError, Diagnostic, nearest
-from ...ops import REGISTRY
+from ...ops import NEWER, REGISTRY
 from .calls import calls
 from .document import Block, Document, Statement, statements
 from .nodes import Scalar
@@ -39,7 +39,12 @@ def borrow(document: Document, read: ReadSpec, folder: str, shipped: Iterable[st
     taken: dict[str, Block] = {}
     while wanted:
         name = wanted.pop()
-        if name in taken or name in document.blocks or name not in lender.blocks or name in REGISTRY:
+        if (
+            name in taken
+            or name in document.blocks
+            or name not in lender.blocks
+            or (name in REGISTRY and name not in NEWER)
+        ):
             continue
         taken[name] = block = lender.blocks[name]
         inner = _called(block.body)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from .calls import Argument, Call, Chain, Choice, Part
-from .expressions import compile_expression
+from .expressions import compile_expression, dotted
 from .plain import plain_call
 from .syntax import MAX_TEXT, ExpressionError, parse_python, place
 
@@ -88,7 +88,7 @@ def _part(node: ast.expr, text: str, errors: list[ExpressionError]) -> Part:
         return Choice(condition, _part(node.body, text, errors), _part(node.orelse, text, errors))
     column, length = place(node, text)
     written = text[column : column + length]
-    name = _dotted(node.func if isinstance(node, ast.Call) else node)
+    name = dotted(node.func if isinstance(node, ast.Call) else node)
     if not name:
         help = "write a layer as name(arguments), for example conv2d(64, 3, padding=1)"
         raise ExpressionError("A201", f"expected a layer, found {written[:60]!r}", column, length, help)
@@ -109,12 +109,3 @@ def _part(node: ast.expr, text: str, errors: list[ExpressionError]) -> Part:
             continue
         arguments.append(Argument(value.arg if isinstance(value, ast.keyword) else None, expression, *where))
     return Call(name, tuple(arguments), column, length, place(node.func, text)[1], written)
-
-
-def _dotted(node: ast.expr) -> str:
-    """`relu` or `nn.ReLU` as text; empty for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...input_size import InputText
 from ...ops import REGISTRY
 from .calls import Call, Chain, calls
 from .expressions import Expression
@@ -23,15 +24,30 @@ if TYPE_CHECKING:
 JOINS = ("add", "concat", "multiply")
 SIDE_OUTPUT = "side_output"
 INLINE = "inline"
+LET = "let"
+#: what calls a layer or scope that stands before once more, with its weights
+SAME_AS = "same_as"
 #: so many parts of expressions come free with a layer; more of them count as more layers
 FREE_PARTS = 24
 
 
 @dataclass(slots=True, eq=False)
-class Body:
-    """What a statement holds: exactly one of a chain of calls, a sequence, joined branches, or side outputs.
+class Named:
+    """A name of a `let`, or of an output, and its value; `key` is where the name stands, `text` the value."""
 
-    `unreadable` when something in it could not be read: what is there is checked, and nothing of it laid out.
+    name: str
+    value: Expression
+    key: Scalar
+    text: Scalar
+
+
+@dataclass(slots=True, eq=False)
+class Body:
+    """What a statement holds: exactly one of a chain of calls, a sequence, branches, values, side outputs, or names.
+
+    A join is of `branches`, which all read what comes in, or of `sources`: chains that begin where they say.  `names`
+    are those of a `let`.  `unreadable` when something in it could not be read: what is there is checked, and nothing
+    of it laid out.
     """
 
     chain: Chain | None = None
@@ -39,6 +55,8 @@ class Body:
     sequence: tuple[Statement, ...] | None = None
     join: str | None = None
     branches: tuple[Statement, ...] = ()
+    sources: tuple[Body, ...] = ()
+    names: tuple[Named, ...] = ()
     unreadable: bool = False
 
 
@@ -116,7 +134,8 @@ class Document:
     source: Source
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
-    input: tuple[int, ...] | None = None  # as written, with or without the batch
+    inputs: tuple[InputText, ...] = ()  # as written, with or without the batch
+    outputs: tuple[Named, ...] = ()  # where the spec names them; else the end of its layers
     arguments: dict[str, Any] = field(default_factory=dict)
     argument_keys: dict[str, Scalar] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
@@ -132,8 +151,15 @@ class Document:
     def space(self) -> int:
         """How many spatial dimensions its layers work on."""
         bodies = (self.layers, *[block.body for block in self.blocks.values()])
-        chains = [statement.body.chain or () for body in bodies for statement in statements(body)]
+        chains = [chain for body in bodies for chain, _ in texts(body)]
         return space_of(call.name for chain in chains for call in calls(chain))
+
+    @property
+    def reads_sequences(self) -> bool:
+        """Whether three sizes of an input are a batch, a sequence and its features: no layer works on a signal."""
+        bodies = (self.layers, *[block.body for block in self.blocks.values()])
+        found = [REGISTRY.get(c.name) for body in bodies for chain, _ in texts(body) for c in calls(chain)]
+        return not any(op is not None and op.spatial == 1 and op.family != "batch_norm" for op in found)
 
 
 def space_of(types: Iterable[str]) -> int:
@@ -142,8 +168,8 @@ def space_of(types: Iterable[str]) -> int:
     for name in types:
         op = REGISTRY.get(name)
         # Batch norm of one dimension is for vectors of features, too.
-        if op is not None and op.spatial and op.family != "batch_norm":
-            found.add(op.spatial)
+        if op is not None and op.layout and op.family != "batch_norm":
+            found.add(op.layout)
     return found.pop() if len(found) == 1 else 2
 
 
@@ -153,3 +179,11 @@ def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:
         yield statement
         yield from statements(statement.body.sequence or ())
         yield from statements(statement.body.branches)
+
+
+def texts(body: tuple[Statement, ...]) -> Iterator[tuple[Chain, Scalar]]:
+    """Every chain of a sequence with its text, nested ones too, in reading order."""
+    for statement in statements(body):
+        for part in (statement.body, *statement.body.sources):
+            if part.chain is not None and part.text is not None:
+                yield part.chain, part.text

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import ArchinspectError
-from ...graph import BlockUse, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
+from ...graph import BlockUse, Flow, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs, Value, below
 from ...ops import REGISTRY, Input
-from .calls import Call
-from .document import Block, Body, Document, Statement
+from .calls import Call, Part
+from .document import SAME_AS, Block, Body, Document, Named, Statement
+from .expressions import Expression, Ref, parse_expression
 from .naming import Naming
 from .nodes import Scalar
 from .paths import with_paths
@@ -22,7 +23,8 @@ from .problems import in_reading_order
 from .reuse import Reuse
 from .scopes import Names
 from .statements import chain_statements
-from .values import Environment
+from .syntax import ExpressionError
+from .values import UNKNOWN, Environment
 
 __all__ = ["Environment", "Expander"]
 
@@ -37,23 +39,42 @@ class Expander(Naming):
     ) -> None:
         super().__init__(document, broken, arguments)
         self.side_outputs: list[int] = []
+        self._blocks_at: dict[str, BlockUse] = {}
         self._reuse = Reuse(self.nodes)
 
-    def expand(self, input_shape: tuple[int, ...] | None) -> Graph:
+    def expand(self, inputs: Sequence[tuple[str, Value]]) -> Graph:
         """The graph.  Raises ArchinspectError with all errors of the document."""
-        if input_shape is not None:
-            self.nodes.append(Node("input", Input(input_shape), (), (), input_shape))
-        start = None if input_shape is None else 0
+        for name, value in inputs:
+            typed = value.dtype != "float32"
+            self.typed |= typed
+            given = (value,) if typed or len(inputs) > 1 else None
+            self.nodes.append(Node(name, Input(value.shape), (), (), value.shape, outputs=given))
+        start = 0 if inputs else None
         document = self.document
-        items, end = self._sequence(document.layers, dict(self._arguments), Names("", {"input": None}), start)
+        taken: dict[str, Scalar | None] = dict.fromkeys(("input", *[name for name, _ in inputs]))
+        top = Names("", taken)
+        env = dict(self._arguments)
+        items, end = self._sequence(document.layers, env, top, start)
+        ends = [] if end is None else [end]
+        if document.outputs:
+            ends = [self._output(named, env) for named in document.outputs]
         if self.errors:
             raise ArchinspectError(in_reading_order(with_paths(self.errors, document), document.source.file))
-        assert end is not None
+        assert ends
+        places = [self.port_of(each) for each in (*ends, *self.side_outputs)]
+        outputs = tuple([index for index, _ in places])
+        structure = Scope("", tuple(items))
+        if self.linked or len(inputs) > 1 or document.outputs:
+            structure = self._structure_of_flow(len(inputs), outputs)
+        named = tuple([each.name for each in document.outputs])
         return Graph(
             name=document.name,
             nodes=tuple(self.nodes),
-            structure=Scope("", tuple(items)),
-            outputs=(end, *self.side_outputs),
+            structure=structure,
+            outputs=outputs,
+            inputs=len(inputs),
+            output_names=named if len(named) == len(outputs) else (),
+            output_ports=tuple([port for _, port in places]) if any(port for _, port in places) else (),
             arguments=dict(self._arguments),
             metadata={
                 **document.metadata,
@@ -61,6 +82,47 @@ class Expander(Naming):
                 "weights": document.weight_names,
             },
         )
+
+    def _output(self, named: Named, env: Environment) -> int:
+        """The value of an output that the spec names."""
+        found = self.value(named.value, named.text, env, None)
+        if isinstance(found, Ref):
+            return self.value_of(found)
+        if not self.errors:
+            message = f"the output '{named.name}' is {found!r}, and no layer"
+            self.error("A206", message, named.text.span, help="name a layer or scope, e.g. encoder.norm")
+        return 0
+
+    def _structure_of_flow(self, inputs: int, outputs: tuple[int, ...]) -> Scope:
+        """Scopes and branches as the flow of the values makes them, with the blocks that they are."""
+        from ...regions import structured  # most specs say their structure themselves
+
+        classes = {path: block.name for path, block in self._blocks_at.items()}
+        return self._with_blocks(structured(self.nodes, inputs, classes, outputs), "")
+
+    def _with_blocks(self, scope: Scope, path: str) -> Scope:
+        items: list[Any] = []
+        for item in scope.items:
+            if isinstance(item, Scope):
+                items.append(self._with_blocks(item, below(path, item.name)))
+            elif isinstance(item, Join):
+                items.append(
+                    Join(item.index, tuple([self._branch_with_blocks(b, path) for b in item.branches]))
+                )
+            elif isinstance(item, SideOutputs):
+                items.append(SideOutputs(tuple([self._branch_with_blocks(b, path) for b in item.branches])))
+            elif isinstance(item, Flow):
+                inner = [
+                    self._with_blocks(one, below(path, one.name)) if isinstance(one, Scope) else one
+                    for one in item.items
+                ]
+                items.append(Flow(tuple(inner)))
+            else:
+                items.append(item)
+        return Scope(scope.name, tuple(items), self._blocks_at.get(path) if scope.name else None)
+
+    def _branch_with_blocks(self, branch: Scope | Leaf, path: str) -> Scope | Leaf:
+        return self._with_blocks(branch, below(path, branch.name)) if isinstance(branch, Scope) else branch
 
     def _sequence(
         self, body: tuple[Statement, ...], env: Environment, names: Names, current: int | None
@@ -80,6 +142,10 @@ class Expander(Naming):
                 continue
             if made.unreadable:
                 current = None
+            elif made.names:
+                env = self._let(made.names, env, current, names.path)
+            elif made.sources:
+                current = self._join_values(statement, made, env, names, current)
             elif made.join is not None:
                 current = self._join(statement, made.join, env, names, current, items)
             elif statement.name is None and made.chain is None and not statement.inline:
@@ -95,6 +161,50 @@ class Expander(Naming):
                         item, current = self._item(statement, name, inner, names, current)
                     items += item
         return items, current
+
+    def _let(self, named: tuple[Named, ...], env: Environment, current: int | None, path: str) -> Environment:
+        """The names that are known from here on."""
+        env = dict(env)
+        for one in named:
+            value = self.value(one.value, one.text, env, current, path)
+            if value is not UNKNOWN:
+                env[one.name] = value
+        return env
+
+    def _join_values(
+        self, statement: Statement, made: Body, env: Environment, names: Names, current: int | None
+    ) -> int | None:
+        """A join of values by name, or of chains that begin at one."""
+        assert statement.key is not None
+        assert made.join is not None
+        ends: list[int] = []
+        labels: list[str] = []
+        for source in made.sources:
+            assert source.text is not None
+            end = current
+            for number, part in enumerate(source.chain or ()):
+                self._count(1)
+                call = self.choose(part, source.text, env, end, names.path)
+                if call is None:
+                    return None
+                # Among values a layer of the name of an op or block is meant.
+                if (
+                    not number
+                    and not call.arguments
+                    and (call.name in env or self.resolve(call.name, names.path))
+                ):
+                    end = self._value_named(call, source.text, env, names, end)
+                    continue
+                if not number and call.name == "identity" and not call.arguments:
+                    continue
+                end = self._call(call, source.text, source.text, None, env, names, end)[1]
+            if end is None:
+                return None
+            ends.append(end)
+            labels.append(source.text.value)
+        self.linked += 1
+        path = self._take(names, names.free(made.join), None)
+        return self.join(path, REGISTRY[made.join](), tuple(ends), labels, statement.key.span)
 
     def _rounds(
         self, statement: Statement, env: Environment, names: Names, current: int | None
@@ -125,15 +235,25 @@ class Expander(Naming):
                 call = chosen
             return self._call(call, body.text, statement.key, name, env, names, current)
         assert name is not None
+        if body.chain and self._is_value(body.chain[0]):
+            # What begins at a value is called as what follows is: one layer is that layer.
+            assert body.text is not None
+            assert isinstance(body.chain[0], Call)
+            current = self._value_named(body.chain[0], body.text, env, names, current)
+            rest = Body(chain=body.chain[1:], text=body.text)
+            return self._item(Statement(name, statement.key, rest), name, env, names, current)
         path = self._take(names, name, statement.key)
         if self._too_deep(path, statement.key):
             return (), None
         inner = Names(path)
+        self._starts[path] = current
         if body.chain is not None:
             assert body.text is not None
             items, current = self._sequence(chain_statements(body.chain, body.text), env, inner, current)
         else:
             items, current = self._sequence(body.sequence or (), env, inner, current)
+        if current is not None:
+            self._ends[path] = current
         return (Scope(name, tuple(items)),), current
 
     def _call(
@@ -146,16 +266,137 @@ class Expander(Naming):
         names: Names,
         current: int | None,
     ) -> Laid:
-        """One layer, or the use of a block as a scope."""
+        """One layer, or the use of a block as a scope; a value by its name, or a layer that stands before once more."""
+        block = self.document.blocks.get(call.name)
+        if block is None and call.name not in REGISTRY:
+            if call.name == SAME_AS:
+                return self._same_as(call, text, key, name, env, names, current)
+            known = self._take(names, name, key) if name is not None else ""
+            found = self._value_named(call, text, env, names, current)
+            if known and found is not None:
+                self._ends[known] = found
+            return (), found
         if name is None:
             name = names.free(call.name)
         path = self._take(names, name, key)
-        block = self.document.blocks.get(call.name)
         if block is None:
             index = self.layer(call, text, path, env, current)
             return (() if index is None else (Layer(index),)), index
         scope, end = self._block(block, call, text, name, path, env, current)
         return (() if scope is None else (scope,)), end
+
+    def _is_value(self, part: Part) -> bool:
+        """Whether a part of a chain is no layer but the name of one, or of an argument that is."""
+        return (
+            isinstance(part, Call)
+            and not part.arguments
+            and part.name not in self.document.blocks
+            and part.name not in REGISTRY
+            and part.name != SAME_AS
+        )
+
+    def _value_named(
+        self, call: Call, text: Scalar, env: Environment, names: Names, current: int | None
+    ) -> int | None:
+        """The value that a word in the place of a layer names: the path goes on from there."""
+        if call.arguments or (self.broken and (id(text), call.column) in self.broken):
+            return None
+        try:
+            expression = parse_expression(" " * call.column + call.name)
+        except ExpressionError:
+            return None
+        found = self.value(expression, text, env, current, names.path)
+        if isinstance(found, Ref):
+            return self.value_of(found)
+        if found is not UNKNOWN:
+            message = f"'{call.name}' is {found!r}, and no layer"
+            self.error(
+                "A202", message, self.call_span(text, call), names.path, help="name a layer or a value"
+            )
+        return None
+
+    def _same_as(
+        self,
+        call: Call,
+        text: Scalar,
+        key: Scalar | None,
+        name: str | None,
+        env: Environment,
+        names: Names,
+        current: int | None,
+    ) -> Laid:
+        """A layer or scope that stands before, once more and with the same weights."""
+        if current is None or (self.broken and (id(text), call.column) in self.broken):
+            return (), None
+        argument = call.arguments[0].value
+        span = self.call_span(text, call)
+        owner = self._owner(argument, text, env, names)
+        if owner is None:
+            return (), None
+        if name is None:
+            name = names.free(owner.rpartition(".")[2])
+        path = self._take(names, name, key)
+        self.linked += 1
+        alone = self._paths.get(owner)
+        nodes = self.nodes
+        if alone is not None:
+            return (), self.again(alone, path, (current,), span)
+        inside = [i for i, node in enumerate(nodes) if node.name.startswith(f"{owner}.")]
+        start = self._starts.get(owner)
+        if start is None:
+            start = nodes[inside[0]].inputs[0]
+        moved: dict[tuple[int, int], int] = {self.port_of(start): current}
+        end = self._ends.get(owner, inside[-1])
+        for index in inside:
+            self._count(1)
+            first = nodes[index]
+            ports = first.ports or (0,) * len(first.inputs)
+            read = []
+            for place in zip(first.inputs, ports, strict=True):
+                value = moved.get(place)
+                if value is None:
+                    value = moved.get((place[0], 0), place[0]) if not place[1] else self._port(moved, place)
+                read.append(value)
+            made = self.again(index, path + first.name[len(owner) :], tuple(read), span)
+            if made is None:
+                return (), None
+            moved[index, 0] = made
+        block = self._blocks_at.get(owner)
+        if block is not None:
+            self._blocks_at[path] = block
+        place = self.port_of(end)
+        self._ends[path] = last = self._port(moved, place)
+        return (), last
+
+    def _port(self, moved: dict[tuple[int, int], int], place: tuple[int, int]) -> int:
+        """A value of a scope that is laid out once more, in the copy."""
+        if place in moved:
+            return moved[place]
+        index = moved.get((place[0], 0), place[0])
+        return self.value_of(Ref(index, place[1], 1, "")) if place[1] else index
+
+    def _owner(self, argument: Expression, text: Scalar, env: Environment, names: Names) -> str | None:
+        """The path of the layer or scope that an argument of `same_as` names."""
+        name = argument.text.strip()
+        root = self._bodies[-1][0] if self._bodies else ""
+        scope = names.path
+        self._layer_at("")
+        while True:
+            path = f"{scope}.{name}" if scope else name
+            if (
+                path in self._paths
+                or path in self._starts
+                or any(n.name.startswith(f"{path}.") for n in self.nodes)
+            ):
+                return path
+            if scope == root or not scope:
+                break
+            scope = scope.rpartition(".")[0]
+        if not self.errors:
+            span = text.span_of(argument.column, argument.length)
+            help = "name a layer or scope that stands before, as same_as(tower)"
+            self.error("A208", f"no layer or scope '{name}' stands before this", span, names.path, help=help)
+        return None
 
     def _block(
         self,
@@ -172,18 +413,38 @@ class Expander(Naming):
         if values is None or self._too_deep(path, text):
             return None, None
         reuse = self._reuse
-        key = None if current is None else reuse.key(block, values, current)
+        use = BlockUse(block.name, {k: v for k, v in values.items() if not isinstance(v, Ref)})
+        self._blocks_at[path] = use
+        self._starts[path] = current
+        if current is None or current < 0 or any(isinstance(value, Ref) for value in values.values()):
+            items, end = self._block_body(block, values, call, text, Names(path), current)
+            if end is not None:
+                self._ends[path] = end
+            return Scope(name, tuple(items), use), end
+        key = reuse.key(block, values, current)
         known = reuse.find(key, path)
         if known is not None and current is not None:
             self._count(known.work)
             items, end = reuse.again(known, path, current)
         else:
-            start, work = len(self.nodes), self._met
+            start, work, linked = len(self.nodes), self._met, self.linked
             before = len(self.errors), len(self.side_outputs)
             items, end = self._block_body(block, values, call, text, Names(path), current)
-            if before == (len(self.errors), len(self.side_outputs)) and not self.guessed:
+            alone = linked == self.linked or self._reads_only(start, current)
+            if before == (len(self.errors), len(self.side_outputs)) and not self.guessed and alone:
                 reuse.keep(key, path, start, items, end, self._met - work)
-        return Scope(name, tuple(items), BlockUse(block.name, values)), end
+        if end is not None:
+            self._ends[path] = end
+        return Scope(name, tuple(items), use), end
+
+    def _reads_only(self, start: int, current: int) -> bool:
+        """Whether the layers from `start` on read themselves and `current` alone, and have weights of their own."""
+        return all(
+            node.parameters is None
+            and not node.ports
+            and all(i >= start or i == current for i in node.inputs)
+            for node in self.nodes[start:]
+        )
 
     def _block_body(
         self,
@@ -196,7 +457,9 @@ class Expander(Naming):
     ) -> Laid:
         """The layers of a block, under `names`."""
         self.uses.append((text, call))
+        self._bodies.append((names.path, current))
         laid = self._sequence(block.body, {**self._arguments, **values}, names, current)
+        self._bodies.pop()
         self.uses.pop()
         return laid
 

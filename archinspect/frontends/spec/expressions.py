@@ -1,14 +1,15 @@
 """Integer arithmetic over names, as the call syntax allows it: parsed with Python's `ast`, never evaluated by Python.
 
 An expression is compiled once into closures; evaluating it costs a few calls.  What is allowed: numbers, True,
-False, None, strings, tuples, names, `+ - * // / %`, comparisons, `and or not`, `a if b else c`, and the functions of
-`functions`.
+False, None, strings, tuples, lists, names, paths (`encoder.norm`), `+ - * // / % **`, comparisons, `and or not`,
+`a if b else c`, `a[i]`, and the functions of `functions`.
 """
 
 from __future__ import annotations
 
 import ast
 import keyword
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -16,10 +17,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from .functions import FUNCTIONS
+from .functions import FUNCTIONS, OF_LISTS
 from .syntax import ExpressionError, parse_python, place
 
 Environment = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A value of the network where an expression names one: the layer that makes it, and which of its outputs."""
+
+    index: int
+    port: int
+    outputs: int  # how many that layer has
+    name: str
+
+    def __repr__(self) -> str:
+        return f"the output of {self.name}"
+
+
 _Compiled = Callable[[Environment], Any]
 
 #: results beyond this are no attribute of any network, and would let a short text ask for much work
@@ -43,6 +59,18 @@ class Expression:
         return parse_expression, (self.text,)
 
 
+def _power(a: float, b: float) -> float:
+    """a ** b, refused before it is worked out where it would be too large."""
+    if a < 0 and isinstance(b, float):
+        raise ValueError("a negative number has no such root")
+    if a == 0 and b < 0:
+        raise ValueError("division by zero")
+    if a not in (0, 1, -1) and abs(b) * abs(math.log2(abs(a))) > 60:
+        return math.inf
+    result: float = a**b
+    return result
+
+
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add),
     ast.Sub: ("-", operator.sub),
@@ -50,6 +78,7 @@ _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.FloorDiv: ("//", operator.floordiv),
     ast.Div: ("/", operator.truediv),
     ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", _power),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -141,7 +170,14 @@ class _Compiler:
             return self._binary(node)
         if isinstance(node, ast.UnaryOp):
             return self._unary(node)
-        if isinstance(node, ast.Tuple):
+        if isinstance(node, ast.Attribute):
+            path = dotted(node)
+            if path:
+                self.places.append((path, *place(node, self.text)))
+                return operator.itemgetter(path)
+        if isinstance(node, ast.Subscript):
+            return self._index(node)
+        if isinstance(node, (ast.Tuple, ast.List)):
             parts = [self.compile(item) for item in node.elts]
             return lambda env: tuple([part(env) for part in parts])
         if isinstance(node, ast.Compare):
@@ -182,7 +218,11 @@ class _Compiler:
             if symbol in "//%" and b == 0:
                 message = f"cannot compute {a} {symbol} 0: division by zero"
                 raise ExpressionError("A213", message, column, length, "give the divisor another value")
-            result = apply(a, b)
+            try:
+                result = apply(a, b)
+            except ValueError as error:
+                message = f"cannot compute {a} {symbol} {b}: {error}"
+                raise ExpressionError("A213", message, column, length, "give it another value") from None
             if not -LARGEST <= result <= LARGEST:
                 raise ExpressionError("A213", f"{a} {symbol} {b} is too large", column, length, _SMALLER)
             return result
@@ -205,6 +245,28 @@ class _Compiler:
             return -value
 
         return negate
+
+    def _index(self, node: ast.Subscript) -> _Compiled:
+        """One of a list's values, or one of a layer's outputs."""
+        whole, which = self.compile(node.value), self.compile(node.slice)
+        column, length = place(node, self.text)
+
+        def evaluate(env: Environment) -> Any:
+            value, index = whole(env), which(env)
+            count = value.outputs if isinstance(value, Ref) else len(value) if isinstance(value, tuple) else 0
+            if type(index) is not int or not -count <= index < count:
+                if not isinstance(value, (Ref, tuple)):
+                    message, help = f"{value!r} is no list and has no parts", "write a list: [64, 128, 256]"
+                else:
+                    what = "outputs" if isinstance(value, Ref) else "values"
+                    message = f"there is no [{index!r}] among {count} {what}"
+                    help = f"count from 0 to {count - 1}"
+                raise ExpressionError("A213", message, column, length, help)
+            if isinstance(value, Ref):
+                return Ref(value.index, index % count, 1, f"{value.name}[{index}]")
+            return value[index]
+
+        return evaluate
 
     def _logic(self, node: ast.BoolOp) -> _Compiled:
         parts = [self.compile(item) for item in node.values]
@@ -252,6 +314,10 @@ class _Compiler:
 
         def evaluate(env: Environment) -> Any:
             values = [part(env) for part in parts]
+            if name in OF_LISTS and len(values) == 1 and isinstance(values[0], tuple):
+                values = list(values[0])
+                if name == "len":
+                    return len(values)
             if not values or not all(map(_is_number, values)):
                 shown = ", ".join(map(repr, values))
                 message = f"cannot compute {name}({shown}): it needs numbers"
@@ -265,6 +331,15 @@ class _Compiler:
         return evaluate
 
 
+def dotted(node: ast.expr) -> str:
+    """`relu` or `encoder.norm` as text; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
 def _is_number(value: Any) -> bool:
     return type(value) is int or type(value) is float
 
@@ -275,15 +350,17 @@ _EXAMPLES = {
     "min": "min(width, 8)",
     "round": "round(1.5 * width)",
     "make_divisible": "make_divisible(0.75 * width, 8)",
+    "len": "len(widths)",
+    "sum": "sum(widths)",
 }
 _NUMBERS = "arithmetic takes whole and decimal numbers only"
 _SMALLER = f"no width or size is beyond {LARGEST:,}"
-_ALLOWED = "allowed are numbers, names, strings, tuples, + - * // / %, comparisons, and/or/not, a if b else c"
+_ALLOWED = (
+    "allowed are numbers, names, strings, lists, + - * // / % **, comparisons, and/or/not, a if b else c"
+)
 _FORBIDDEN: dict[type[ast.expr], str] = {
     ast.Attribute: "an attribute access",
-    ast.Subscript: "an index",
     ast.Lambda: "lambda",
-    ast.List: "a list",
     ast.Dict: "a dict",
     ast.Set: "a set",
     ast.ListComp: "a comprehension",

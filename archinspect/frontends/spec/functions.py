@@ -33,4 +33,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "round": rounded,
     "make_divisible": make_divisible,
+    "len": lambda *values: len(values),
+    "sum": lambda *values: sum(values),
 }
+#: those that take a list, too
+OF_LISTS = frozenset({"len", "max", "min", "sum"})

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import OpError, Span
-from ...graph import Node
+from ...graph import Node, Parameter, Value
 from ...input_size import EXAMPLES
 from ...ops import REGISTRY, Op, show_shape
-from .calls import Call
+from ...ops.dimensions import dimension_of
+from .calls import Argument, Call
 from .document import Document
+from .expressions import Ref
 from .guesses import Guess, is_echo, likely_shape, passed_on
 from .nodes import Scalar
 from .values import UNKNOWN, Environment, Values
+
+_Given = tuple[tuple[int, ...], list[str]]  # values that a call names, and their names
+_NOTHING: dict[str, Ref] = {}
+#: what works on channels where no dimension is named, and cannot tell them among tokens
+_OF_CHANNELS = frozenset({"concat", "slice_channels", "split"})
 
 
 class Layers(Values):
@@ -28,19 +36,39 @@ class Layers(Values):
     ) -> None:
         super().__init__(document, broken, arguments)
         self._ops: dict[Any, Op] = {}
+        #: whether some value has a type of its own, so that types have to be looked at
+        self.typed = False
 
     def layer(self, call: Call, text: Scalar, path: str, env: Environment, current: int | None) -> int | None:
         """Append the layer that a call of an op says; its index, None when nothing is known of its output."""
-        op = self._op(call, text, path, env, current)
-        if op is None or current is None:
+        found = self._op(call, text, path, env, current)
+        if found is None:
             return None
-        return self._append(path, op, (current,), self.call_span(text, call), text=text, call=call)
+        op, values, tied = found
+        span = self.call_span(text, call)
+        if values is None:
+            if current is None:
+                return None
+            inputs: tuple[int, ...] = (current,)
+            labels: Sequence[str] = ()
+        else:
+            inputs, labels = values
+        known = self._with_dimensions(op, inputs, span, path)
+        if known is None or self._looks_wrong(known, call, text, path, inputs):
+            return None
+        op = known
+        index = self._append(path, op, inputs, span, text=text, call=call, labels=labels)
+        if index is not None:
+            for name, owner in tied.items():
+                self._tie(index, name, owner, span)
+        return index
 
     def join(
         self, path: str, op: Op, inputs: tuple[int, ...], labels: Sequence[str], span: Span
     ) -> int | None:
         """Append the node that joins branches."""
-        return self._append(path, op, inputs, span, labels=labels)
+        known = self._with_dimensions(op, inputs, span, path)
+        return None if known is None else self._append(path, known, inputs, span, labels=labels)
 
     def _append(
         self,
@@ -54,11 +82,12 @@ class Layers(Values):
         labels: Sequence[str] = (),
     ) -> int | None:
         nodes = self.nodes
-        shapes = tuple([nodes[i].output_shape for i in inputs])
+        plain = min(inputs, default=0) >= 0
+        shapes = tuple([nodes[i].output_shape if plain else self.shape_of(i) for i in inputs])
         try:
             shape = op.shape(shapes)
         except OpError as error:
-            guesses = [self.guessed.get(i) for i in inputs]
+            guesses = [self.guessed.get(self.port_of(i)[0]) for i in inputs]
             if not is_echo(op, error.code, guesses):
                 self._refuse(error, path, inputs, span, text, call, labels)
             likely = likely_shape(op, shapes)
@@ -69,11 +98,204 @@ class Layers(Values):
             self.guessed[len(nodes)] = Guess(wide or (before is not None and before.width), len(nodes))
         else:
             if self.guessed:
-                guess = passed_on(op, [self.guessed.get(i) for i in inputs])
+                guess = passed_on(op, [self.guessed.get(self.port_of(i)[0]) for i in inputs])
                 if guess is not None:
                     self.guessed[len(nodes)] = guess
-        nodes.append(Node(path, op, inputs, shapes, shape, span))
+        dtypes = self._types(op, inputs, path, span) if self.typed else None
+        more = op.outputs(shapes) if len(nodes) not in self.guessed else ()
+        if plain and dtypes is None and not more:
+            nodes.append(Node(path, op, inputs, shapes, shape, span))
+            return len(nodes) - 1
+        dtype = dtypes or "float32"
+        self.typed = True
+        places = [self.port_of(i) for i in inputs]
+        nodes.append(
+            Node(
+                path,
+                op,
+                tuple([index for index, _ in places]),
+                shapes,
+                shape,
+                span,
+                outputs=tuple([Value(part, dtype) for part in (shape, *more)]),
+                ports=tuple([port for _, port in places]) if any(port for _, port in places) else (),
+                memory=places[0][0] if op.aliases and places else None,
+            )
+        )
         return len(nodes) - 1
+
+    def _types(self, op: Op, inputs: tuple[int, ...], path: str, span: Span) -> str | None:
+        """The type of what an op makes, None for float32; integers go to look-ups, and through what moves them."""
+        types = [self.at(i).dtype for i in inputs]
+        whole = [dtype for dtype in types if dtype.startswith(("int", "uint", "bool"))]
+        if op.reads_integers:
+            if len(whole) < 1 and inputs:
+                self.error(
+                    "A305",
+                    f"{op.type} looks up integers, and gets numbers of {types[0]}",
+                    span,
+                    path,
+                    help="write the input's type behind its size: 128xint64",
+                )
+            return None
+        if not whole:
+            return None
+        if op.category in ("shape", "merge") or op.type == "select_token":
+            return types[0]
+        self.error(
+            "A305",
+            f"{op.type} computes with numbers, and gets {whole[0]}",
+            span,
+            path,
+            notes=(f"input {show_shape(self.shape_of(inputs[0]))} from {self.named(inputs[0])}",),
+            help="put embedding before it, or write the input without a type",
+        )
+        return None
+
+    def _with_dimensions(self, op: Op, inputs: tuple[int, ...], span: Span, path: str) -> Op | None:
+        """The op with its dimensions as numbers where it names them (`dim=sequence`); None where there is none."""
+        kinds = op.named_dimensions
+        if not kinds:
+            return op
+        axes, shape = self._axes_of(inputs[0]), self.shape_of(inputs[0])
+        found: dict[str, Any] = {}
+        for name in kinds:
+            value = getattr(op, name)
+            words = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(word, str) for word in words):
+                numbers = [dimension_of(word, axes, shape) for word in words]
+                if None in numbers:
+                    word = next(word for word, number in zip(words, numbers, strict=True) if number is None)
+                    known = ", ".join(dict.fromkeys(filter(None, axes))) or "nothing"
+                    self.error(
+                        "A305",
+                        f"no dimension of {show_shape(shape)} is '{word}'",
+                        span,
+                        path,
+                        notes=(f"its dimensions are {known}",),
+                        help=f"give its number: {name}={len(shape) - 1} is the last one",
+                    )
+                    return None
+                found[name] = tuple(numbers) if isinstance(value, tuple) else numbers[0]
+            elif value is None and len(shape) == 3 and "sequence" in axes and op.type in _OF_CHANNELS:
+                self.error(
+                    "A304" if op.arity is None else "A305",
+                    f"{op.type} does not know which dimension of tokens {show_shape(shape)} is meant",
+                    span,
+                    path,
+                    notes=("the tokens are dimension 1, their features dimension 2",),
+                    help=f"say {name}=sequence or {name}=feature",
+                )
+                return None
+        return op.replace(**found) if found else op
+
+    def _tie(self, index: int, name: str, owner: Ref, span: Span) -> None:
+        """Let a layer read another one's tensor as its own `name`: counted once."""
+        node, source = self.nodes[index], self.own_parameters(owner.index)
+        theirs = source.parameters or {}
+        tensor = theirs.get(name)
+        if tensor is None or node.weights.get(name) != tensor.shape:
+            mine = show_shape(node.weights.get(name, ()))
+            has = f"{name} {show_shape(tensor.shape)}" if tensor is not None else f"no {name}"
+            self.error(
+                "A305",
+                f"{node.name} cannot have the {name} of {source.name}",
+                span,
+                node.name,
+                notes=(f"it needs {mine}, and {source.name} has {has}",),
+                help="a linear layer shares an embedding's table where their widths agree: linear(num_embeddings)",
+            )
+            return
+        mine_too = self.own_parameters(index)
+        tied = Parameter((*tensor.names, f"{node.name}.{name}"), tensor.shape)
+        self._exchange(tensor, tied)
+        own = dict(mine_too.parameters or {})
+        own[name] = tied
+        self.nodes[index] = replace(mine_too, parameters=own)
+        self.linked += 1
+
+    def _exchange(self, old: Parameter, new: Parameter) -> None:
+        """Put one parameter in the place of another wherever it is read."""
+        for number, node in enumerate(self.nodes):
+            if node.parameters and any(p is old for p in node.parameters.values()):
+                own = {key: new if p is old else p for key, p in node.parameters.items()}
+                self.nodes[number] = replace(node, parameters=own)
+
+    def own_parameters(self, index: int) -> Node:
+        """A node that says which parameters it reads, so that others can read them, too."""
+        node = self.nodes[index]
+        if node.parameters is not None:
+            return node
+        own = {name: Parameter((f"{node.name}.{name}",), shape) for name, shape in node.weights.items()}
+        own |= {
+            name: Parameter((f"{node.name}.{name}",), shape, trainable=False, buffer=True)
+            for name, shape in node.buffers.items()
+        }
+        memory = node.inputs[0] if node.op.aliases and node.outputs is None else node.memory
+        made = self.nodes[index] = replace(node, parameters=own, outputs=node.values, memory=memory)
+        self.typed = True
+        return made
+
+    def again(self, index: int, path: str, inputs: tuple[int, ...], span: Span) -> int | None:
+        """Append a layer once more, on other inputs and with the same weights."""
+        first = self.own_parameters(index)
+        before = len(self.errors)
+        made = self._append(path, first.op, inputs, span)
+        if made is None or len(self.errors) > before:
+            return None
+        node = self.nodes[made]
+        if node.weights != first.weights:
+            self.error(
+                "A305",
+                f"{first.name} cannot be used again on {show_shape(node.input_shapes[0])}",
+                span,
+                path,
+                notes=(f"its weights are for {show_shape(first.input_shapes[0])}",),
+                help="an input of the same width has the same weights",
+            )
+            return None
+        memory = node.inputs[0] if node.op.aliases and node.inputs else None
+        module = first.module or first.name
+        self.nodes[made] = replace(
+            node, parameters=first.parameters, outputs=node.values, memory=memory, module=module
+        )
+        return made
+
+    def _looks_wrong(self, op: Op, call: Call, text: Scalar, path: str, inputs: tuple[int, ...]) -> bool:
+        """Refuse what has a meaning that nobody means: PyTorch's in_channels, and flattening vectors."""
+        if len(inputs) != 1 or inputs[0] < 0:
+            return False
+        shape = self.nodes[inputs[0]].output_shape
+        if op.type == "flatten" and inputs[0] == 0 and len(shape) == 2 and not call.arguments:
+            size = "x".join(map(str, shape))
+            span = self.call_span(text, call)
+            message = f"flatten has nothing to join: {size} are {shape[0]} vectors of {shape[1]} features"
+            self.error("A301", message, span, path, help=f"one image of one channel is 1x{size}")
+            return True
+        given = [argument for argument in call.arguments if argument.name is None]
+        if not op.family.startswith("conv") or len(given) < 3 or len(shape) < 2:
+            return False
+        sizes = [argument.value.evaluate({}) if not argument.value.names else None for argument in given[:3]]
+        width, kernel, stride = sizes
+        if type(width) is not int or type(kernel) is not int or type(stride) is not int:
+            return False
+        if width != shape[1] or kernel <= stride or not (kernel >= 16 or (kernel >= 8 and kernel % 2 == 0)):
+            return False
+        try:
+            op.shape((shape,))
+        except OpError:
+            return False  # which says it better
+        rest = ", ".join(argument.value.text for argument in given[1:])
+        self.error(
+            "A205",
+            f"{call.name} gets a kernel of {kernel} and a stride of {stride}",
+            text.span_of(given[1].column, given[1].length),
+            path,
+            notes=(f"its arguments are {', '.join(a.name for a in op.attributes[:3])}",),
+            help=f"the input width, {width}, is inferred: did you mean {call.name}({rest})? "
+            f"If the kernel is meant, write stride={stride}",
+        )
+        return True
 
     def _refuse(
         self,
@@ -85,15 +307,24 @@ class Layers(Values):
         call: Call | None,
         labels: Sequence[str],
     ) -> None:
-        if text is not None and call is not None:
+        if text is not None and call is not None and not labels:
             space = REGISTRY[call.name].spatial or 2
-            if error.code == "A301" and inputs[0] == 0 and len(self.nodes[0].output_shape) < space + 2:
-                error.help = f"it reads the network's input: write the size as {EXAMPLES[space]}"
+            shapes = [self.shape_of(i) for i in inputs]
+            if (
+                not labels
+                and error.code == "A301"
+                and inputs[0] == 0
+                and len(self.nodes[0].output_shape) < space + 2
+            ):
+                size = EXAMPLES[space]
+                if REGISTRY[call.name].category in ("attention", "sequence") and len(shapes[0]) == 2:
+                    size = "NxLxwidth, with the letter N for the batch: Nx100x64"
+                error.help = f"it reads the network's input: write the size as {size}"
             error.help = self._without_input_width(call, inputs[0]) or error.help
             self.op_error(error, self._argument_span(text, call, error.attribute), path, inputs[0])
             return
         width = max(map(len, labels))
-        shapes = [self.nodes[i].output_shape for i in inputs]
+        shapes = [self.shape_of(i) for i in inputs]
         notes = [f"{label:<{width}}  {show_shape(s)}" for label, s in zip(labels, shapes, strict=True)]
         shown = notes if len(notes) < 12 else [*notes[:6], "…", *notes[-5:]]
         self.op_error(
@@ -106,35 +337,114 @@ class Layers(Values):
     def _without_input_width(self, call: Call, current: int) -> str:
         """What to write for PyTorch's `Conv2d(3, 64, 3)`, whose first argument is inferred here."""
         given = [argument.value.text for argument in call.arguments if argument.name is None]
-        width = self.nodes[current].output_shape[1]
+        width = self.shape_of(current)[1]
         if not call.name.startswith("conv") or len(given) < 3 or given[0] != str(width):
             return ""
         return f"the input width, {width}, is inferred: did you mean {call.name}({', '.join(given[1:])})?"
 
-    def _op(self, call: Call, text: Scalar, path: str, env: Environment, current: int | None) -> Op | None:
+    def _op(
+        self, call: Call, text: Scalar, path: str, env: Environment, current: int | None
+    ) -> tuple[Op, _Given | None, dict[str, Ref]] | None:
+        """The op of a call; the values that it says it reads, None for what comes in; and tensors of others."""
         if self.broken and (id(text), call.column) in self.broken:
             return None
         op = self._ops.get(call)  # there, if nothing in the call depends on where it stands
         if op is not None:
-            return op
+            return op, None, _NOTHING
         arguments = call.arguments
         values = self.values([argument.value for argument in arguments], text, env, current, path)
         if UNKNOWN in values:
             return None
+        kind = REGISTRY[call.name]
+        given: _Given | None = None
+        tied: dict[str, Ref] = {}
+        if kind.arity != 1 or any(isinstance(value, Ref) for value in values):
+            read = self._operands(kind, call, values, text, path, current)
+            if read is None:
+                return None
+            given, tied, rest = read
+            arguments = tuple([arguments[i] for i in rest])
+            values = [values[i] for i in rest]
         key = (call, *values, *map(type, values))
         op = self._ops.get(key)
         if op is None:
-            op = self._new_op(call, values, text, path)
+            op = self._new_op(call, arguments, values, text, path)
             if op is not None:
-                constant = not any(argument.value.names for argument in arguments)
-                self._ops[call if constant else key] = op
-        return op
+                constant = not any(argument.value.names for argument in call.arguments)
+                self._ops[call if constant and given is None else key] = op
+        return None if op is None else (op, given, tied)
 
-    def _new_op(self, call: Call, values: list[Any], text: Scalar, path: str) -> Op | None:
+    def _operands(
+        self,
+        kind: type[Op],
+        call: Call,
+        values: list[Any],
+        text: Scalar,
+        path: str,
+        current: int | None,
+    ) -> tuple[_Given, dict[str, Ref], list[int]] | None:
+        """What a call reads: the values that it names, after what comes in where it names fewer than it needs.
+
+        Also the tensors of other layers that it has, and which of its arguments are neither.
+        """
+        plain: list[tuple[str, int]] = []
+        named: dict[str, tuple[str, int]] = {}
+        tied: dict[str, Ref] = {}
+        rest: list[int] = []
+        for number, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
+            span = text.span_of(argument.column, argument.length)
+            if not isinstance(value, Ref):
+                if argument.name in kind.reads or argument.name in kind.tied:
+                    message = f"'{argument.name}' of '{call.name}' is a layer, not {value!r}"
+                    self.error("A206", message, span, path, help=f"e.g. {argument.name}=memory")
+                    return None
+                rest.append(number)
+            elif argument.name in kind.tied:
+                tied[argument.name] = value
+            elif argument.name in kind.reads:
+                named[argument.name] = (value.name, self.value_of(value))
+            elif argument.name is None and kind.arity != 1:
+                plain.append((value.name, self.value_of(value)))
+            else:
+                what = f"'{argument.name}' of '{call.name}'" if argument.name else f"'{call.name}'"
+                self.error(
+                    "A206",
+                    f"{what} takes no layer",
+                    span,
+                    path,
+                    help=f"a layer that reads another one than the last is {value.name} -> {call.name}(...)",
+                )
+                return None
+        count = kind.arity or 2
+        if len(plain) < count and (kind.arity == 1 or len(plain) == count - 1):
+            if current is None:
+                return None
+            plain.insert(0, (self.named(current), current))
+        if len(plain) < count or (kind.arity is not None and len(plain) > count):
+            message = f"'{call.name}' reads {count} values, and {len(plain)} are named"
+            help = f"e.g. {call.name}({', '.join('abcd'[:count])})"
+            self.error("A204", message, self.call_span(text, call), path, help=help)
+            return None
+        order = [named[name] for name in kind.reads if name in named]
+        missing = [name for name in kind.reads[: len(order)] if name not in named]
+        if missing:
+            message = f"'{call.name}' needs '{missing[0]}' where it has '{next(iter(named))}'"
+            self.error("A204", message, self.call_span(text, call), path, help=f"add {missing[0]}=...")
+            return None
+        read = [*plain, *order]
+        return (tuple([value for _, value in read]), [name for name, _ in read]), tied, rest
+
+    def _new_op(
+        self, call: Call, arguments: Sequence[Argument], values: list[Any], text: Scalar, path: str
+    ) -> Op | None:
         attributes, kinds = REGISTRY[call.name].attributes, REGISTRY[call.name].kinds
         given: dict[str, Any] = {}
         failed = False
-        for position, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
+        for position, (argument, value) in enumerate(zip(arguments, values, strict=True)):
+            if argument.name is None and position >= len(attributes):
+                message = f"'{argument.value.text}' of '{call.name}' is no layer"
+                self.error("A205", message, text.span_of(argument.column, argument.length), path)
+                return None
             name = argument.name or attributes[position].name
             try:
                 given[name] = kinds[name].parse(value)
@@ -158,6 +468,8 @@ class Layers(Values):
         """The argument that an op's error is about, where the call gives it; else the call."""
         attributes = REGISTRY[call.name].attributes
         for position, argument in enumerate(call.arguments):
-            if attribute is not None and (argument.name or attributes[position].name) == attribute:
+            if attribute is None or (argument.name is None and position >= len(attributes)):
+                continue
+            if (argument.name or attributes[position].name) == attribute:
                 return text.span_of(argument.column, argument.length)
         return self.call_span(text, call)

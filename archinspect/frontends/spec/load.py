@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...collector import uncollected
 from ...errors import ArchinspectError, Span
-from ...graph import Graph
-from ...input_size import INPUT_HELP, parse_sizes, with_batch
+from ...graph import Graph, Value
+from ...input_size import INPUT_HELP, InputText, parse_input_text
 from .document import Document
 from .expand import Expander
 from .models import is_one_line, read_document, read_text, shipped, specs_folder
@@ -40,7 +40,7 @@ def load_graph(
     model: str | os.PathLike[str],
     *,
     arguments: Mapping[str, Any] | None = None,
-    input: InputSize | None = None,
+    input: InputSize | Sequence[InputText] | None = None,
 ) -> Graph:
     """The network that `model` names, with every shape known.
 
@@ -59,7 +59,9 @@ def load_graph(
 
 @uncollected
 def lay_out(
-    document: Document, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None
+    document: Document,
+    arguments: Mapping[str, Any] | None = None,
+    input: InputSize | Sequence[InputText] | None = None,
 ) -> Graph:
     """Validate a document and expand it.  Raises ArchinspectError with all errors of the document."""
     return Prepared(document).expand(arguments, input)
@@ -79,12 +81,14 @@ class Prepared:
         validator.validate()
         self._broken = validator.broken
 
-    def expand(self, arguments: Mapping[str, Any] | None = None, input: InputSize | None = None) -> Graph:
+    def expand(
+        self, arguments: Mapping[str, Any] | None = None, input: InputSize | Sequence[InputText] | None = None
+    ) -> Graph:
         """The network with these arguments and this input size.  Raises ArchinspectError with all errors."""
         document = replace(self.document, errors=self.document.errors.copy())
         values = override(document, arguments or {})
-        sizes = document.input if input is None else _input_sizes(document, input)
-        if sizes is None and not document.errors:
+        given = document.inputs if input is None else _given_inputs(document, input)
+        if not given and not document.errors:
             message = f"the network '{document.name}' needs an input size"
             span = document.source.span(0, 0, len(document.source.lines[0]))
             document.errors.add(
@@ -93,16 +97,56 @@ class Prepared:
         if not document.layers:
             found = with_paths(document.errors, document)
             raise ArchinspectError(in_reading_order(found, document.source.file))
-        shape = None if sizes is None else with_batch(sizes, document.space)
-        return self._expander(document, self._broken, values).expand(shape)
+        space = document.space if given else 2
+        inputs = [(one.name or "input", Value(one.shape_in(space), one.dtype or "float32")) for one in given]
+        for one in given:
+            _refuse_channels_last(document, one, space, "--input" if input is not None else "")
+        return self._expander(document, self._broken, values).expand(inputs)
 
 
-def _input_sizes(document: Document, input: InputSize) -> tuple[int, ...] | None:
-    text = "x".join(map(str, input)) if isinstance(input, (tuple, list)) else str(input)
-    try:
-        return parse_sizes(text)
-    except ValueError as error:
-        span = Span("--input", 1, 1, max(1, len(text)), text)
-        help = "give a shape, such as input=(1, 3, 224, 224)"
-        document.errors.add("A402", str(error), span, help=INPUT_HELP, call_help=help)
-        return None
+def _given_inputs(document: Document, input: InputSize | Sequence[InputText]) -> tuple[InputText, ...]:
+    """The inputs of the document in other sizes: one for its first input, or some by their names."""
+    if isinstance(input, (tuple, list)) and input and all(isinstance(one, InputText) for one in input):
+        given = [one for one in input if isinstance(one, InputText)]
+    else:
+        text = "x".join(map(str, input)) if isinstance(input, (tuple, list)) else str(input)
+        try:
+            given = [parse_input_text(text)]
+        except ValueError as error:
+            help = "give a shape, such as input=(1, 3, 224, 224)"
+            document.errors.add("A402", str(error), _span_of(text), help=INPUT_HELP, call_help=help)
+            return ()
+    own = list(document.inputs) or [InputText(())] * len(given)
+    names = [one.name for one in own]
+    for number, one in enumerate(given):
+        at = names.index(one.name) if one.name in names else number
+        if (one.name is not None and names[0] is not None and one.name not in names) or at >= len(own):
+            known = ", ".join(filter(None, names)) or "one, without a name"
+            message = f"'{document.name}' has no input '{one.name}'" if one.name else "too many inputs"
+            document.errors.add("A402", message, None, help=f"its inputs are {known}")
+            return ()
+        own[at] = replace(
+            one, name=own[at].name or (one.name if len(given) > 1 else None), dtype=one.dtype or own[at].dtype
+        )
+    return tuple(own)
+
+
+def _refuse_channels_last(document: Document, one: InputText, space: int, where: str) -> None:
+    """Say of an image whose last size is a number of colours that channels come first."""
+    sizes = one.sizes[-3:]
+    if space != 2 or one.without_batch or len(one.sizes) not in (3, 4) or one.dtype not in (None, "uint8"):
+        return
+    if sizes[2] not in (1, 3, 4) or min(sizes[:2]) < 16 or (sizes[2] == 1 and sizes[0] != sizes[1]):
+        return
+    text = "x".join(map(str, one.sizes))
+    right = "x".join(map(str, (*one.sizes[:-3], sizes[2], *sizes[:2])))
+    document.errors.add(
+        "A402",
+        f"'{text}' has its channels last",
+        _span_of(text) if where else None,
+        help=f"PyTorch has them first: write {right} (Nx{text} if it is meant as it stands)",
+    )
+
+
+def _span_of(text: str) -> Span:
+    return Span("--input", 1, 1, max(1, len(text)), text)

@@ -9,10 +9,10 @@ import re
 from typing import Any
 
 from ...errors import nearest, suggestion
-from ...input_size import INPUT_HELP, parse_sizes
+from ...input_size import INPUT_HELP, parse_input_text
 from .calls import Call
 from .chains import parse_chain
-from .document import Block, Document, Initializer, Parameter
+from .document import Block, Document, Initializer, Named, Parameter
 from .nodes import Mapping, Scalar, Sequence, Tree, Value, entries, plain_value
 from .source import MAX_NAME
 from .statements import StatementReader
@@ -27,7 +27,9 @@ METADATA: dict[str, type] = {
     "ilsvrc": str,
     "notes": str,
 }
-_KEYS = ("name", *METADATA, "input", "arguments", "init", "weights", "blocks_of", "blocks", "layers")
+_KEYS = (
+    "name", *METADATA, "input", "inputs", "outputs", "arguments", "init", "weights", "blocks_of", "blocks", "layers"
+)  # fmt: skip
 _NEEDED = {
     "name": "add: name: my_network",
     "input": "add: input: 3x224x224",
@@ -63,7 +65,7 @@ class Reader(StatementReader):
             if key not in _KEYS:
                 known = "known keys: " + ", ".join(_KEYS)
                 self.error("A108", f"unknown key '{key}'", at, help=suggestion(key, _KEYS, otherwise=known))
-        missing = [key for key in _NEEDED if key not in found]
+        missing = [key for key in _NEEDED if key not in found and f"{key}s" not in found]
         meant = {nearest(key, _KEYS) for key in found if key not in _KEYS} if missing else set()
         for key in missing:
             if key not in meant:
@@ -100,16 +102,64 @@ class Reader(StatementReader):
 
     def _read_input(self, value: Value) -> None:
         if isinstance(value, Sequence) and all(isinstance(item, Scalar) for item in value.items):
-            sizes = "x".join(item.value for item in value.items if isinstance(item, Scalar))
-            self.error("A206", "the input size must be text", value, help=f"write input: {sizes}")
+            sizes = [item.value for item in value.items if isinstance(item, Scalar)]
+            several = any(not size.isdecimal() for size in sizes)
+            named = ", ".join(f"{name}: {size}" for name, size in zip("abcdefgh", sizes, strict=False))
+            help = f"write inputs: {{{named}}}" if several else f"write input: {'x'.join(sizes)}"
+            self.error("A206", "the input size must be text", value, help=help)
+            return
+        if isinstance(value, Mapping):
+            self._read_inputs(value)
             return
         text = self._text(value, "the input size", "input: 3x224x224")
         if text is None:
             return
+        self._input(text, None, value)
+
+    def _read_inputs(self, value: Value) -> None:
+        if not isinstance(value, Mapping) or not value.entries:
+            help = "write inputs: {image: 3x224x224, ids: 128xint64}"
+            self.error("A107", "'inputs' must be a mapping of names and sizes", value, help=help)
+            return
+        for name, key, size in entries(value):
+            text = self._text(size, f"the size of '{name}'", f"{name}: 3x224x224")
+            if self._name(name, key, "layer") and text is not None:
+                self._input(text, name, size)
+
+    def _input(self, text: str, name: str | None, value: Value) -> None:
         try:
-            self.document.input = parse_sizes(text)
+            self.document.inputs += (parse_input_text(text, name),)
         except ValueError as error:
             self.error("A402", str(error), value, help=INPUT_HELP)
+
+    def _read_outputs(self, value: Value) -> None:
+        if (
+            isinstance(value, Sequence)
+            and all(isinstance(item, Scalar) for item in value.items)
+            and value.items
+        ):
+            pairs = [(item, item) for item in value.items if isinstance(item, Scalar)]
+            value = Mapping([*pairs], value.line, value.column)
+            names = [key.value for key, _ in pairs]
+        elif isinstance(value, Mapping) and value.entries:
+            names = []
+        else:
+            help = "name them: outputs: [logits, features]"
+            self.error(
+                "A107", "'outputs' must be a list of layers, or names with a layer each", value, help=help
+            )
+            return
+        found = self._named(value, "") if not names else self._named_alike(value)
+        self.document.outputs = found
+
+    def _named_alike(self, value: Mapping) -> tuple[Named, ...]:
+        """Outputs that are called as the layers that make them."""
+        made = []
+        for key, text in value.entries:
+            expression = self._expression(key.value, key, 0)
+            if expression is not None and isinstance(text, Scalar):
+                made.append(Named(re.sub(r"\W", "_", key.value).strip("_"), expression, key, text))
+        return tuple(made)
 
     def _read_arguments(self, value: Value) -> None:
         if not isinstance(value, Mapping):
@@ -123,8 +173,11 @@ class Reader(StatementReader):
             self.document.argument_keys[name] = key
             if isinstance(default, Scalar):
                 self.document.arguments[name] = plain_value(default)
+            elif isinstance(default, Sequence) and all(isinstance(item, Scalar) for item in default.items):
+                values = [plain_value(item) for item in default.items if isinstance(item, Scalar)]
+                self.document.arguments[name] = tuple(values)
             else:
-                help = "a number, true, false or a word"
+                help = "a number, true, false, a word or a list of these"
                 self.error("A206", f"the default of '{name}' must be one value", default, help=help)
 
     def _read_init(self, value: Value) -> None:

@@ -6,7 +6,7 @@ A ResNet's stages are made of a few such blocks; the copy differs in its names a
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...graph import Flow, Item, Join, Layer, Leaf, Node, Scope, SideOutputs
@@ -35,7 +35,9 @@ class Reuse:
     def key(self, block: Block, values: dict[str, Any], current: int) -> Hashable:
         """What tells one use of a block from another: its arguments and the shape that it reads."""
         given = values.values()
-        return block.name, self.nodes[current].output_shape, *given, *map(type, given)
+        node = self.nodes[current]
+        dtype = node.outputs[0].dtype if node.outputs else "float32"
+        return block.name, node.output_shape, dtype, *given, *map(type, given)
 
     def find(self, key: Hashable, path: str) -> _Known | None:
         """The same block on the same shape, at most as deep as the place where it is wanted."""
@@ -62,7 +64,11 @@ class Reuse:
             else:
                 inputs = tuple([i + shift if i >= start else current for i in before])
             name = path + node.name[cut:]
-            nodes.append(Node(name, node.op, inputs, node.input_shapes, node.output_shape, node.span))
+            if node.outputs is None:
+                nodes.append(Node(name, node.op, inputs, node.input_shapes, node.output_shape, node.span))
+            else:
+                memory = inputs[0] if node.memory is not None else None
+                nodes.append(replace(node, name=name, inputs=inputs, memory=memory))
         end = known.end
         if end is not None:
             end = end + shift if end >= start else current

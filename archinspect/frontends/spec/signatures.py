@@ -17,23 +17,28 @@ class Signature:
     kind: str
     names: tuple[str, ...]
     required: frozenset[str]
+    #: names under which it takes values of the network beside the one that comes in
+    operands: frozenset[str] = frozenset()
+    #: whether it takes values without a name, too: add(a, b)
+    joins: bool = False
 
     def __str__(self) -> str:
         return ", ".join(name if name in self.required else f"{name}=…" for name in self.names)
 
 
 @cache
-def op_signatures() -> dict[str, Signature]:
-    """The ops that a spec may use as layers: every op of one input."""
-    return {
-        name: Signature(
-            "op",
-            tuple(a.name for a in op.attributes),
-            frozenset(a.name for a in op.attributes if a.required),
-        )
-        for name, op in REGISTRY.items()
-        if op.arity == 1
-    }
+def op_signature(name: str) -> Signature | None:
+    """What a call of an op may give; None where no op has the name."""
+    op = REGISTRY.get(name)
+    if op is None:
+        return None
+    return Signature(
+        "op",
+        tuple(a.name for a in op.attributes),
+        frozenset(a.name for a in op.attributes if a.required),
+        frozenset((*op.reads, *op.tied)),
+        op.arity != 1,
+    )
 
 
 def block_signature(block: Block) -> Signature:

@@ -8,7 +8,7 @@ import re
 from ...errors import Span
 from .calls import Chain
 from .chains import read_chain
-from .document import INLINE, JOINS, SIDE_OUTPUT, Body, Document, Statement
+from .document import INLINE, JOINS, LET, SIDE_OUTPUT, Body, Document, Named, Statement
 from .expressions import Expression, parse_expression
 from .names import is_reserved
 from .nodes import Mapping, Scalar, Sequence, Value, entries
@@ -22,7 +22,7 @@ _KEY = re.compile(
     r"(\[((?P<variable>[^\[\]=]+?)\s*=(?!=)\s*)?(?P<first>[^\[\]]+?)\.\.(?P<last>[^\[\]]+)\])?"
     r"(\s+if\s+(?P<if>.+))?\Z"
 )
-_STRUCTURE = frozenset({*JOINS, SIDE_OUTPUT, INLINE})
+_STRUCTURE = frozenset({*JOINS, SIDE_OUTPUT, INLINE, LET})
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -76,6 +76,8 @@ class StatementReader:
                 help = f"put it into a named scope: x[1..3]: {{{name}: ...}}"
                 self.error("A107", f"'{name}' cannot be repeated", key, help=help)
             return Statement(None, key, self._joined(name, key, value), condition)
+        if name == LET:
+            return Statement(None, key, self._let(key, value), condition)
         if variable is not None:
             self._name(variable, key, "argument")
         template = self._template(name, key) if "{" in name and name != INLINE else ()
@@ -120,6 +122,27 @@ class StatementReader:
             end = match.end()
         return (*parts, name[end:])
 
+    def _let(self, key: Scalar, value: Value) -> Body:
+        """The names and values of a `let`."""
+        if not isinstance(value, Mapping):
+            self.error("A107", "'let' needs names and values", key, help="e.g. let: {width: 4 * in_channels}")
+            return Body(sequence=(), unreadable=True)
+        return Body(names=self._named(value, "argument"))
+
+    def _named(self, value: Mapping, what: str) -> tuple[Named, ...]:
+        """Names with an expression each; a YAML list is a list of the language."""
+        made = []
+        for name, key, text in entries(value):
+            scalar = _as_one_text(text)
+            if scalar is None:
+                help = "a number, a word, an expression or a list of these"
+                self.error("A206", f"'{name}' must be one value", text, help=help)
+                continue
+            expression = self._expression(scalar.value, scalar, 0)
+            if self._name(name, key, what) and expression is not None:
+                made.append(Named(name, expression, key, scalar))
+        return tuple(made)
+
     # Branches
 
     def _joined(self, name: str, key: Scalar, value: Value) -> Body:
@@ -130,6 +153,14 @@ class StatementReader:
             self.error("A107", f"'{name}' needs named branches", key, help=help)
             return Body(join=join, unreadable=True)
         items = value.items if isinstance(value, Sequence) else [value]
+        if join is not None and items and all(isinstance(item, Scalar) and item.value for item in items):
+            sources = tuple([self._chain_body(item) for item in items if isinstance(item, Scalar)])
+            unreadable = any(source.unreadable for source in sources)
+            if len(items) < 2:
+                help = f"name the other one, too: {name}: [input, {items[0].value}]"  # type: ignore[union-attr]
+                self.error("A107", f"'{name}' needs two values or more", key, help=help)
+                unreadable = True
+            return Body(join=join, sources=sources, unreadable=unreadable)
         made: list[Statement] = []
         refused = value.duplicates if isinstance(value, Mapping) else 0
         for item in items:
@@ -224,6 +255,21 @@ class StatementReader:
 def chain_statements(chain: Chain, text: Scalar) -> tuple[Statement, ...]:
     """The calls of a chain as anonymous layers of the sequence it stands in."""
     return tuple(Statement(None, text, Body((part,), text)) for part in chain)
+
+
+def _as_one_text(value: Value) -> Scalar | None:
+    """A value, or a list of values, as the text of an expression; its place is that of the whole."""
+    if isinstance(value, Scalar):
+        return value
+    if not isinstance(value, Sequence):
+        return None
+    parts = [_as_one_text(item) for item in value.items]
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    text = "[" + ", ".join(part.value for part in known) + "]"
+    first = known[0]
+    return Scalar(text, first.line, first.column, first.length, True, False, first.source)
 
 
 def _is_empty(value: Scalar) -> bool:

@@ -6,12 +6,13 @@ import re
 from functools import cache
 
 from ...errors import suggestion
+from ...ops import NEWER, REGISTRY
 from .calls import Argument, Call, calls, conditions
-from .document import JOINS, Block, Document, Statement, statements
+from .document import SAME_AS, Block, Document, Statement, statements, texts
 from .expressions import Expression
 from .nodes import Scalar
 from .problems import Problems
-from .signatures import Signature, attribute_help, block_signature, op_signatures, spelling
+from .signatures import Signature, attribute_help, block_signature, op_signature, spelling
 
 IN_CHANNELS = "in_channels"
 
@@ -22,21 +23,28 @@ class Validator:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.errors: Problems = document.errors
-        self.ops = op_signatures()
         self.blocks = {name: block_signature(block) for name, block in document.blocks.items()}
         self.used: set[str] = set()
         #: calls that cannot be laid out, by the identity of their text and their column in it
         self.broken: set[tuple[int, int]] = set()
         self.arguments = frozenset(document.argument_keys)
+        self._layers: re.Pattern[str] | None = None
+        self._all_layers = re.compile("")
 
     def validate(self) -> None:
         document = self.document
         for block in document.blocks.values():
-            if block.name in self.ops:
+            if block.name in REGISTRY and block.name not in NEWER:
                 message = f"block '{block.name}' has the name of an op"
                 self._error("A210", message, block.key, help=f"rename it, e.g. my_{block.name}")
             self._block(block)
+        for given in document.inputs:
+            if given.name in self.arguments:
+                message = f"'{given.name}' is the name of an argument and of an input"
+                self._error("A210", message, document.argument_keys[given.name], help="rename one of them")
         self._body(document.layers, self.arguments, set())
+        for output in document.outputs:
+            self._names(output.value, output.text, self.arguments, self.used)
         for name, key in document.argument_keys.items():
             if name not in self.used and name not in self._unread():
                 message = f"argument '{name}' is used by no layer"
@@ -67,9 +75,26 @@ class Validator:
         used: set[str],
         local: frozenset[str] = frozenset(),
     ) -> None:
-        for statement in body:
-            self._statement(statement, known, used)
+        self._statements(body, known, used)
         self.used |= used - local
+
+    def _statements(self, body: tuple[Statement, ...], known: frozenset[str], used: set[str]) -> None:
+        """The statements of one sequence; the names of a `let` are known to those after it."""
+        own: dict[str, Scalar] = {}
+        inner: set[str] = set()
+        for statement in body:
+            for named in statement.body.names:
+                self._names(named.value, named.text, known, inner)
+                if named.name in self.arguments or named.name in own:
+                    message = f"'{named.name}' is the name of another value already"
+                    self._error("A210", message, named.key, help="name it differently")
+                own[named.name] = named.key
+                known |= {named.name}
+            self._statement(statement, known, inner)
+        for name, key in own.items():
+            if name not in inner and name not in self._unread():
+                self._error("A212", f"nothing uses '{name}'", key, help="remove it, or use it in a layer")
+        used |= inner - own.keys()
 
     def _statement(self, statement: Statement, known: frozenset[str], used: set[str]) -> None:
         key = statement.key
@@ -105,7 +130,14 @@ class Validator:
                 self._names(condition, text, known, used)
             for call in calls(statement.body.chain):
                 self._call(call, text, known, used, readable=not statement.body.unreadable)
-        for inner in (*(statement.body.sequence or ()), *statement.body.branches):
+        for source in statement.body.sources:
+            for number, call in enumerate(calls(source.chain or ())):
+                if not number and not call.arguments and self._is_layer(call.name, named=True):
+                    continue
+                if source.text is not None:
+                    self._call(call, source.text, known, used, readable=not source.unreadable)
+        self._statements(statement.body.sequence or (), known, used)
+        for inner in statement.body.branches:
             self._statement(inner, known, used)
 
     # Calls
@@ -115,7 +147,18 @@ class Validator:
     ) -> None:
         for argument in call.arguments:
             self._names(argument.value, text, known, used)
-        signature = self.blocks.get(call.name) or self.ops.get(call.name)
+        signature = self.blocks.get(call.name) or op_signature(call.name)
+        if signature is None and call.name == SAME_AS:
+            if len(call.arguments) != 1 or call.arguments[0].name is not None:
+                self.broken.add((id(text), call.column))
+                help = "e.g. same_as(tower)"
+                self._error(
+                    "A204", "same_as names one layer or scope", text, call.column, call.length, help=help
+                )
+            return
+        if signature is None and not call.arguments and (call.name in known or self._is_layer(call.name)):
+            used.add(call.name)  # a value, not a layer
+            return
         if signature is None:
             self.broken.add((id(text), call.column))
             if call.name in self.document.lost_blocks:
@@ -134,10 +177,11 @@ class Validator:
 
         if name in shipped():
             return f"a network stands alone, its arguments behind a colon: {name}:argument=value"
-        if name in JOINS:
-            return f"joins have named branches: '- {name}:' and below it one 'name: layers' a branch"
+        near = _NEAREST.get(spelling(name).lower().replace("_", ""))
+        if near:
+            return near
         return suggestion(
-            spelling(name), [*self.blocks, *self.ops], otherwise="`archinspect ops` lists the ops"
+            spelling(name), [*self.blocks, *REGISTRY], otherwise="`archinspect ops` lists the ops"
         )
 
     def _arguments(self, call: Call, signature: Signature, text: Scalar, *, complete: bool) -> None:
@@ -150,6 +194,10 @@ class Validator:
         positional = 0
         for argument in call.arguments:
             name = argument.name
+            if name in signature.operands:
+                continue
+            if name is None and signature.joins and self._may_be_value(argument):
+                continue
             if name is None:
                 if positional >= len(signature.names):
                     count = len(signature.names)
@@ -177,7 +225,7 @@ class Validator:
         for name, column, length in expression.places:
             if name in known:
                 used.add(name)
-            elif name != IN_CHANNELS:
+            elif name != IN_CHANNELS and not self._is_layer(name):
                 listed = ", ".join(sorted(known))
                 otherwise = f"known here: {listed}" if listed else "give the network an argument of this name"
                 help = _NAME_HELP.get(name) or suggestion(
@@ -187,6 +235,34 @@ class Validator:
                     file = self.document.source.file
                     help = f"{file} borrows this block: give it an argument of this name"
                 self._error("A208", f"unknown name '{name}'", scalar, column, length, help=help)
+
+    def _may_be_value(self, argument: Argument) -> bool:
+        """Whether an argument may name a value of the network: a name, a path, or one of several outputs."""
+        return re.fullmatch(r"[A-Za-z_][\w.]*(\[[^\]]*\])?", argument.value.text) is not None and (
+            argument.value.text not in ("True", "False", "None")
+        )
+
+    def _is_layer(self, path: str, *, named: bool = False) -> bool:
+        """Whether a layer, scope or input may have the first name of a path; where it stands is seen later.
+
+        With `named` only those count that the spec names, not those that are called after their op.
+        """
+        if self._layers is None:
+            names = {"input", *[given.name for given in self.document.inputs if given.name]}
+            bodies = (self.document.layers, *[block.body for block in self.document.blocks.values()])
+            for body in bodies:
+                for statement in statements(body):
+                    join = statement.body.join
+                    texts_ = [part if isinstance(part, str) else "\0" for part in statement.template]
+                    name = "".join(texts_) if statement.template else statement.name or join or ""
+                    names.add(name + "\0" * (statement.first is not None or name == join))
+            self._layers = _pattern(names)
+            for body in bodies:
+                found = {call.name for chain, _ in texts(body) for call in calls(chain)}
+                names.update(f"{name}\0" for name in found if name in self.blocks or name in REGISTRY)
+            self._all_layers = _pattern(names)
+        known = self._layers if named else self._all_layers
+        return known.fullmatch(path.partition(".")[0].partition("[")[0]) is not None
 
     # Recursion
 
@@ -236,11 +312,25 @@ class Validator:
         self.errors.add(code, message, span, anchor=scalar, help=help)
 
 
+def _pattern(names: set[str]) -> re.Pattern[str]:
+    """What any of these names looks like; a zero byte in a name stands for what is not known of it."""
+    return re.compile("|".join(re.escape(name).replace("\0", r"\w*") for name in names if name))
+
+
 @cache
 def _words(texts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
 
 
+#: modules of PyTorch that are several layers of ours
+_NEAREST = {
+    "transformerencoderlayer": "write a block: layer_norm, multihead_attention and linear, joined by add",
+    "transformerdecoderlayer": "write a block: multihead_attention, and one more with key=memory",
+    "transformer": "write blocks of multihead_attention and linear; vit_b_16 is an example",
+    "lstmcell": "lstm runs its cell over a sequence: lstm(hidden_size)",
+    "grucell": "gru runs its cell over a sequence: gru(hidden_size)",
+    "rnncell": "rnn runs its cell over a sequence: rnn(hidden_size)",
+}
 _NAME_HELP = {
     "true": "write True, as Python does",
     "false": "write False, as Python does",

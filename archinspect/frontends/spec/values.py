@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import OpError, Span
-from ...graph import Node, input_axes, width_dimension
-from ...ops.base import Axes
+from ...graph import Node, Value, input_axes, width_dimension
+from ...ops.base import Axes, Shape
 from .calls import Call, Part
 from .document import Block, Document, Statement
-from .expressions import Expression
+from .expressions import Expression, Ref
 from .guesses import Guess
 from .nodes import Scalar
 from .problems import Problems, Related
@@ -53,6 +53,88 @@ class Values:
         self._spans: dict[tuple[int, int], Span] = {}
         self._seen: set[tuple[str, str, str]] = set()
         self._axes: list[tuple[Node, Axes]] = []  # of the first so many nodes
+        self._ports: list[
+            tuple[int, int]
+        ] = []  # outputs beside the first: -1 is the first of these, and so on
+        self._paths: dict[str, int] = {}  # of the first so many nodes
+        self._ends: dict[str, int] = {}  # what a scope or block makes, by its path
+        self._starts: dict[str, int | None] = {}  # what a scope or block reads, by its path
+        self._bodies: list[
+            tuple[str, int | None]
+        ] = []  # blocks that are open: their path, and what they read
+        #: whether branches may join anew, so that the structure has to be found from the flow
+        self.linked = 0
+
+    # Values of the network
+
+    def port_of(self, current: int) -> tuple[int, int]:
+        """The node that makes a value, and which of its outputs it is."""
+        return (current, 0) if current >= 0 else self._ports[~current]
+
+    def at(self, current: int) -> Value:
+        """Shape and type of a value."""
+        index, port = self.port_of(current)
+        node = self.nodes[index]
+        return Value(node.output_shape) if node.outputs is None else node.outputs[port]
+
+    def shape_of(self, current: int) -> Shape:
+        return self.nodes[current].output_shape if current >= 0 else self.at(current).shape
+
+    def named(self, current: int) -> str:
+        """The name of the layer that makes a value."""
+        return self.nodes[self.port_of(current)[0]].name
+
+    def value_of(self, ref: Ref) -> int:
+        """What the main path is when it goes on with a value."""
+        self.linked += 1
+        if not ref.port:
+            return ref.index
+        self._ports.append((ref.index, ref.port))
+        return ~(len(self._ports) - 1)
+
+    def ref_of(self, current: int, name: str) -> Ref:
+        index, port = self.port_of(current)
+        outputs = self.nodes[index].outputs
+        return Ref(index, port, len(outputs) if outputs and not port else 1, name)
+
+    def resolve(self, name: str, path: str) -> Ref | None:
+        """The value that a name or path means where a layer of path `path` is laid out; None where it means none."""
+        root, start = self._bodies[-1] if self._bodies else ("", 0 if self.nodes else None)
+        scope = path
+        while True:
+            if name == "input" and scope in self._starts and scope != root:
+                start = self._starts[scope]
+                break
+            found = self._layer_at(f"{scope}.{name}" if scope else name)
+            if found is not None:
+                return self.ref_of(found, name)
+            if scope == root or not scope:
+                break
+            scope = scope.rpartition(".")[0]
+        if name == "input" and start is not None:
+            return self.ref_of(start, name)
+        head, dot, last = name.rpartition(".")
+        owner = self.resolve(head, path) if dot else None
+        if owner is not None and not owner.port:
+            names = self.nodes[owner.index].op.output_names
+            if last in names:
+                port = names.index(last)
+                if port < owner.outputs:
+                    return Ref(owner.index, port, 1, name)
+        return None
+
+    def _layer_at(self, path: str) -> int | None:
+        """The layer of a path, or the last layer of the scope of that path."""
+        known, nodes = self._paths, self.nodes
+        if len(known) != len(nodes):
+            self._paths = known = {node.name: index for index, node in enumerate(nodes)}
+        found = known.get(path)
+        if found is not None:
+            return found
+        if path in self._ends:
+            return self._ends[path]
+        inside = f"{path}."
+        return next((i for i in range(len(nodes) - 1, -1, -1) if nodes[i].name.startswith(inside)), None)
 
     def value(
         self, expression: Expression, scalar: Scalar, env: Environment, current: int | None, path: str = ""
@@ -61,8 +143,13 @@ class Values:
         if IN_CHANNELS in expression.names:
             if current is None or (current in self.guessed and self.guessed[current].width):
                 return UNKNOWN
-            shape = self.nodes[current].output_shape
+            shape = self.shape_of(current)
             env[IN_CHANNELS] = shape[width_dimension(self._axes_of(current), shape)]
+        if expression.names and not expression.names <= env.keys():
+            found = self._with_values(expression, scalar, env, path)
+            if found is None:
+                return UNKNOWN
+            env = found
         try:
             return expression.evaluate(env)
         except KeyError:
@@ -74,23 +161,52 @@ class Values:
             self.error(error.code, error.message, span, path, help=error.help, notes=notes)
             return UNKNOWN
 
+    def _with_values(
+        self, expression: Expression, scalar: Scalar, env: Environment, path: str
+    ) -> Environment | None:
+        """The values of names, those of layers among them; None where one has no value, which is recorded."""
+        more: Environment = {}
+        for name, column, length in expression.places:
+            if name in env or name in more or name == IN_CHANNELS:
+                continue
+            ref = self.resolve(name, path)
+            if ref is None:
+                if name not in self._known_names() and not self.errors:
+                    message = f"nothing called '{name}' stands before this"
+                    help = "name a layer or scope of this block that comes first, or an argument"
+                    span = scalar.span_of(column, length)
+                    self.error("A208", message, span, path, help=help)
+                return None
+            more[name] = ref
+        return {**env, **more}
+
+    def _known_names(self) -> frozenset[str]:
+        """Names of arguments and variables, whose value may be open because of an error."""
+        return frozenset(self.document.argument_keys)
+
     def _axes_of(self, current: int) -> Axes:
         """What the dimensions of a layer's output mean, as `Graph.axes` says once the network is whole."""
+        if current < 0:
+            first, shape = self._axes_of(self.port_of(current)[0]), self.shape_of(current)
+            return first if len(first) == len(shape) else ("",) * len(shape)
         nodes, known = self.nodes, self._axes
         while known and (len(known) > len(nodes) or known[-1][0] is not nodes[len(known) - 1]):
             known.pop()  # laid out, and folded since
         for index in range(len(known), current + 1):
             node = nodes[index]
-            if not node.inputs and len(node.output_shape) == 3:
+            if not node.inputs and len(node.output_shape) == 3 and not self.document.reads_sequences:
                 axes: Axes = (
                     "batch",
                     "channel",
                     "space",
                 )  # all else of a spec that has three sizes gets a batch
             elif not node.inputs or index in self.guessed:
-                axes = input_axes(node.output_shape)
+                axes = input_axes(node.output_shape, self.at(index).dtype)
             else:
                 before = [known[source][1] for source in node.inputs]
+                if node.ports:
+                    shapes = zip(before, node.input_shapes, strict=True)
+                    before = [a if len(a) == len(shape) else ("",) * len(shape) for a, shape in shapes]
                 axes = node.op.axes(before, node.input_shapes, node.output_shape)
             known.append((node, axes))
         return known[current][1]
@@ -127,7 +243,7 @@ class Values:
     ) -> Any:
         """A truth value or a number; UNKNOWN for a word, which as a condition would always hold."""
         value = self.value(condition, scalar, env, current, path)
-        if not isinstance(value, (str, tuple)):
+        if not isinstance(value, (str, tuple, Ref)):
             return value
         span = scalar.span_of(condition.column, condition.length)
         help = "a name is written without quotes, a comparison with =="
@@ -213,8 +329,7 @@ class Values:
 
         notes = error.notes
         if current is not None:
-            before = self.nodes[current]
-            notes = (*notes, f"input {show_shape(before.output_shape)} from {before.name}")
+            notes = (*notes, f"input {show_shape(self.shape_of(current))} from {self.named(current)}")
         self.error(error.code, error.message, span, path, help=error.help, notes=notes)
 
     def error(

@@ -341,12 +341,17 @@ class Network:
     def export(self, path: str | os.PathLike[str] | None = None, *, weights: Weights | None = None) -> str:
         """Python source that builds the same module with torch alone.
 
-        With a `path` it is written there; its ending says what: `.py` source, `.onnx` a model, `.pth` the `weights` by
-        our names.  Returns the source, or the path.
+        With a `path` it is written there; its ending says what: `.py` source, `.onnx` a model, `.yaml` a spec (as
+        `dump`), `.pth` the `weights` by our names.  Returns the source, or the path.
 
         >>> "nn.Conv2d(3, 8" in archinspect.load("conv2d(8, 3) -> relu", input="3x8x8").export()
         True
         """
+        if path is not None and os.fspath(path).lower().endswith((".yaml", ".yml")) and weights is None:
+            from .files import write
+
+            write(self.dump(), path)
+            return os.fspath(path)
         from .pytorch.write import export
 
         return export(self.graph, path, weights)

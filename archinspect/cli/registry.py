@@ -34,15 +34,13 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("check:check", "Judge each number that a lecture or table prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "budget": Entry(
-        "budget:budget",
-        "Hold a network against limits, and against a lock of its figures and layers.",
-        CHECKS,
+        "budget:budget", "Hold a network against limits, and against a lock of its figures and layers.", CHECKS
     ),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
     "latency": Entry(
         "latency:latency", "Time forward passes, whole and per layer, or predict them.", RESULTS
     ),
-    "export": Entry("export:export", "Write the network as PyTorch source or ONNX.", RESULTS),
+    "export": Entry("export:export", "Write the network as PyTorch source, ONNX or a spec.", RESULTS),
     "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),
     "ops": Entry("ops:ops", "List the layer types, or document one of them.", REFERENCE),
     "schema": Entry("schema:schema", "Print the JSON Schema of the spec language.", REFERENCE),

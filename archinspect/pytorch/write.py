@@ -35,7 +35,7 @@ def export(graph: Graph, path: str | os.PathLike[str] | None, weights: Weights |
         raise fail(
             "A403",
             f"cannot tell what to write from the ending '{ending}'",
-            help="end the name in .py, .onnx or .pth",
+            help="end the name in .py, .onnx or .pth; a spec, .yaml, holds no weights",
         )
     elif weights is None:
         write(export_source(graph), target)

@@ -1,4 +1,4 @@
-"""`export`: the network as a program, an ONNX model, or a file of weights under the spec's names."""
+"""`export`: the network as a program, an ONNX model, a spec, or a file of weights under the spec's names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to a file: .py source, .onnx, or .pth the weights by our names.",
+        help="Write to a file: .py source, .onnx, .yaml a spec, or .pth the weights by our names.",
         show_default=False,
     ),
 ]
@@ -43,10 +43,11 @@ def export(
     weights: Weights = None,
     output: Output = None,
 ) -> None:
-    """Write the network as PyTorch source or ONNX.
+    """Write the network as PyTorch source, ONNX or a spec.
 
     The source needs torch and nothing of archinspect; its modules have the names of the spec.  With --weights a file
-    of weights is written beside it, which the program reads.
+    of weights is written beside it, which the program reads.  A spec says a captured network in layers of the language,
+    repeated modules as blocks; it is read again and held against the network before it is written.
     """
     graph = load(model, input, set, real=real, partial=partial)
     ending = Path(output).suffix.lower() if output else ""
@@ -56,8 +57,14 @@ def export(
         emit_text(export_onnx(graph, weights=weights), output)
     elif ending in (".pth", ".pt"):
         _weights(graph, weights, output)
+    elif ending in (".yaml", ".yml"):
+        from ...frontends.spec import dump
+
+        if weights is not None:
+            raise fail("A403", "a spec holds no weights", help="leave --weights out, or -o net.py")
+        emit_text(dump(graph), output)
     elif ending not in ("", ".py"):
-        help = "-o net.py, -o net.onnx or -o net.pth"
+        help = "-o net.py, -o net.onnx, -o net.yaml or -o net.pth"
         raise fail("A403", f"cannot tell what to write from the ending '{ending}'", help=help)
     elif weights is None:
         emit_text(export_source(graph), output)

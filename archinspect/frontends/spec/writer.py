@@ -1,6 +1,7 @@
-"""A graph back to the text of a spec: blocks and repeats laid out, every name and shape kept.
+"""A graph back to the text of a spec.
 
-`load_graph(dump(graph))` equals the graph.
+Of a spec's graph, blocks and repeats are laid out and every name is kept: `load_graph(dump(graph))` equals it.  Of a
+captured one, modules that repeat become blocks (`captured`), and the text is read again before it is given.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...errors import fail
-from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs
+from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs, refuse_parameters_only
 from ...input_size import with_batch
 from .document import Initializer, space_of
 from .reader import METADATA
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def dump(graph: Graph) -> str:
-    """The YAML text of a spec that says `graph` layer by layer."""
+    """The YAML text of a spec that says `graph`.  Raises ArchinspectError (A403) for what the language cannot say."""
+    if graph.source is not None:
+        return _captured(graph)
     lines = [f"name: {_scalar(graph.name)}"]
     lines += [f"{key}: {_scalar(graph.metadata[key])}" for key in METADATA if key in graph.metadata]
     lines.append("input: " + "x".join(map(str, _input(graph))))
@@ -32,6 +35,22 @@ def dump(graph: Graph) -> str:
         lines += ["weights:", *(f"  {_scalar(rule.ours)}: {_scalar(rule.theirs)}" for rule in rules)]
     lines += ["layers:", *_sequence(graph, graph.structure.items, "  ")]
     return "\n".join(lines) + "\n"
+
+
+def _captured(graph: Graph) -> str:
+    from .captured import refuse_differences, text_of
+    from .load import lay_out, read_text
+
+    refuse_parameters_only(graph, "a spec")
+    said = text_of(graph)
+    lines = [f"name: {_scalar(graph.name)}", "input: " + "x".join(map(str, _input(graph)))]
+    if said.weights:
+        lines += ["weights:", *(f"  {_scalar(rule.ours)}: {_scalar(rule.theirs)}" for rule in said.weights)]
+    if said.blocks:
+        lines += ["blocks:", *said.blocks]
+    text = "\n".join([*lines, "layers:", *said.layers]) + "\n"
+    refuse_differences(graph, lay_out(read_text(text, f"{graph.name}.yaml")), said.order)
+    return text
 
 
 def _input(graph: Graph) -> tuple[int, ...]:

@@ -34,7 +34,9 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("check:check", "Judge each number that a lecture or table prints, and say why.", CHECKS),
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "budget": Entry(
-        "budget:budget", "Hold a network against limits, and against a lock of its figures and layers.", CHECKS
+        "budget:budget",
+        "Hold a network against limits, and against a lock of its figures and layers.",
+        CHECKS,
     ),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),
     "latency": Entry(

@@ -15,7 +15,7 @@ from ..ops.tensor import TensorOp
 from ..shown import Shown, counted
 from .depth import depth
 from .memory import FP32_BYTES, peak_activation_bytes
-from .receptive_field import Field, receptive_fields
+from .receptive_field import Field, Proof, Sight, sights
 
 if TYPE_CHECKING:
     from ..ops.base import Axes, Shape
@@ -34,8 +34,8 @@ class Fields:
         self._graph = graph
 
     @cached_property
-    def all(self) -> tuple[Field, ...]:
-        return receptive_fields(self._graph)
+    def all(self) -> tuple[Sight, ...]:
+        return sights(self._graph)
 
     def axes(self, index: int) -> Axes:
         return self._graph.axes[index]
@@ -77,7 +77,12 @@ class Row:
     @property
     def receptive_field(self) -> Field:
         """Input pixels per side that an output element depends on; (height, width) where they differ."""
-        return self._fields.all[self._end]
+        return self._fields.all[self._end].field
+
+    @property
+    def receptive_field_proof(self) -> Proof:
+        """Whether the field is exact, an upper bound, that of a layer that reads the whole input, or unknown."""
+        return self._fields.all[self._end].proof
 
     @property
     def tensors(self) -> dict[str, Parameter]:
@@ -144,6 +149,7 @@ class Row:
             "flops": self.flops,
             "activation_bytes": self.activation_bytes,
             "receptive_field": list(field) if isinstance(field, tuple) else field,
+            "receptive_field_proof": self.receptive_field_proof,
             "derivation": equation(self.derivations["params"], self.params),
             "derivations": self.derivations,
         }

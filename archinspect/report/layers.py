@@ -237,3 +237,5 @@ def _derivation(row: Row, key: str) -> str:
     value = row.output_shape if key == "shape" else getattr(row, key)
     text = equation(formula, value) if formula and value is not None else ""
     return text if " = " in text else ""
+    if row.receptive_field_proof == "upper bound":
+        return f"≤ {field if isinstance(field, int) else '×'.join(map(str, field))}"

@@ -77,6 +77,7 @@ def test_the_first_layer_of_vgg_in_json() -> None:
         "flops": 176_619_520,
         "activation_bytes": 64 * 224 * 224 * 4,
         "receptive_field": 3,
+        "receptive_field_proof": "exact",
         "derivation": "(3×3×3×64) + 64 = 1,792",
         "derivations": record["derivations"],
     }

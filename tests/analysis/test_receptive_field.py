@@ -175,10 +175,10 @@ def test_tokens_in_a_row_are_far_apart_where_rows_end() -> None:
     """Neighbours in a flattened map may stand at the end of one row and the beginning of the next."""
     network = archinspect.load("flatten(2) -> conv1d(2, 3)", input="1x1x8x10")
     field = network.analyse().rows[-1].receptive_field
-    assert field == (2, 19)
+    assert field == (2, 10)
     positions = range(network.graph.output_shape[2])
     most = [max(sides) for sides in zip(*[dependencies(network, (0, 0, p)) for p in positions], strict=True)]
-    assert most == [2, 10]  # at the border all ten columns; going on beyond it, two rows are at most 19 apart
+    assert most == [2, 10]  # where a row ends: its last column and the next one's first
 
 
 def test_many_joins_take_no_longer_than_their_layers() -> None:
@@ -198,7 +198,7 @@ layers:
     assert time.process_time() - start < 2
     assert all(isinstance(field, int) for field in fields)
     assert list(fields[4::4]) == sorted(fields[4::4])
-    assert fields[4] == 10  # elements of the longest of 7 windows on 64
+    assert fields[4] == 11  # the longest of 7 windows on 64, and a neighbour beside it
 
 
 stage = st.sampled_from(
@@ -292,13 +292,13 @@ def test_functions_move_positions(ops: list[Op], fields: tuple[object, ...]) -> 
 
 
 def test_a_product_of_activations_is_an_attention() -> None:
-    """q·kᵀ has rows where q has them and columns where k has them; after the softmax over those all is seen."""
+    """q·kᵀ has rows where q has them and columns where k has them: the farthest element reads both ends."""
     tokens = moved("reshape", (1, 4, 8, 8), (1, 4, 64))
     q = moved("permute", (1, 4, 64), (1, 64, 4), 0, 2, 1)
     scores = tensor.matmul("matmul", ((1, 64, 4), (1, 4, 64)), ((1, 64, 64),), 4)
     softmax = tensor.softmax("softmax", ((1, 64, 64),), ((1, 64, 64),), -1)
     mixed = tensor.matmul("matmul", ((1, 64, 64), (1, 64, 4)), ((1, 64, 4),), 64)
     graph = graph_of([IMAGE], [(tokens, (0,)), (q, (1,)), (scores, (2, 1)), (softmax, (3,)), (mixed, (4, 2))])
-    assert receptive_fields(graph) == (1, 1, 1, 1, 8, 8)
+    assert receptive_fields(graph) == (1, 1, 1, 8, 8, 8)
     weights = tensor.matmul("linear", ((1, 64, 4), (6, 4)), ((1, 64, 6),), 4)
     assert receptive_fields(graph_of([IMAGE], [(tokens, (0,)), (q, (1,)), (weights, (2,))]))[-1] == 1

@@ -14,6 +14,7 @@ from ..ops.derivation import sum_of_products
 from ..ops.tensor import TensorOp
 from ..shown import Shown, counted
 from .depth import depth
+from .experts import Experts, experts
 from .memory import FP32_BYTES, peak_activation_bytes
 from .receptive_field import Field, Proof, Sight, sights
 
@@ -161,7 +162,7 @@ class Totals:
 
     `params` are learnable numbers and `buffers` what is saved beside them (running statistics); bytes are in fp32.
     `peak_activation_bytes` is the most alive at once during inference, `depth` the layers with weights on the longest
-    path.
+    path.  `experts` says what a token uses of a network with mixtures of experts.
     """
 
     params: int
@@ -174,6 +175,7 @@ class Totals:
     peak_activation_bytes: int
     depth: int
     complete: bool
+    experts: Experts | None = None
 
     @property
     def non_trainable(self) -> int:
@@ -192,6 +194,7 @@ class Totals:
             "peak_activation_bytes": self.peak_activation_bytes,
             "depth": self.depth,
             "complete": self.complete,
+            **({} if self.experts is None else {"experts": self.experts.to_dict()}),
         }
 
 
@@ -269,17 +272,19 @@ class Analysis(Shown):
     def totals(self) -> Totals:
         rows, graph = self.rows, self.graph
         params = sum([row.params for row in rows])
+        macs = sum([row.macs or 0 for row in rows])
         return Totals(
             params=params,
             trainable=sum([row.trainable for row in rows]),
             buffers=sum([row.buffers for row in rows]),
-            macs=sum([row.macs or 0 for row in rows]),
+            macs=macs,
             flops=sum([row.flops or 0 for row in rows]),
             weight_bytes=_weight_bytes(graph, params),
             activation_bytes=sum([row.activation_bytes for row in rows]),
             peak_activation_bytes=peak_activation_bytes(graph),
             depth=depth(graph),
             complete=all(row.complete for row in rows),
+            experts=experts(graph, params, macs),
         )
 
     def fold(self, depth: int) -> Analysis:

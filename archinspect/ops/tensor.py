@@ -97,6 +97,19 @@ class TensorOp(Op):
     def cost(self, inputs: Shapes, output: Shape) -> Cost | None:
         return self.work
 
+    @property
+    def stack_of_experts(self) -> Shape:
+        """The largest operand that has a part for each expert of a mixture (`details["experts"]`); () without one."""
+        count = self.details.get("experts")
+        return max((shape for shape in self.operands if shape[:1] == (count,)), key=prod, default=())
+
+    def active(self, inputs: Shapes) -> int | None:
+        """Of the weights of a mixture of experts, those that one token uses: `top_k` of `experts`."""
+        if "top_k" not in self.details or not self.stack_of_experts:
+            return None
+        used: int = prod(self.stack_of_experts) * self.details["top_k"] // self.details["experts"]
+        return used
+
     def positions(self, before: Sequence[Positions], inputs: Shapes, output: Shape) -> Positions | None:
         kind, dims = self.motion
         if kind == "pointwise":

@@ -101,6 +101,18 @@ def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Repor
     return _report(graph, analysis, columns, rows, total, notes, which)
 
 
+def _experts(analysis: Analysis) -> list[str]:
+    """What a count assumes of mixtures of experts."""
+    found = analysis.totals.experts
+    if found is None:
+        return []
+    used = ", ".join(f"{used} of {all:,}" for used, all in found.used)
+    return [
+        f"Experts: each token uses {used}, and the MACs are theirs; active parameters {found.params:,}.  "
+        f"All experts for every token would take {units.si(found.macs_of_all, 'MACs')}."
+    ]
+
+
 _DERIVED = {"shape": "Shape", "params": "Params", "macs": "MACs", "flops": "FLOPs"}
 
 
@@ -126,7 +138,7 @@ def _report(
         ]
         total = (*total, *("" for _ in explained)) if total else None
     if total is not None:
-        notes += _uncounted(analysis)
+        notes += [*_experts(analysis), *_uncounted(analysis)]
     minor = frozenset() if total is None else _minor(analysis)
     table = Table(columns, tuple(rows), total, _title(graph), _subtitle(graph), tuple(notes), minor)
     return Report((table,), analysis.to_dict)

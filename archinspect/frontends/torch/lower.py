@@ -15,8 +15,9 @@ A value that was written in place is an output of the operation that wrote it, i
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -112,6 +113,7 @@ def lower(
     for operation in recording.operations:
         lowering.add(operation)
     ends = [lowering.end(value) for _, value in recording.outputs]
+    _say_chosen_experts(lowering.drafts)
     drafts = [*inputs, *_needed(lowering.drafts, [draft for draft, _ in ends])]
     reserved = {call.path for call in recording.calls}
     for draft, value in zip(inputs, recording.inputs, strict=True):
@@ -160,6 +162,42 @@ def lower(
         output_names=tuple(name for name, _ in recording.outputs),
         output_ports=ports if any(ports) else (),
     )
+
+
+def _say_chosen_experts(drafts: Sequence[_Draft]) -> None:
+    """Tell the layers of mixtures of experts how many experts a token uses: as many as the router before them takes.
+
+    These are grouped products, and what looks up a part for each expert (biases) in the same call of a module.
+    """
+    for draft in drafts:
+        if draft.op.type != "grouped_mm" or not isinstance(draft.op, TensorOp):
+            continue
+        count, router = draft.op.details["experts"], _router(draft)
+        if router is None:
+            continue
+        for beside in drafts:
+            op = beside.op
+            shares = beside is draft or (
+                beside.call == draft.call
+                and op.type == "index"
+                and any(p.shape[:1] == (count,) for p in beside.parameters.values())
+            )
+            if shares and isinstance(op, TensorOp) and "top_k" not in op.details:
+                beside.op = replace(op, details={**op.details, "experts": count, "top_k": router})
+
+
+def _router(draft: _Draft) -> int | None:
+    """How many the nearest top-k before a draft takes."""
+    seen, waiting = {id(draft)}, deque([draft])
+    while waiting:
+        current = waiting.popleft()
+        if current.op.type == "topk" and isinstance(current.op, TensorOp):
+            return current.op.results[0][-1]
+        for source, _ in current.inputs:
+            if id(source) not in seen:
+                seen.add(id(source))
+                waiting.append(source)
+    return None
 
 
 def _metadata(recording: Recording) -> dict[str, Any]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "specs"
@@ -21,6 +24,17 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     paths = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
     environment |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
     return environment | dict(extra or {})
+
+
+def one_in(every: int, values: Sequence[Any]) -> list[Any]:
+    """Parameters for a test: one in `every` runs where the test does, the others with the marker `many`.
+
+    The networks that are left out change with the list, not with the day: a failure can be repeated.
+    """
+    return [
+        pytest.param(value, marks=() if i % every == 0 else pytest.mark.many)
+        for i, value in enumerate(values)
+    ]
 
 
 def run_python(

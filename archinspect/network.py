@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .analysis import Analysis
     from .analysis.compare import Comparison
+    from .analysis.plan import Memory
     from .analysis.rewrites import Forms, Substitution
     from .budget import Budget
     from .check.claims import Checked
@@ -318,6 +319,39 @@ class Network:
 
         limits = {"params": max_params, "macs": max_macs, "flops": max_flops, "memory": max_memory}
         return budget(self.graph, limits, lock, update=update)
+
+    def memory(
+        self,
+        *,
+        batch: int | None = None,
+        dtype: str | None = None,
+        train: str | None = None,
+        freeze: str | Sequence[str] = (),
+        head: int | None = None,
+        lora: int | None = None,
+        checkpoint: str | Sequence[str] = (),
+        attention: str = "",
+        context: int | None = None,
+        fit: str | int | None = None,
+    ) -> Memory:
+        """What inference, or a training step with the optimiser `train`, takes in memory and work, layer by layer.
+
+        Options as those of the command; `fit` is a size ("24GiB", or bytes) that the largest batch is found for.
+
+        >>> archinspect.load("resnet18").memory(train="adam", head=10, freeze="conv1..conv4_x").totals["trainable"]
+        8398858
+        """
+        from .analysis.plan import Plan, fitted, memory
+        from .analysis.variants import with_head
+
+        graph = self.graph if head is None else with_head(self.graph, head)
+        patterns = [(given,) if isinstance(given, str) else tuple(given) for given in (freeze, checkpoint)]
+        plan = Plan(batch, dtype, train, patterns[0], lora, patterns[1], attention, context)
+        if fit is None:
+            return memory(graph, plan)
+        from .budget import amount
+
+        return fitted(graph, plan, amount("memory", fit, "fit"))
 
     def _origin(self, what: str) -> Origin:
         if self.origin is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import prod
 
@@ -139,12 +140,30 @@ class Storages:
             return found
         kept, forward = self.scaled(index, found.kept), self.scaled(index, found.forward)
         temporary, backward = self.scaled(index, found.temporary), self.scaled(index, found.backward)
-        return found._replace(temporary=temporary, kept=kept, forward=forward, backward=backward)
+        before = None if found.before is None else self.scaled(index, found.before)
+        return found._replace(
+            temporary=temporary, kept=kept, forward=forward, backward=backward, before=before
+        )
 
 
 def _drops(node: Node) -> bool:
     """Whether a layer does something in training alone."""
     return node.op.category == "regularisation" and bool(getattr(node.op, "p", 0))
+
+
+def last_uses(graph: Graph, owner: Sequence[int]) -> list[int]:
+    """For each storage the last call that needs it in the forward pass; what the caller keeps outlives the last one."""
+    count = len(graph.nodes)
+    last = list(range(count))
+    for index, node in enumerate(graph.nodes):
+        for source in node.inputs:
+            last[owner[source]] = max(last[owner[source]], index)
+        last[owner[index]] = max(last[owner[index]], index)
+        if node.outputs is not None and node.held is not None and owner[index] == index:
+            last[index] = max(last[index], node.held)
+    for kept in (*range(graph.inputs), *graph.outputs):
+        last[owner[kept]] = count
+    return last
 
 
 def peak_activation_bytes(
@@ -161,15 +180,7 @@ def peak_activation_bytes(
     storages = Storages(graph, element_bytes, batch, attention=attention)
     owner = storages.owner
     count = len(graph.nodes)
-    last = list(range(count))  # the step after which nobody needs a node's storage
-    for index, node in enumerate(graph.nodes):
-        for source in node.inputs:
-            last[owner[source]] = max(last[owner[source]], index)
-        last[owner[index]] = max(last[owner[index]], index)
-        if node.outputs is not None and node.held is not None and owner[index] == index:
-            last[index] = max(last[index], node.held)
-    for kept in (*range(graph.inputs), *graph.outputs):
-        last[owner[kept]] = count
+    last = last_uses(graph, owner)
     freed = [0] * (count + 1)  # bytes by the step that needs them last
     alive = most = 0
     for index in range(count):

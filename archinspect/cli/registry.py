@@ -26,6 +26,7 @@ COMMANDS: dict[str, Entry] = {
     "shapes": Entry("tables:shapes", "Show the output shape and receptive field of each layer.", NUMBERS),
     "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
+    "memory": Entry("memory:memory", "Show whether it fits, and what training costs.", NUMBERS),
     "bottleneck": Entry("bottleneck:bottleneck", "Show what a 1×1 bottleneck saves.", NUMBERS),
     "compare": Entry(
         "compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS

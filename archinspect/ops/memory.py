@@ -64,7 +64,9 @@ class Footprint(NamedTuple):
     - `inputs`, `output`: which inputs autograd keeps, and whether it keeps the output;
     - `kept`: bytes of further tensors that autograd keeps (statistics, indices, masks, intermediate results);
     - `forward`: what is alive beside output and `kept` at the worst moment of the call, with gradients;
-    - `backward`: what is alive in the backward of the call beside the gradients that go in and come out.
+    - `backward`: what is alive in the backward of the call beside the gradients that go in and come out;
+    - `before`: of a layer of several operations that much while the gradient of its output is still needed, and
+      `backward` after; None where it is needed to the end.
     """
 
     temporary: int = 0
@@ -73,9 +75,11 @@ class Footprint(NamedTuple):
     kept: int = 0
     forward: int = 0
     backward: int = 0
+    before: int | None = None
 
 
-Rule = Callable[[Call], Footprint]
+#: None for a form of the op that the rule does not know
+Rule = Callable[[Call], Footprint | None]
 
 _NOTHING = Footprint()
 _FIRST = Footprint(inputs=(0,))
@@ -88,7 +92,7 @@ def footprint(call: Call) -> Footprint | None:
     return rule(call) if rule is not None else None
 
 
-def knows(op: Op) -> bool:
+def knows(op: Op | type[Op]) -> bool:
     """Whether there is a rule for the op."""
     return op.family in _RULES or op.type in _RULES
 
@@ -109,7 +113,7 @@ def _convolution(call: Call) -> Footprint:
     n, channels, *space = call.inputs[0]
     border = prod([size + one for size, one in zip(space, more, strict=True)])
     padded = n * channels * border * call.size
-    return Footprint(temporary=padded, kept=padded)
+    return Footprint(temporary=padded, kept=padded, backward=padded - call.x)
 
 
 def _weighted(call: Call) -> Footprint:
@@ -151,7 +155,14 @@ def _instance_norm(call: Call) -> Footprint:
     count = prod(call.inputs[0][:2])
     repeated = 2 * count * call.size if getattr(call.op, "affine", False) else 0
     statistics = 2 * _FP32 * count
-    return Footprint(statistics + repeated, (0,), kept=statistics + repeated // 2, forward=repeated // 2)
+    once = repeated // max(1, call.inputs[0][0])
+    return Footprint(
+        statistics + repeated,
+        (0,),
+        kept=statistics + repeated // 2,
+        forward=repeated // 2,
+        backward=repeated - once,
+    )
 
 
 def _local_response_norm(call: Call) -> Footprint:
@@ -209,7 +220,9 @@ def _product(call: Call) -> Footprint:
     # of three and more the products on the way
     steps = sum(call.bytes(_broadcast(call.inputs[:upto])) for upto in range(2, count))
     last = call.bytes(_broadcast(call.inputs[:-1])) if count > 2 else 0
-    return Footprint(temporary=last, inputs=kept, kept=steps)
+    # The gradient of a factor that was repeated is summed from one that is as large as the output.
+    summed = any(prod(shape) < prod(call.output) for shape in call.inputs) or len(call.operands) > count
+    return Footprint(temporary=last, inputs=kept, kept=steps, backward=call.y if summed else 0)
 
 
 def _sum(call: Call) -> Footprint:
@@ -226,14 +239,26 @@ def _broadcast(shapes: Shapes) -> Shape:
 
 
 def _layer_scale(call: Call) -> Footprint:
-    return _FIRST if call.learns else _NOTHING
+    """A product with a number for each channel, whose gradient is summed from one as large as the output."""
+    return Footprint(inputs=(0,), backward=call.x) if call.learns else _NOTHING
 
 
-def _self_attention(call: Call) -> Footprint:
+def _prelu(call: Call) -> Footprint:
+    return Footprint(inputs=(0,), backward=call.x if call.learns else 0)
+
+
+def _circular_pad(call: Call) -> Footprint:
+    """The border is written slice by slice, and so are the gradients."""
+    return Footprint(backward=3 * call.y - call.x)
+
+
+def _self_attention(call: Call) -> Footprint | None:
     """The decomposition of `archinspect.SelfAttention`, or with the scores never written to memory.
 
     Alive one after another: q, k and v; q scaled; scores; their softmax; the weighted values, and these in one piece.
     """
+    if call.op.torch_call(call.inputs).target != "archinspect.SelfAttention":
+        return None  # cross attention, shared keys, windows
     batch, length, _ = call.inputs[0]
     op: Any = call.op
     x, y, learnt = call.x, call.y, (0,) if call.learns else ()
@@ -246,9 +271,20 @@ def _self_attention(call: Call) -> Footprint:
     # Heads of several images are copied, so that one product of matrices takes them all.
     copies = 3 * x if batch > 1 and op.num_heads > 1 and length > 1 else 0
     worst = max(5 * x + 2 * scores, 4 * x + scores + copies * 2 // 3)
-    kept = (copies + x if copies else 5 * x) + scores + dropped
+    mixed = x if call.learns else 0  # of the weighted values only the last weight's gradient needs
+    kept = (copies or 4 * x) + mixed + scores + dropped
     held = 3 * x + (copies or x) + 2 * scores + dropped + 2 * x
-    return Footprint(worst - y, learnt, kept=kept, forward=held - y - kept, backward=2 * scores + 3 * x)
+    # In the backward pass what was kept goes bit by bit: most is alive at the gradients of the scores, or at the end.
+    weights = (
+        {name: call.bytes(shape) for name, shape in op.weights(call.inputs).items()} if call.learns else {}
+    )
+    all_weights = sum(weights.values())
+    projection = sum(size for name, size in weights.items() if name.startswith("out_proj"))
+    ends = (x if call.gradient(0) else 0) + all_weights
+    softmax = 0 if dropped else scores - (x if copies else 0)
+    middle = projection + scores + max(x, softmax)
+    backward = max(middle, ends + 3 * x - kept) - ends
+    return Footprint(worst - y, learnt, False, kept, held - y - kept, backward, projection + x - ends)
 
 
 def _quotient(call: Call) -> Footprint:
@@ -297,6 +333,16 @@ def _words(names: str) -> tuple[str, ...]:
     return tuple(names.split())
 
 
+def _swiglu(call: Call) -> Footprint:
+    """silu(a)·b for the two halves of the input: SiLU's result is kept beside the input."""
+    return Footprint(call.y, (0,), kept=call.y, backward=2 * call.y)
+
+
+def _with_copy(call: Call) -> Footprint:
+    """An elementwise function that keeps its input and a tensor as large as that."""
+    return Footprint(call.x, (0,), kept=call.x)
+
+
 _RULES: dict[str, Rule] = {
     "conv": _convolution,
     "conv_transpose": _always(_FIRST),
@@ -313,17 +359,27 @@ _RULES: dict[str, Rule] = {
     "adaptive_avg_pool": _adaptive_avg_pool,
     **dict.fromkeys(("relu", "sigmoid", "tanh", "softmax"), _always(_OUTPUT)),
     **dict.fromkeys(
-        ("relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardsigmoid", "hardswish"),
+        ("relu6", "leaky_relu", "elu", "gelu", "silu", "mish", "hardsigmoid", "hardswish"),
         _always(_FIRST),
     ),
     **dict.fromkeys(("reflection_pad", "replication_pad"), _mirror_pad),
     **dict.fromkeys(
         _words(
-            "concat flatten identity zero_pad circular_pad pad_channels slice_channels channel_shuffle permute "
+            "concat flatten identity zero_pad pad_channels slice_channels channel_shuffle permute "
             "scale tokens class_token position_embedding select_token mean_tokens upsample pixel_shuffle"
         ),
         _always(_NOTHING),
     ),
+    "prelu": _prelu,
+    "swiglu": _swiglu,
+    **dict.fromkeys(("log_sigmoid", "softsign"), _with_copy),
+    "softmin": lambda call: Footprint(call.x, output=True, forward=call.x),
+    **dict.fromkeys(
+        _words("offset subtract transpose split chunk slice select center_crop"), _always(_NOTHING)
+    ),
+    "power": _always(_FIRST),
+    "divide": _quotient,
+    "circular_pad": _circular_pad,
     "add": _sum,
     "multiply": _product,
     "layer_scale": _layer_scale,
@@ -347,7 +403,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(
         _words(
             "pow square abs sin cos tan log log1p log2 erf softplus clamp clamp_min clamp_max hardtanh glu var std "
-            "log_sigmoid threshold selu celu silu_ softsign"
+            "threshold selu celu"
         ),
         _always(_FIRST),
     ),

@@ -70,6 +70,12 @@ def _comparison(found: Any) -> Report:
     return comparison([found])
 
 
+def _memory(found: Any) -> Report:
+    from .memory import memory_report
+
+    return memory_report(found)
+
+
 def _verification(found: Any) -> Report:
     from .verify import verification
 
@@ -131,6 +137,7 @@ _BUILDERS: dict[str, Callable[[Any], Report]] = {
     "archinspect.analysis.compare.comparison.Comparison": _comparison,
     "archinspect.analysis.rewrites.substitution.Forms": _forms,
     "archinspect.analysis.rewrites.substitution.Substitution": _substitution,
+    "archinspect.analysis.plan.Memory": _memory,
     "archinspect.budget.Budget": _budget,
     "archinspect.check.claims.Checked": _checked,
     "archinspect.check.verification.Verification": _verification,

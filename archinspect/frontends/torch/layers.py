@@ -888,10 +888,161 @@ def _fourier(met: _Met) -> TensorOp:
     dims = met.o.argument("dim")
     if dims is None:
         dims = tuple(range(len(larger))) if name.endswith("n") else (-1,)
-    size = prod([larger[d] for d in (dims if isinstance(dims, tuple) else (dims,))])
+    size = prod([larger[d] for d in ((dims,) if isinstance(dims, int) else dims)])
     count = 5 * prod(larger) * max(0, size - 1).bit_length()
     cost = Cost(elementwise=count // 2 if real else count)
     return TensorOp(met.type, "linear", met.operands, met.results, _details(met), cost)
+
+
+def _short_time_fourier(met: _Met) -> TensorOp:
+    """A transform for each frame, half of it where the signal is real, after a product with the window."""
+    x, output, size = met.operands[0], met.output, met.o.args[1]
+    frames = (x[0] if len(x) > 1 else 1) * output[2 if len(x) > 1 else 1]
+    whole = 5 * size * max(0, size - 1).bit_length()
+    onesided = met.o.argument("onesided") is not False
+    window = size if met.shape("window") is not None else 0
+    cost = Cost(elementwise=frames * ((whole // 2 if onesided else whole) + window))
+    return TensorOp(met.type, "linear", met.operands, met.results, _details(met), cost)
+
+
+# Distances, searches, boxes.
+
+
+def _computed(
+    met: _Met,
+    elementwise: int,
+    formula: str,
+    *,
+    comparisons: int = 0,
+    category: str = "elementwise",
+    motion: Motion = Motion("unknown"),  # noqa: B008  a constant
+) -> TensorOp:
+    cost = Cost(elementwise=elementwise, comparisons=comparisons)
+    return TensorOp(
+        met.type,
+        category,
+        met.operands,
+        met.results,
+        _details(met),
+        cost,
+        {"flops": formula},
+        motion,
+    )
+
+
+def _distances(met: _Met) -> TensorOp:
+    """Of each pair of vectors of n: n differences, n powers, n − 1 sums, a root; with p = 1 neither powers nor root.
+
+    `pairwise_distance` adds ε to each difference.
+    """
+    size, pairs = met.operands[0][-1], prod(met.output)
+    p = met.o.argument("p", 2.0)
+    if p == float("inf"):
+        return _computed(
+            met, pairs * size, f"{pairs}×(2×{size} - 1)", comparisons=pairs * (size - 1), category="reduction"
+        )
+    each = 2 * size - 1 if p == 1 else 3 * size
+    text = f"2×{size} - 1" if p == 1 else f"3×{size}"
+    if met.type == "pairwise_distance":
+        each, text = each + size, f"{text} + {size}"
+    return _computed(met, pairs * each, f"{pairs}×({text})", category="reduction")
+
+
+def _cosines(met: _Met) -> TensorOp:
+    """Of each pair of vectors of n: three sums of n products, two roots kept above ε, a product and a division."""
+    x, pairs = met.operands[0], prod(met.output)
+    size = x[met.o.argument("dim", 1)] if x else 1
+    return _computed(
+        met, pairs * (6 * size + 1), f"{pairs}×(6×{size} + 3)", comparisons=2 * pairs, category="reduction"
+    )
+
+
+def _ranked(met: _Met) -> TensorOp:
+    """The k-th smallest, medians, quantiles: as if the elements were sorted; a quantile lies between two of them."""
+    x = met.operands[0]
+    dim = met.o.argument("dim")
+    size = x[dim] if isinstance(dim, int) and x else prod(x)
+    depth = max(0, size - 1).bit_length()
+    between = 3 * prod(met.output) if "quantile" in met.type else 0
+    more = f" + 3×{families.product(met.output)}" if between else ""
+    return _computed(
+        met, between, f"{prod(x)}×{depth}{more}", comparisons=prod(x) * depth, category="reduction"
+    )
+
+
+def _searched(met: _Met) -> TensorOp:
+    """The place of each value among n sorted ones, by halving: ⌈log₂(n + 1)⌉ comparisons."""
+    bounds = met.shape("sorted_sequence") or met.shape("boundaries") or (1,)
+    depth = bounds[-1].bit_length()
+    return _computed(met, 0, f"{prod(met.output)}×{depth}", comparisons=prod(met.output) * depth)
+
+
+def _suppressed(met: _Met) -> TensorOp:
+    """Non-maximum suppression of n boxes: sorted by score, then each pair's overlap, as if no box were dropped.
+
+    An area is two differences and a product.  Of a pair: four corners chosen and two sides kept from below 0
+    (6 comparisons), two differences, the product, a sum and a difference for the union, a division, and the threshold.
+    """
+    count = met.operands[0][0]
+    pairs = count * (count - 1) // 2
+    depth = max(0, count - 1).bit_length()
+    return _computed(
+        met,
+        3 * count + 6 * pairs,
+        f"{count}×{depth} + 3×{count} + 13×{pairs}",
+        comparisons=count * depth + 7 * pairs,
+    )
+
+
+def _aligned_boxes(met: _Met) -> TensorOp | None:
+    """Means of s×s places for each output, each between four elements: 7 operations, a sum, and in all one division.
+
+    Without a fixed `sampling_ratio` the number of places depends on the boxes.
+    """
+    ratio = met.o.argument("sampling_ratio", -1)
+    if not isinstance(ratio, int) or ratio <= 0:
+        return None
+    count, places = prod(met.output), ratio * ratio
+    return _computed(
+        met, 8 * places * count, f"{families.product(met.output)}×{places}×8", category="pooling"
+    )
+
+
+def _losses(met: _Met) -> TensorOp:
+    """A difference for each element, its square (`mse_loss`), and their mean or sum where one is made of them."""
+    elements, result = prod(met.operands[0]), prod(met.output)
+    each = 2 if met.type == "mse_loss" else 1
+    mean = met.o.argument("reduction", 1) == 1
+    total = each * elements + (elements - 1 + mean if result < elements or elements == 1 else 0)
+    return _computed(met, total, f"{total}", category="reduction")
+
+
+def _fractional_pool(met: _Met) -> TensorOp:
+    window, count = prod(met.o.args[1]), prod(met.output)
+    return _computed(met, 0, f"{count}×{window - 1}", comparisons=count * (window - 1), category="pooling")
+
+
+def _affine_grid(met: _Met) -> TensorOp:
+    """Each place, with a 1 behind it, times a matrix."""
+    inner = met.operands[0][-1]
+    return families.products(
+        met.type,
+        met.operands,
+        met.results,
+        prod(met.output) * inner,
+        f"{families.product(met.output)}×{inner}",
+        motion=Motion("unknown"),
+    )
+
+
+def _per_result(operations: int) -> Callable[[_Met], TensorOp]:
+    """The same few operations for each element of the result, whatever shapes they are made of."""
+
+    def rule(met: _Met) -> TensorOp:
+        count = prod(met.output)
+        return _computed(met, operations * count, f"{operations}×{families.product(met.output)}")
+
+    return rule
 
 
 _RULES: dict[str, Callable[[_Met], TensorOp | None]] = {
@@ -966,6 +1117,18 @@ _RULES: dict[str, Callable[[_Met], TensorOp | None]] = {
     **dict.fromkeys(("histc", "bincount"), _counted),
     **dict.fromkeys(("index_put", "_index_put_impl"), _index_put),
     **dict.fromkeys(("sort", "argsort", "topk", "msort"), _sorted),
+    **dict.fromkeys(("cdist", "_cdist_forward", "pairwise_distance"), _distances),
+    "cosine_similarity": _cosines,
+    **dict.fromkeys(("kthvalue", "median", "nanmedian", "quantile", "nanquantile"), _ranked),
+    **dict.fromkeys(("searchsorted", "bucketize"), _searched),
+    "nms": _suppressed,
+    **dict.fromkeys(("roi_align", "ps_roi_align"), _aligned_boxes),
+    **dict.fromkeys(("mse_loss", "l1_loss"), _losses),
+    **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _fractional_pool),
+    "affine_grid_generator": _affine_grid,
+    "stft": _short_time_fourier,
+    **dict.fromkeys(("outer", "ger", "kron", "diff"), _per_result(1)),
+    **dict.fromkeys(("cross", "linalg_cross"), _per_result(3)),  # two products and a difference
     "embedding": _embedded,
     "clamp": _clamped,
     **dict.fromkeys(("add", "sub", "rsub"), _added),
@@ -1039,7 +1202,7 @@ _MOVING = frozenset(
     new_zeros new_ones new_full bernoulli normal uniform random exponential multinomial
     _local_scalar_dense item set_ resize unfold_copy block_diag diag diag_embed combinations
     broadcast_tensors atleast_1d atleast_2d atleast_3d nonzero nonzero_numpy is_nonzero equal complex
-    polar merge_writes _pack_padded_sequence _pad_packed_sequence bucketize searchsorted result_type
+    polar merge_writes _pack_padded_sequence _pad_packed_sequence max_unpool2d max_unpool3d result_type
     unique_consecutive _unique2 embedding_renorm tril_indices triu_indices _reshape_copy tensor_split
     squeeze_copy view_copy expand_copy permute_copy transpose_copy t_copy slice_copy select_copy""")
 )

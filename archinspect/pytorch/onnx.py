@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_map
 
 from ..errors import ArchinspectError, fail
 from ..graph import Graph, refuse_parameters_only
+from .checked import check_onnx
 from .graph_module import build
 from .weights import Weights
 
@@ -49,12 +50,16 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
     if graph.source is not None:
         if weights is not None:
             raise fail("A403", "weights are read for networks of a spec only", help="leave out --weights")
-        return _quietly(graph, lambda: _export_module(graph))
+        content = _quietly(graph, lambda: _export_module(graph))
+        check_onnx(graph, content, None)
+        return content
     module = build(graph, weights=weights).eval()
     # Two images: an exporter may take a batch of one for a constant.
     x = torch.zeros(2, *graph.input_shape[1:])
     names = [graph.nodes[index].name for index in graph.outputs]
-    return _quietly(graph, lambda: _export(module, x, names))
+    content = _quietly(graph, lambda: _export(module, x, names))
+    check_onnx(graph, content, module)
+    return content
 
 
 def _quietly(graph: Graph, export: Callable[[], bytes]) -> bytes:

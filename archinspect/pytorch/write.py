@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import fail
 from ..files import write
 from ..graph import Graph
-from .source import export_source
+from .checked import checked_source
 from .weights import Weights
 
 
@@ -20,7 +20,7 @@ def export(graph: Graph, path: str | os.PathLike[str] | None, weights: Weights |
     if path is None:
         if weights is not None:
             raise fail("A403", "weights are written to a file", help="export('net.py', weights=...)")
-        return export_source(graph)
+        return checked_source(graph)[0]
     target = Path(path)
     ending = target.suffix.lower()
     if ending == ".onnx":
@@ -38,11 +38,12 @@ def export(graph: Graph, path: str | os.PathLike[str] | None, weights: Weights |
             help="end the name in .py, .onnx or .pth; a spec, .yaml, holds no weights",
         )
     elif weights is None:
-        write(export_source(graph), target)
+        write(checked_source(graph)[0], target)
     else:
         beside = target.with_name(f"{target.stem}_weights.pth")
+        text, _ = checked_source(graph, weights=beside.name)
         write(_converted(graph, weights), beside)
-        write(export_source(graph, weights=beside.name), target)
+        write(text, target)
     return os.fspath(path)
 
 

@@ -9,9 +9,9 @@ import typer
 
 from ...errors import fail
 from ...graph import Graph
-from ...pytorch import export_source
+from ...pytorch.checked import checked_source
 from ..options import Input, Model, Partial, Real, Set, load
-from ..output import emit_text
+from ..output import emit_text, say
 
 Weights = Annotated[
     str | None,
@@ -46,7 +46,8 @@ def export(
     """Write the network as PyTorch source, ONNX or a spec.
 
     The source needs torch and nothing of archinspect; its modules have the names of the spec.  With --weights a file
-    of weights is written beside it, which the program reads.  A spec says a captured network in layers of the language,
+    of weights is written beside it, which the program reads.  What is written is held against the network first (source
+    where torch is installed).  A spec says a captured network in layers of the language,
     repeated modules as blocks; it is read again and held against the network before it is written.
     """
     graph = load(model, input, set, real=real, partial=partial)
@@ -67,7 +68,7 @@ def export(
         help = "-o net.py, -o net.onnx, -o net.yaml or -o net.pth"
         raise fail("A403", f"cannot tell what to write from the ending '{ending}'", help=help)
     elif weights is None:
-        emit_text(export_source(graph), output)
+        emit_text(_source(graph), output)
     elif output is None or output == "-":
         raise fail(
             "A403",
@@ -76,8 +77,16 @@ def export(
         )
     else:
         beside = Path(output).with_name(f"{Path(output).stem}_weights.pth")
+        text = _source(graph, beside.name)
         _weights(graph, weights, str(beside))
-        emit_text(export_source(graph, weights=beside.name), output)
+        emit_text(text, output)
+
+
+def _source(graph: Graph, weights: str | None = None) -> str:
+    text, unchecked = checked_source(graph, weights=weights)
+    if unchecked:
+        say(f"not checked against the network: {unchecked}")
+    return text
 
 
 def _weights(graph: Graph, weights: str | None, output: str | None) -> None:

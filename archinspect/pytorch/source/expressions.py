@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 WIDTH = 100
@@ -120,7 +122,9 @@ class _Loop:
     expr: Expr
 
     def _ends(self) -> tuple[str, str]:
-        variable = next(v for v in ("i", "n", "number", "number_") if v not in _words(self.expr))
+        taken = _words(self.expr)
+        names = chain(("i", "n", "number"), (f"number{k}" for k in count(2)))
+        variable = next(name for name in names if name not in taken)
         return (
             f'**{{f"{self.stem}{{{variable}}}": ',
             f" for {variable} in range({self.first}, {self.last + 1})}}",
@@ -139,10 +143,13 @@ class _Loop:
         return [f"{indent}**{{", *body, f"{indent}{_INDENT}{end[1:-1]}", f"{indent}}},"]
 
 
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+
 def _words(expr: Expr) -> set[str]:
     """The names of parameters in an expression."""
     if isinstance(expr, Name):
-        return set(expr.text.replace("(", " ").replace(")", " ").split())
+        return set(_IDENTIFIER.findall(expr.text))
     if isinstance(expr, Call):
         return set().union(*map(_words, expr.args), *map(_words, expr.kwargs.values()))
     if isinstance(expr, Sequential):

@@ -32,6 +32,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Links as the site has them, and fences in the form that it understands."""
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation"]
     here = PAGES.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     markdown = _LINK.sub(lambda match: f"{match[1]}{_target(match[2], here)}", markdown)
     markdown = _TITLE.sub(r'\1title="\2"', markdown)

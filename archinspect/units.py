@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB")
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+_DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "RB", "QB")
 _KERAS = ("B", "KB", "MB", "GB", "TB", "PB")
-_SI = ("", " k", " M", " G", " T", " P")
+_SI = ("", " k", " M", " G", " T", " P", " E", " Z", " Y", " R", " Q")
 _TYPES = {"float64": "fp64", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _TIME = ((10**9, "ns"), (10**6, "µs"), (10**3, "ms"), (1, "s"))
 
@@ -101,9 +101,19 @@ def _scaled(count: int, base: int, units: tuple[str, ...], *, gap: str) -> str:
         return f"{count}{gap}{units[0]}"
     for power, unit in enumerate(units[1:], 1):
         # 1,048,575 B would round to 1024.00 KiB: that is 1.00 MiB
-        if abs(_round(count * 100, base**power)) < base * 100 or unit == units[-1]:
+        if abs(_round(count * 100, base**power)) < base * 100:
             return f"{fixed(count, base**power)}{gap}{unit}"
-    raise AssertionError("the last unit takes every count")
+    return f"{_scientific(count)}{gap}{units[0]}"
+
+
+def _scientific(count: int) -> str:
+    """A count beyond all prefixes: 10⁴⁰ → `1.00e+40`."""
+    power = int((abs(count).bit_length() - 1) * 0.30102999566)  # log10(2): at most one too small
+    power += abs(count) >= 10 ** (power + 1)
+    mantissa = _round(count * 100, 10**power)
+    if abs(mantissa) >= 1000:  # 9.999 rounds to 10
+        power, mantissa = power + 1, mantissa // 10
+    return f"{fixed(mantissa, 100)}e+{power}"
 
 
 def _round(numerator: int, denominator: int) -> int:

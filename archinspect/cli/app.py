@@ -15,8 +15,8 @@ from typer.main import get_command
 
 from ..errors import EXIT_INTERRUPTED, EXIT_USAGE, ArchinspectError, fail, suggestion
 from .registry import COMMANDS
-
 from .typer_versions import UsageError, keep_pydantic_out
+
 # Where rich is installed, typer escapes the help for it (`\[required]`) even when told not to use it.
 typer.core.HAS_RICH = False
 
@@ -38,7 +38,6 @@ EXTRAS = {
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-class LazyGroup(TyperGroup):
 class Command(TyperCommand):
     """A command whose parameters are ours."""
 
@@ -46,6 +45,7 @@ class Command(TyperCommand):
         return keep_pydantic_out(super().get_params(ctx))
 
 
+class LazyGroup(TyperGroup):
     """The top-level command: knows all commands by name, imports the one that is invoked."""
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -195,7 +195,6 @@ def _meant(name: str) -> str:
 
 def _report(error: ArchinspectError) -> int:
     from ..report.style import has_color
-
     from .output import say
 
     if sys.stderr is not None:

@@ -12,11 +12,12 @@ from ..report.formats import FORMATS
 from . import completion
 
 if TYPE_CHECKING:
+    from ..analysis import Analysis
     from ..graph import Graph
 
 
-def choice(option: str, names: Iterable[str]) -> dict[str, Any]:
-    """The arguments that make an option of typer one of a few words."""
+def choice(option: str, names: Iterable[str], metavar: str = "") -> dict[str, Any]:
+    """The arguments that make an option of typer one of a few words; help lists them, or shows the `metavar`."""
     known = tuple(names)
 
     def check(ctx: typer.Context, value: str | None) -> str | None:
@@ -30,7 +31,7 @@ def choice(option: str, names: Iterable[str]) -> dict[str, Any]:
         )
 
     return {
-        "metavar": f"[{'|'.join(known)}]",
+        "metavar": metavar or f"[{'|'.join(known)}]",
         "callback": check,
         "autocompletion": words_of(lambda: known),
     }
@@ -70,6 +71,21 @@ Input = Annotated[
         "as in ids=int64:1x128.",
     ),
 ]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch", metavar="N", min=1, help="Images or sequences at once; those of the input unless given."
+    ),
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype",
+        **choice("--dtype", ("fp32", "fp16", "bf16", "fp64")),
+        help="Precision of weights and activations, for their bytes.",
+        show_default=False,
+    ),
+]
 Real = Annotated[
     bool,
     typer.Option("--real", help="Run a module on small real tensors, where its forward looks at values."),
@@ -90,8 +106,19 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        **choice("--format", FORMATS),
-        help="Format of the result; a table unless given.",
+        **choice("--format", FORMATS, "FORMAT"),
+        help="table (unless given), tree, markdown, latex, html, csv, tsv, json; or, by tabulate, "
+        "rst, org, asciidoc, mediawiki, jira, github, grid, ...",
+        show_default=False,
+    ),
+]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        "--width",
+        metavar="N",
+        min=1,
+        help="Fit tables to N characters; to the terminal unless given, and not at all in a pipe or file.",
         show_default=False,
     ),
 ]
@@ -122,11 +149,45 @@ def load(
     *,
     real: bool = False,
     partial: bool = False,
+    batch: int | None = None,
 ) -> Graph:
-    """The network that MODEL names, with `--input`, `--set`, `--real` and `--partial`.  Raises ArchinspectError."""
+    """The network that MODEL names, with `--input`, `--set`, `--real`, `--partial` and `--batch`.
+
+    Raises ArchinspectError.
+    """
     from ..frontends.models import load
 
-    return load(model, inputs=input, arguments=arguments(settings), real=real, partial=partial)
+    graph = load(model, inputs=input, arguments=arguments(settings), real=real, partial=partial)
+    if batch is None or not graph.inputs:
+        return graph
+    from ..analysis.batch import input_batches, is_spec, own_batch, refuse_batch
+
+    refuse_batch(graph, batch)
+    if batch == own_batch(graph):
+        return graph
+    if is_spec(graph):
+        from ..analysis.variants import at_batch
+
+        return at_batch(graph, batch)
+    # A module or a file may do something else with another batch: it is asked again.
+    inputs = []
+    for node, at in zip(graph.nodes, input_batches(graph), strict=False):
+        shape = [batch if place == at else size for place, size in enumerate(node.output_shape)]
+        name = f"{node.name}=" if graph.inputs > 1 else ""
+        inputs.append(f"{name}{node.values[0].dtype}:{'x'.join(map(str, shape))}")
+    return load(model, inputs=inputs, arguments=arguments(settings), real=real, partial=partial)
+
+
+def analysed(graph: Graph, dtype: str | None, depth: int | None = None) -> Analysis:
+    """The figures of the network, with `--dtype` and `--depth`."""
+    from ..analysis import analyse
+
+    analysis = analyse(graph)
+    if dtype is not None:
+        from ..analysis.precision import at_precision
+
+        analysis = at_precision(analysis, dtype)
+    return analysis if depth is None else analysis.fold(depth)
 
 
 def arguments(settings: list[str] | None) -> dict[str, Any]:

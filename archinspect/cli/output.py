@@ -6,21 +6,48 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from .. import neutral
 from ..errors import fail
 from ..report import Report, Table, format_of, render
 from ..report.style import FILE, style_of
 
+if TYPE_CHECKING:
+    from .views import View
 
-def emit(report: Report | Table, format: str | None = None, output: str | None = None) -> None:
-    """Print a report, or write it to `output`; the format is the one asked for, or the file's, or a table."""
+
+def emit(
+    report: Report | Table,
+    format: str | None = None,
+    output: str | None = None,
+    view: View | None = None,
+    *,
+    width: int | None = None,
+) -> None:
+    """Print a report as the view shows it, or write it to `output`.
+
+    The format is the one asked for, or the file's, or a table; a table fits the terminal, or the `width`.
+    """
     format = chosen_format(format, output)
+    if view is not None:
+        report, width = seen(report, view), view.width if width is None else width
     if output in (None, "-"):
-        put(render(report, format, style_of(_stdout())), machine=format != "table")
+        put(render(report, format, style_of(_stdout(), width)), machine=format not in ("table", "tree"))
         return
     assert output is not None
-    _write(render(report, format, FILE), output)
+    _write(render(report, format, FILE._replace(width=width)), output)
+
+
+def seen(report: Report | Table, view: View) -> Report:
+    """The report as the view shows it."""
+    if isinstance(report, Table):
+        report = Report((report,))
+    if view.rows.is_plain:
+        return report
+    from ..report.views import viewed
+
+    return viewed(report, view.rows)
 
 
 def chosen_format(
@@ -73,7 +100,7 @@ def _write(text: str | bytes, path: str) -> None:
     from ..files import write
 
     write(text, path)
-    say(f"wrote {path}")
+    say(f"wrote {neutral.line(path)}")
 
 
 def say(text: str) -> None:
@@ -81,6 +108,7 @@ def say(text: str) -> None:
     if sys.stderr is None:
         return
     try:
+        # An error brings its colours, and has neutralised what it quotes.
         print(text, file=sys.stderr, flush=True)  # noqa: T201  a diagnostic, not the result
     except (OSError, ValueError):
         # What is left in its buffer would fail again when the interpreter ends, with an exit code of its own.

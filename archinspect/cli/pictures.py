@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArchinspectError, fail
 from ..report import Report
-from .output import chosen_format, emit, emit_text
+from .output import chosen_format, emit, emit_text, seen
 
 if TYPE_CHECKING:
     from ..plot import Chart
+    from .views import View
 
 _PICTURES = (".svg", ".png")
 _DRAWN = "drawn are layers under the roof, and figures against several batches"
@@ -36,7 +37,13 @@ def _no_picture(format: str, output: str) -> ArchinspectError:
 
 
 def emit_with_charts(
-    report: Report, charts: Callable[[], Sequence[Chart]], format: str | None, output: str | None
+    report: Report,
+    charts: Callable[[], Sequence[Chart]],
+    format: str | None,
+    output: str | None,
+    view: View | None = None,
+    *,
+    width: int | None = None,
 ) -> None:
     """Write the charts to a file that ends like a picture, charts and tables to a page, and else the tables."""
     if output is not None and output.lower().endswith(_PICTURES):
@@ -51,6 +58,6 @@ def emit_with_charts(
     elif output not in (None, "-") and chosen_format(format, output) == "html":
         from ..report.charts import page
 
-        emit_text(page(report, charts()), output)
+        emit_text(page(report if view is None else seen(report, view), charts()), output)
     else:
-        emit(report, format, output)
+        emit(report, format, output, view, width=width)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..graph import Graph
     from ..latency.devices import Device
     from ..latency.predict import Prediction
+    from .views import View
 
 
 def measure_it(
@@ -35,6 +36,7 @@ def measure_it(
     save_to: str | None,
     format: str | None,
     output: str | None,
+    view: View,
 ) -> int:
     """One network, or several against each other; with `targets`, predictions beside."""
     from ..report.latency import measurement
@@ -48,7 +50,7 @@ def measure_it(
     measurements = _measurements(found)
     if targets:
         report = _beside(report, measurements, graphs, known, "here" in targets)
-    emit_with_charts(report, lambda: measured(measurements), format, output)
+    emit_with_charts(report, lambda: measured(measurements), format, output, view)
     if save_to is not None:
         save(found.to_dict(), request, save_to)
     return _status(found, output)
@@ -61,6 +63,7 @@ def compare_with(
     save_to: str | None,
     format: str | None,
     output: str | None,
+    view: View,
 ) -> int:
     """The saved run again, or the request if it names networks, and what changed."""
     from ..latency.change import Changes
@@ -83,7 +86,7 @@ def compare_with(
             notes=[f"it has {', '.join(before)} at batch {_batches(saved.measurements)}"],
             help=f"archinspect latency --against {against} repeats it",
         )
-    emit_with_charts(changes(pairs, limit), lambda: measured(now), format, output)
+    emit_with_charts(changes(pairs, limit), lambda: measured(now), format, output, view)
     if save_to is not None:
         save(found.to_dict(), request, save_to)
     worse = [] if limit is None else [change for pair in pairs for change in pair.regressions(limit)]
@@ -125,7 +128,12 @@ def read_together(request: Request) -> Request:
 
 
 def predict_only(
-    request: Request, targets: Sequence[str], devices: str | None, format: str | None, output: str | None
+    request: Request,
+    targets: Sequence[str],
+    devices: str | None,
+    format: str | None,
+    output: str | None,
+    view: View,
 ) -> int:
     """Predictions from the closed form; nothing runs, and torch is not needed."""
     from ..report.latency_charts import predicted
@@ -136,7 +144,7 @@ def predict_only(
     graphs = _graphs(request)
     found = _predictions(graphs, known, _at_batches(request, graphs))
     report = predictions(found, layers=request.layers)
-    emit_with_charts(report, lambda: predicted(found), format, output)
+    emit_with_charts(report, lambda: predicted(found), format, output, view)
     return 0
 
 

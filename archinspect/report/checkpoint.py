@@ -48,7 +48,8 @@ def stored_parameters(graph: Graph, analysis: Analysis, *, explain: bool = False
     stored = sum(parameter.bytes for parameter in graph.parameters)
     total: Cells = ("Total", "", "", analysis.totals.params, stored, *(("",) if explain else ()))
     source = cast("CheckpointSource", graph.source)
-    table = Table(columns, tuple(rows), total, graph.name, _subtitle(source), tuple(_notes(graph, source)))
+    notes = tuple(_notes(graph, source))
+    table = Table(columns, tuple(rows), total, graph.name, _subtitle(source), notes, listed="rows")
     return Report((table, _types(graph)), lambda: _document(graph, analysis, source))
 
 

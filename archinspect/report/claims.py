@@ -53,7 +53,14 @@ def claims(checked: Checked) -> Report:
 
 def flat(checked: Checked) -> Report:
     """All claims in one table, for spreadsheets."""
-    return Report((Table(_FLAT, tuple(map(_record, checked.judgements))),), checked.to_dict)
+    return Report((Table(_FLAT, tuple(map(_record, checked.judgements)), listed="claims"),), checked.to_dict)
+
+
+def chosen(checked: Checked) -> Report:
+    """All claims in one table, to be sorted and filtered."""
+    columns = (Column("id", "Id", "name"), Column("section", "Section"), *_COLUMNS)
+    rows = tuple((j.claim.id, j.claim.section, *_row(j)) for j in checked.judgements)
+    return Report((Table(columns, rows, title="Claims", listed="claims"),), checked.to_dict)
 
 
 def reconciliation(checked: Checked) -> Report:

@@ -226,6 +226,7 @@ def _differences(found: Comparison, *, all_layers: bool, depth: int | None) -> T
         subtitle="What each layer adds to the totals of the first; layers are aligned by "
         + ("name, then by their shapes." if alone else "structure."),
         notes=tuple(_notes(found, len(found.differences) - len(counted))),
+        listed="differences",
     )
 
 

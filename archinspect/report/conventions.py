@@ -63,6 +63,7 @@ def by_convention(
         f"{graph.name}, as {convention.tool} counts it",
         f"Input {units.shape_text(graph.input_shape)}; the total is its {convention.figure}",
         tuple(_notes(counts, which)),
+        listed="rows",
     )
     return Report(
         (table,), lambda: {"model": graph.name, "input": list(graph.input_shape), **folded.to_dict()}

@@ -78,6 +78,7 @@ def layers(found: Measurement, run: Run) -> Table:
         f"{found.model}: where the time goes",
         configuration(run),
         tuple(notes),
+        listed="layers",
     )
 
 

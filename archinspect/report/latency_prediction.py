@@ -110,6 +110,7 @@ def _layers(each: Prediction) -> Table:
         total,
         f"{each.model}: where the time should go",
         f"{each.device.title}, batch {each.batch}, {each.label}",
+        listed="layers",
     )
 
 

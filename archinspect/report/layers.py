@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import units
 from ..graph import refuse_parameters_only
@@ -24,17 +24,24 @@ _MACS = Column("macs", "MACs", "int")
 _FLOPS = Column("flops", "FLOPs", "int")
 _FIELD = Column("receptive_field", "Receptive field", "int", optional=1)
 _ACTIVATIONS = Column("activation_bytes", "Activations", "bytes", optional=2)
+_TRAINABLE = Column("trainable", "Trainable", "int")
+_BUFFERS = Column("buffers", "Buffers", "int")
+#: columns that every one of these tables can have
+_ALL = {
+    column.key: column
+    for column in (_TYPE, _SHAPE, _PARAMS, _TRAINABLE, _BUFFERS, _MACS, _FLOPS, _ACTIVATIONS, _FIELD)
+}
 
 
-def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
-    """Learnable parameters of each layer and in all."""
+def params(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Sequence[str] = ()) -> Report:
+    """Learnable parameters of each layer and in all; `also` are further columns, as in the other tables here."""
     if not graph.inputs:
         from .checkpoint import stored_parameters  # only checkpoints need it
 
         return stored_parameters(graph, analysis, explain=explain)
     totals = analysis.totals
     split = f"trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}"
-    notes = [f"Params: {split}; {units.binary_bytes(totals.weight_bytes)} in {_types(graph)}."]
+    notes = [f"Params: {split}; {units.binary_bytes(totals.weight_bytes)} in {_types(graph, analysis)}."]
     if totals.buffers:
         what = "running statistics" if graph.source is None else "tensors that are saved, not learnt"
         notes.append(f"Not counted: {totals.buffers:,} buffer elements ({what}).")
@@ -42,10 +49,10 @@ def params(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
     columns = (_NAME, _TYPE, _SHAPE, _PARAMS)
     rows = [(r.name, r.op, r.output_shape, r.params) for r in analysis.rows]
     total = ("Total", "", "", totals.params)
-    return _report(graph, analysis, columns, rows, total, notes, ("params",) if explain else ())
+    return _report(graph, analysis, columns, rows, total, notes, ("params",) if explain else (), also)
 
 
-def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Sequence[str] = ()) -> Report:
     """Output shape and receptive field of each layer."""
     refuse_parameters_only(graph, "shapes")
     calls = {node.name: str(node.op) for node in graph.layers}
@@ -54,10 +61,10 @@ def shapes(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report
     notes = [
         f"Shapes are batch first: {_layout(graph)}.  Receptive field: input pixels an output element sees, per side."
     ]
-    return _report(graph, analysis, columns, rows, None, notes, ("shape",) if explain else ())
+    return _report(graph, analysis, columns, rows, None, notes, ("shape",) if explain else (), also)
 
 
-def flops(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+def flops(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Sequence[str] = ()) -> Report:
     """Multiply-accumulates and FLOPs of each layer and in all."""
     refuse_parameters_only(graph, "MACs and FLOPs")
     totals = analysis.totals
@@ -68,10 +75,10 @@ def flops(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
         _cost(graph, analysis),
         "FLOPs = 2·MACs + bias additions + every elementwise operation and comparison.",
     ]
-    return _report(graph, analysis, columns, rows, total, notes, ("macs", "flops") if explain else ())
+    return _report(graph, analysis, columns, rows, total, notes, ("macs", "flops") if explain else (), also)
 
 
-def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Report:
+def summary(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Sequence[str] = ()) -> Report:
     """Shapes, parameters, cost and memory of each layer and in all."""
     refuse_parameters_only(graph, "shapes and cost")
     totals = analysis.totals
@@ -92,13 +99,13 @@ def summary(graph: Graph, analysis: Analysis, *, explain: bool = False) -> Repor
         f"Params: trainable {totals.trainable:,}, non-trainable {totals.non_trainable:,}, "
         f"buffers {totals.buffers:,} (not counted).",
         f"Cost: {_cost(graph, analysis)}",
-        f"Memory in {_types(graph)}: weights {units.binary_bytes(totals.weight_bytes)}, "
+        f"Memory in {_types(graph, analysis)}: weights {units.binary_bytes(totals.weight_bytes)}, "
         f"all activations {units.binary_bytes(totals.activation_bytes)}, "
         f"peak {units.binary_bytes(totals.peak_activation_bytes)} during inference.",
         *_remarks(graph),
     ]
     which = ("shape", "params", "macs", "flops") if explain else ()
-    return _report(graph, analysis, columns, rows, total, notes, which)
+    return _report(graph, analysis, columns, rows, total, notes, which, also)
 
 
 def _experts(analysis: Analysis) -> list[str]:
@@ -124,8 +131,11 @@ def _report(
     total: Cells | None,
     notes: list[str],
     explained: tuple[str, ...],
+    also: Sequence[str],
 ) -> Report:
-    """The table with its title, the derivations that were asked for, and what could not be counted."""
+    """The table with its title, what was asked for besides, and what could not be counted."""
+    if also:
+        columns, rows, total = _wider(analysis, columns, rows, total, also)
     if explained:
         one = len(explained) == 1
         columns += tuple(
@@ -140,8 +150,44 @@ def _report(
     if total is not None:
         notes += [*_experts(analysis), *_uncounted(analysis)]
     minor = frozenset() if total is None else _minor(analysis)
-    table = Table(columns, tuple(rows), total, _title(graph), _subtitle(graph), tuple(notes), minor)
+    table = Table(
+        columns,
+        tuple(rows),
+        total,
+        _title(graph),
+        _subtitle(graph),
+        tuple(notes),
+        minor,
+        listed="rows",
+        more=tuple(_ALL),
+    )
     return Report((table,), analysis.to_dict)
+
+
+def _wider(
+    analysis: Analysis,
+    columns: tuple[Column, ...],
+    rows: Sequence[Cells],
+    total: Cells | None,
+    also: Sequence[str],
+) -> tuple[tuple[Column, ...], Sequence[Cells], Cells | None]:
+    """The table with those of the columns `also` that it has not."""
+    known = {column.key for column in columns}
+    new = [_ALL[key] for key in dict.fromkeys(also) if key in _ALL and key not in known]
+
+    def cell(row: Row, key: str) -> Cell:
+        value: Cell = _field(row) if key == "receptive_field" else getattr(row, key)
+        return value
+
+    wider = [
+        (*cells, *(cell(row, column.key) for column in new))
+        for cells, row in zip(rows, analysis.rows, strict=True)
+    ]
+    if total is not None:
+        sums: dict[str, Any] = {column.key: getattr(analysis.totals, column.key, "") for column in new}
+        sums |= {key: _sum(analysis, sums[key]) for key in ("macs", "flops") if key in sums}
+        total = (*total, *sums.values())
+    return (*columns, *new), wider, total
 
 
 def _minor(analysis: Analysis) -> frozenset[int]:
@@ -178,8 +224,11 @@ def _inputs(graph: Graph) -> str:
     return f"Input{'s' if len(nodes) > 1 else ''} {', '.join(shown)}{more}"
 
 
-def _types(graph: Graph) -> str:
+def _types(graph: Graph, analysis: Analysis) -> str:
     """The types of the parameters, the most numerous first: `fp32`, `bf16 and fp32`."""
+    asked: str = getattr(analysis, "dtype", "")
+    if asked:
+        return asked
     if graph.source is None:
         return "fp32"
     elements: Counter[str] = Counter()
@@ -217,6 +266,8 @@ def _field(row: Row) -> Cell:
     field = row.receptive_field
     if field is None:
         return ""
+    if row.receptive_field_proof == "upper bound":
+        return f"≤ {field if isinstance(field, int) else '×'.join(map(str, field))}"
     return field if isinstance(field, int) else "×".join(map(str, field))
 
 
@@ -249,5 +300,3 @@ def _derivation(row: Row, key: str) -> str:
     value = row.output_shape if key == "shape" else getattr(row, key)
     text = equation(formula, value) if formula and value is not None else ""
     return text if " = " in text else ""
-    if row.receptive_field_proof == "upper bound":
-        return f"≤ {field if isinstance(field, int) else '×'.join(map(str, field))}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import NamedTuple, TextIO
 
 DEFAULT_WIDTH = 80
@@ -21,9 +20,13 @@ class Style(NamedTuple):
 FILE = Style()
 
 
-def style_of(stream: TextIO) -> Style:
-    """What a stream can show.  Into a pipe we write for the terminal behind it, without colour."""
-    return Style(_width(), has_color(stream), _has_unicode(stream))
+def style_of(stream: TextIO, width: int | None = None) -> Style:
+    """What a stream can show: tables fit a terminal, and are never cut in a pipe or a file.
+
+    `width` overrules that, and so does the variable COLUMNS.
+    """
+    wide = max(_NARROWEST, width) if width is not None else _width(stream)
+    return Style(wide, has_color(stream), _has_unicode(stream))
 
 
 def has_color(stream: TextIO) -> bool:
@@ -39,15 +42,15 @@ def _has_unicode(stream: TextIO) -> bool:
     return True
 
 
-def _width() -> int:
-    """COLUMNS, or the width of the terminal that any standard stream is connected to, or 80."""
+def _width(stream: TextIO) -> int | None:
+    """COLUMNS, or the width of a terminal; None for a pipe or a file, which has none."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and int(columns) > 0:
         return max(_NARROWEST, int(columns))
-    for stream in (sys.__stdout__, sys.__stderr__, sys.__stdin__):
-        try:
-            if stream is not None and (width := os.get_terminal_size(stream.fileno()).columns) > 0:
-                return max(_NARROWEST, width)
-        except (OSError, ValueError):  # not a terminal, or closed
-            continue
-    return DEFAULT_WIDTH
+    if not stream.isatty():
+        return None
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):  # a terminal that tells no size
+        width = 0
+    return max(_NARROWEST, width) if width > 0 else DEFAULT_WIDTH

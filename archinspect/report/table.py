@@ -17,6 +17,7 @@ Kind = Literal[
     "name",
     "text",
     "int",
+    "count",
     "change",
     "number",
     "bytes",
@@ -102,6 +103,7 @@ _SHOW: dict[str, Callable[[Any], str]] = {
     "name": str,
     "text": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else str(cell),
     "int": lambda cell: units.shape_text(cell) if isinstance(cell, tuple) else units.grouped(cell),
+    "count": units.si,
     "change": units.signed,
     "number": units.significant,
     "bytes": units.binary_bytes,
@@ -119,7 +121,9 @@ class Table:
     """Columns, rows, the total row, and what stands around them.
 
     `title` and `subtitle` stand above (a caption in documents), `notes` below.  `minor` are the places of rows that
-    people need not see: they have no figures, and stand in what machines read alone.
+    people need not see: they have no figures, and stand in what machines read alone.  `listed` is the key of the JSON
+    document's list that has a record for each row, empty where there is none; only such tables can be sorted and
+    filtered.  `more` are keys of columns that can be asked for.
     """
 
     columns: tuple[Column, ...]
@@ -129,6 +133,8 @@ class Table:
     subtitle: str = ""
     notes: tuple[str, ...] = ()
     minor: frozenset[int] = frozenset()
+    listed: str = ""
+    more: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for row in (*self.rows, *([self.total] if self.total else [])):

@@ -27,9 +27,12 @@ archinspect params "conv2d(96, 11, stride=4) -> relu -> max_pool2d(3, stride=2)"
 ```
 
 **Results** go to standard output, or with `-o FILE` to a file, which is written whole or not at all; its ending
-(`.txt`, `.md`, `.tex`, `.html`, `.csv`, `.json`) picks the format. `--format json` prints one JSON document and
-nothing else; CSV holds raw integers, without the total row. A table fits the terminal: what is too wide folds, and
-a line says what was left out. `COLUMNS` sets another width, `NO_COLOR` turns colour off; into a pipe there is none.
+(`.txt`, `.md`, `.tex`, `.html`, `.csv`, `.tsv`, `.json`, `.rst`, `.org`, `.adoc`) picks the format. `--format json`
+prints one JSON document and nothing else; CSV and TSV hold raw integers, without the total row.
+
+On a terminal a table fits: what is too wide folds, and a line says what was left out. In a pipe or file nothing is
+folded or left out, so that `grep` finds whole lines. `--width`, or the variable `COLUMNS`, sets a width for both.
+`NO_COLOR` turns colour off; in a pipe there is none.
 
 **Diagnostics** go to standard error.
 
@@ -40,9 +43,62 @@ the names of networks; `--show-completion SHELL` prints the script instead.
 """
 
 
+#: options whose help differs between commands → what they have in common
+SEVERAL = {
+    "--against": "What it is held against: a network, or for `latency` a saved run.",
+    "--batch": "Images or sequences at once; several between commas where a command runs them all.",
+    "--depth": "Levels of scopes that are told apart.",
+    "--dtype": "Precision of weights and activations; several between commas where a command runs them all.",
+    "--format": "Format of what is written: of a table, or for `diagram` of a picture.",
+    "--input": "Input size; for `sweep` several.",
+    "--only": "What is shown, by name or pattern: layers, and for `check` claims, too.",
+    "--output": "Write to a file.",
+    "--save": "Write what was found to a file, to be used again: a run, or a rewritten network.",
+    "--set": "Set an argument of the network; for `sweep` several values.",
+    "--sort": "Order of the rows, by a column.",
+    "--style": "How it looks.",
+    "--time": "About how long measuring takes, in seconds.",
+    "--width": "Width of the result: of a table in characters, of a PNG in pixels.",
+}
+
+
+def shared_options() -> dict[str, dict[str, str]]:
+    """Options that several commands have → command → what its help says."""
+    from archinspect.cli.app import LazyGroup
+
+    found: dict[str, dict[str, str]] = {}
+    group = LazyGroup(name="archinspect")
+    for name in COMMANDS:
+        command = group.get_command(None, name)
+        for parameter in command.params:
+            if (option := next((o for o in parameter.opts if o.startswith("--")), None)) is not None:
+                found.setdefault(option, {})[name] = (
+                    f"{parameter.metavar or ''} {parameter.help or ''}".strip()
+                )
+    return {option: uses for option, uses in found.items() if len(uses) > 1}
+
+
+def _shared() -> str:
+    """A table of the options that several commands have."""
+    lines = [
+        "## Options that several commands have",
+        "",
+        "| option | meaning | commands |",
+        "| --- | --- | --- |",
+    ]
+    for option, uses in sorted(shared_options().items()):
+        said = SEVERAL.get(option) or next(iter(uses.values()))
+        metavar, _, text = said.partition(" ")
+        meaning = said if option in SEVERAL or (metavar[:1].isupper() and metavar[1:2].islower()) else text
+        lines.append(
+            f"| `{option}` | {meaning.replace('|', chr(92) + '|')} | {', '.join(f'`{name}`' for name in uses)} |"
+        )
+    return "\n".join([*lines, ""])
+
+
 def page() -> str:
     """The page as it should be."""
-    parts = [INTRODUCTION, _block("archinspect", _help())]
+    parts = [INTRODUCTION, _shared(), _block("archinspect", _help())]
     section = ""
     for name, entry in COMMANDS.items():
         if entry.section != section:

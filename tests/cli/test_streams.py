@@ -74,12 +74,17 @@ def test_errors_are_coloured_on_a_terminal_only() -> None:
     assert "\x1b" not in run_cli("params", "nothing").stderr
 
 
-def test_a_pipe_gets_80_plain_columns_or_what_columns_says() -> None:
+def test_a_pipe_is_never_cut_and_columns_or_width_overrule_that() -> None:
     done = run_cli("summary", "resnet50", "--explain")
     assert "\x1b" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    [line] = [line for line in done.stdout.splitlines() if "conv2_x.block1.residual.conv1.conv" in line]
+    for cell in ("conv2d", "1×64×56×56", "4,096", "12,845,056", "784.00 KiB", "(1×1×64×64) = 4,096"):
+        assert cell in line
+    assert "Left out" not in done.stdout
     wide = run_cli("summary", "resnet50", "--explain", env={"COLUMNS": "200"})
     assert 80 < max(map(len, wide.stdout.splitlines())) <= 200
+    narrow = run_cli("summary", "resnet50", "--explain", "--width", "80")
+    assert max(map(len, narrow.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("format", ["table", "json", "csv"])

@@ -14,7 +14,7 @@ from ...frontends.spec import dump
 from ...graph import Graph
 from ...report import Report
 from ...report.rewrites import network, substitution
-from ..options import Format, Input, Output, Set, load
+from ..options import Format, Input, Output, Set, Width, load
 from ..output import emit_text
 from ..pictures import emit_with_charts
 from ..sizes import pair, width_between, widths
@@ -105,6 +105,7 @@ def bottleneck(
     time: Annotated[
         float, typer.Option("--time", metavar="SECONDS", help="About the time that --measure takes.")
     ] = 20.0,
+    width: Width = None,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -147,7 +148,7 @@ def bottleneck(
     report, status = answer.report, 0
     if measure is not None:
         report, status = with_times(report, answer.forms, measure, time)
-    emit_with_charts(report, answer.charts, format, output)
+    emit_with_charts(report, answer.charts, format, output, width=width)
     return status
 
 

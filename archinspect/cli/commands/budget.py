@@ -9,7 +9,7 @@ import typer
 from ...budget import budget as hold
 from ...errors import EXIT_FAILED, fail
 from ...report.budget import budget as budget_report
-from ..options import Format, Input, Model, Output, Partial, Real, Set, load
+from ..options import Format, Input, Model, Output, Partial, Real, Set, Width, load
 from ..output import emit
 
 
@@ -45,6 +45,7 @@ def budget(
     set: Set = None,
     real: Real = False,
     partial: Partial = False,
+    width: Width = None,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -61,5 +62,5 @@ def budget(
         raise fail("A403", "no limit and no lock", help="archinspect budget MODEL --max-params 25M")
     graph = load(model, input, set, real=real, partial=partial)
     found = hold(graph, given, lock, update=update, option="--max-{}")
-    emit(budget_report(found), format, output)
+    emit(budget_report(found), format, output, width=width)
     return 0 if found.ok else EXIT_FAILED

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +15,18 @@ from ...check.claims import check as judge_claims
 from ...check.verdicts import MEANING
 from ...errors import EXIT_FAILED, fail
 from ...files import read_standard_input
+from ...report.claims import chosen, flat, reconciliation
 from ...report.claims import claims as claims_report
-from ...report.claims import flat, reconciliation
 from ..options import Format, Output
 from ..output import chosen_format, emit, emit_text, say
+from ..views import View, with_view
+
+if TYPE_CHECKING:
+    from ...check.claims import Checked
+    from ...report import Report
 
 
+@with_view
 def check(
     names: Annotated[
         list[str] | None,
@@ -49,7 +56,10 @@ def check(
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option(metavar="VERDICT,...", help=f"Show only these: {', '.join(MEANING)}; or wrong."),
+        typer.Option(
+            metavar="PATTERN",
+            help=f"Show these claims only: a verdict ({', '.join(MEANING)}), wrong, or a column's (quantity:params).",
+        ),
     ] = None,
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Show how printed totals lead to the network's, step by step.")
@@ -60,6 +70,8 @@ def check(
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit with 0 even if a claim is wrong.")
     ] = False,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -71,6 +83,9 @@ def check(
     Exits with 1 when a claim is wrong.
     """
     words = [word.strip() for word in (only or "").split(",") if word.strip()]
+    patterns = tuple(word for word in words if ":" in word or "*" in word)
+    view = replace(view, rows=replace(view.rows, only=patterns))
+    words = [word for word in words if word not in patterns]
     pasted = read_standard_input(MAX_TABLE) if paste else None
     if output is not None and str(output).endswith((".yaml", ".yml")):
         return _write_ledger(claims or (), pasted, model, output)
@@ -85,14 +100,21 @@ def check(
 
         emit_text(errata_page(found), output)
     elif reconcile:
-        emit(reconciliation(found), format, output)
+        emit(reconciliation(found), format, output, view)
     elif wanted == "html":
         from ...report.claims_page import page
 
         emit_text(page(found), output)
     else:
-        emit((flat if wanted == "csv" else claims_report)(found), format, output)
+        emit(_report(wanted, view)(found), format, output, view)
     return EXIT_FAILED if found.wrong and not exit_zero else 0
+
+
+def _report(format: str, view: View) -> Callable[[Checked], Report]:
+    """The claims in sections; in one table for spreadsheets, and where some are to be chosen."""
+    if format in ("csv", "tsv"):
+        return flat
+    return claims_report if view.rows.is_plain else chosen
 
 
 def _write_ledger(claims: Sequence[Path], pasted: str | None, model: str | None, output: str) -> int:

@@ -16,12 +16,14 @@ from ...report.compare import MOST_MODELS, comparison
 from .. import completion
 from ..options import Format, Input, Output, Partial, Real, load
 from ..pictures import emit_with_charts
+from ..views import View, with_view
 
 if TYPE_CHECKING:
     from ...analysis.compare import Comparison
     from ...plot import Chart
 
 
+@with_view
 def compare(
     models: Annotated[
         list[str],
@@ -43,6 +45,8 @@ def compare(
         bool,
         typer.Option("--all", help="List every layer: inside new scopes, and where nothing is saved, too."),
     ] = False,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -69,7 +73,7 @@ def compare(
         for graph, label in zip(graphs[1:], labels[1:], strict=True)
     ]
     report = comparison(found, all_layers=all_layers, depth=depth)
-    emit_with_charts(report, lambda: _charts(found), format, output)
+    emit_with_charts(report, lambda: _charts(found), format, output, view)
 
 
 def _charts(found: Sequence[Comparison]) -> Sequence[Chart]:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from ...analysis import analyse
 from ...report.layers import flops as table
-from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Partial, Real, Set, load
+from ..options import (
+    Batch,
+    Convention,
+    Depth,
+    Dtype,
+    Explain,
+    Format,
+    Input,
+    Model,
+    Output,
+    Partial,
+    Real,
+    Set,
+    analysed,
+    load,
+)
 from ..output import emit
-from .tables import as_counted_by
+from ..views import View, with_view
+from .tables import as_counted_by, refuse_precision
 
 
+@with_view
 def flops(
     model: Model,
     input: Input = None,
     set: Set = None,
     real: Real = False,
     partial: Partial = False,
+    batch: Batch = None,
+    dtype: Dtype = None,
     depth: Depth = None,
     explain: Explain = False,
     convention: Convention = None,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -25,9 +45,10 @@ def flops(
 
     MACs are those of convolutions and matrix products, without bias; FLOPs count every operation.
     """
-    graph = load(model, input, set, real=real, partial=partial)
+    graph = load(model, input, set, real=real, partial=partial, batch=batch)
     if convention is not None:
-        emit(as_counted_by(convention, graph, "cost", explain=explain, depth=depth), format, output)
+        refuse_precision(dtype)
+        emit(as_counted_by(convention, graph, "cost", explain=explain, depth=depth), format, output, view)
         return
-    analysis = analyse(graph)
-    emit(table(graph, analysis if depth is None else analysis.fold(depth), explain=explain), format, output)
+    analysis = analysed(graph, dtype, depth)
+    emit(table(graph, analysis, explain=explain, also=view.keys), format, output, view)

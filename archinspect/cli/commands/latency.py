@@ -10,8 +10,10 @@ from ...errors import fail
 from .. import completion
 from .. import latency_words as read
 from ..options import Depth, Format, Input, Output, Real, Set
+from ..views import View, with_view
 
 
+@with_view
 def latency(
     models: Annotated[
         list[str] | None,
@@ -85,6 +87,8 @@ def latency(
     input: Input = None,
     set: Set = None,
     real: Real = False,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -121,11 +125,11 @@ def latency(
     if against is not None:
         if targets:
             raise fail("A403", "--predict does not go with --against", help="leave one out")
-        return timed.compare_with(against, timed.read_together(request), limit, save, format, output)
+        return timed.compare_with(against, timed.read_together(request), limit, save, format, output, view)
     if not request.models:
         raise fail("A403", "no network to time", help="archinspect latency alexnet")
     if targets and device is None and "here" not in targets:
         if save is not None:
             raise fail("A403", "a prediction is no run to save", help="--device NAME measures one")
-        return timed.predict_only(request, targets, devices, format, output)
-    return timed.measure_it(timed.read_together(request), targets, devices, save, format, output)
+        return timed.predict_only(request, targets, devices, format, output, view)
+    return timed.measure_it(timed.read_together(request), targets, devices, save, format, output, view)

@@ -11,7 +11,7 @@ from ...check.reading import published
 from ...errors import fail, suggestion
 from ...frontends.spec import load_graph, shipped
 from ...report.networks import Listed, challenge_results, networks
-from ..options import Format, Output, choice
+from ..options import Format, Output, Width, choice
 from ..output import emit
 
 
@@ -25,6 +25,7 @@ def list_networks(
     family: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only the networks of one family, such as ResNet.")
     ] = None,
+    width: Width = None,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -43,7 +44,7 @@ def list_networks(
         graphs = chosen
     results = challenge_results(figure for ledger in published() for figure in ledger.figures)
     found = [Listed(g, analyse(g), results.get(g.metadata.get("ilsvrc", ""))) for g in graphs]
-    emit(networks(sorted(found, key=lambda one: _key(one, sort))), format, output)
+    emit(networks(sorted(found, key=lambda one: _key(one, sort))), format, output, width=width)
 
 
 def _key(one: Listed, sort: str) -> tuple[bool, Any, str]:

@@ -10,7 +10,7 @@ from ...errors import fail, suggestion
 from ...ops import REGISTRY
 from ...report.ops import catalogue, page
 from .. import completion
-from ..options import Format, Output
+from ..options import Format, Output, Width
 from ..output import emit
 
 
@@ -24,6 +24,7 @@ def ops(
             show_default=False,
         ),
     ] = None,
+    width: Width = None,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -32,9 +33,9 @@ def ops(
     A layer type's page has its attributes with defaults and constraints, and its figures derived on a sample.
     """
     if op is None:
-        emit(catalogue(), format, output)
+        emit(catalogue(), format, output, width=width)
         return
     if op not in REGISTRY:
         help = suggestion(op, REGISTRY) or "archinspect ops lists the layer types"
         raise fail("A202", f"no op is called '{op[:80]}'", help=help)
-    emit(page(REGISTRY[op]), format, output)
+    emit(page(REGISTRY[op]), format, output, width=width)

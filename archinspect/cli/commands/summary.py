@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from ...analysis import analyse
 from ...errors import fail
 from ..options import (
+    Batch,
     Convention,
     Depth,
+    Dtype,
     Explain,
     Format,
     Input,
@@ -19,25 +20,32 @@ from ..options import (
     Partial,
     Real,
     Set,
+    analysed,
     choice,
     load,
 )
 from ..output import emit
-from .tables import as_counted_by
+from ..views import View, with_view
+from .tables import as_counted_by, refuse_precision
 
 
+@with_view
 def summary(
     model: Model,
     input: Input = None,
     set: Set = None,
     real: Real = False,
     partial: Partial = False,
+    batch: Batch = None,
+    dtype: Dtype = None,
     depth: Depth = None,
     explain: Explain = False,
     style: Annotated[
         str, typer.Option(**choice("--style", ("full", "keras")), help="`keras` prints what Keras would.")
     ] = "full",
     convention: Convention = None,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -45,21 +53,24 @@ def summary(
 
     `--style keras` prints what Keras' model.summary() prints: channels last, activations inside their layer.
     """
-    graph = load(model, input, set, real=real, partial=partial)
-    for name, given in (("--convention", convention is not None), ("--explain", explain)):
+    graph = load(model, input, set, real=real, partial=partial, batch=batch)
+    for name, given in (
+        ("--convention", convention is not None),
+        ("--explain", explain),
+        ("--dtype", dtype is not None),
+    ):
         if given and style == "keras":
             raise fail("A403", f"--style keras and {name} do not go together", help="leave one out")
     if convention is not None:
-        emit(as_counted_by(convention, graph, "both", explain=explain, depth=depth), format, output)
+        refuse_precision(dtype)
+        emit(as_counted_by(convention, graph, "both", explain=explain, depth=depth), format, output, view)
         return
-    analysis = analyse(graph)
-    if depth is not None:
-        analysis = analysis.fold(depth)
+    analysis = analysed(graph, dtype, depth)
     if style == "keras":
         from ...report.keras import keras
 
-        emit(keras(graph, analysis), format, output)
+        emit(keras(graph, analysis), format, output, view)
         return
     from ...report.layers import summary
 
-    emit(summary(graph, analysis, explain=explain), format, output)
+    emit(summary(graph, analysis, explain=explain, also=view.keys), format, output, view)

@@ -13,7 +13,7 @@ from ...errors import EXIT_INTERRUPTED
 from ...report.sweep import sweep as table
 from ...sweep import DEFAULT, front, grid, objectives
 from ...sweep import sweep as evaluate
-from ..options import Format, Model, Output
+from ..options import Format, Model, Output, Width
 from ..pictures import emit_with_charts
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def sweep(
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Processes to use; all cores for a large grid.")
     ] = None,
+    width: Width = None,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -61,7 +62,7 @@ def sweep(
         found = evaluate(model, variants, jobs=jobs, progress=progress)
     best = front(found.variants, wanted)
     report = table(found, best, wanted, only_front=only_front)
-    emit_with_charts(report, lambda: _charts(found, best, wanted), format, output)
+    emit_with_charts(report, lambda: _charts(found, best, wanted), format, output, width=width)
     return 0 if found.complete else EXIT_INTERRUPTED
 
 

@@ -4,27 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...analysis import analyse
+from ...errors import fail
 from ...graph import refuse_parameters_only
 from ...report import layers
-from ..options import Convention, Depth, Explain, Format, Input, Model, Output, Partial, Real, Set, load
+from ..options import (
+    Batch,
+    Convention,
+    Depth,
+    Dtype,
+    Explain,
+    Format,
+    Input,
+    Model,
+    Output,
+    Partial,
+    Real,
+    Set,
+    analysed,
+    load,
+)
 from ..output import emit
+from ..views import View, with_view
 
 if TYPE_CHECKING:
-    from ...analysis import Analysis
     from ...graph import Graph
     from ...report import Report
 
 
+@with_view
 def params(
     model: Model,
     input: Input = None,
     set: Set = None,
     real: Real = False,
     partial: Partial = False,
+    batch: Batch = None,
+    dtype: Dtype = None,
     depth: Depth = None,
     explain: Explain = False,
     convention: Convention = None,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -32,22 +52,28 @@ def params(
 
     Learnable parameters, per layer and in all; buffers such as running statistics are told apart.
     """
+    graph = load(model, input, set, real=real, partial=partial, batch=batch)
     if convention is not None:
-        graph = load(model, input, set, real=real, partial=partial)
-        emit(as_counted_by(convention, graph, "params", explain=explain, depth=depth), format, output)
+        refuse_precision(dtype)
+        emit(as_counted_by(convention, graph, "params", explain=explain, depth=depth), format, output, view)
         return
-    graph, analysis = _analyse(load(model, input, set, real=real, partial=partial), depth)
-    emit(layers.params(graph, analysis, explain=explain), format, output)
+    analysis = analysed(graph, dtype, depth)
+    emit(layers.params(graph, analysis, explain=explain, also=view.keys), format, output, view)
 
 
+@with_view
 def shapes(
     model: Model,
     input: Input = None,
     set: Set = None,
     real: Real = False,
     partial: Partial = False,
+    batch: Batch = None,
+    dtype: Dtype = None,
     depth: Depth = None,
     explain: Explain = False,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -55,8 +81,9 @@ def shapes(
 
     Shapes are batch first, N×C×H×W.
     """
-    graph, analysis = _analyse(load(model, input, set, real=real, partial=partial), depth)
-    emit(layers.shapes(graph, analysis, explain=explain), format, output)
+    graph = load(model, input, set, real=real, partial=partial, batch=batch)
+    analysis = analysed(graph, dtype, depth)
+    emit(layers.shapes(graph, analysis, explain=explain, also=view.keys), format, output, view)
 
 
 def as_counted_by(
@@ -75,6 +102,7 @@ def as_counted_by(
     return by_convention(graph, count(graph, convention), which=which, explain=explain, depth=depth)
 
 
-def _analyse(graph: Graph, depth: int | None) -> tuple[Graph, Analysis]:
-    analysis = analyse(graph)
-    return graph, analysis if depth is None else analysis.fold(depth)
+def refuse_precision(dtype: str | None) -> None:
+    """Raises ArchinspectError (A403) for `--dtype` beside `--convention`."""
+    if dtype is not None:
+        raise fail("A403", "--dtype is about bytes, and --convention shows none", help="leave one out")

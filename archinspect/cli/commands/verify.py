@@ -9,7 +9,7 @@ import typer
 from ...check.verify import verify as hold_against
 from ...errors import EXIT_FAILED, fail
 from ...report.verify import verification
-from ..options import Format, Input, Model, Output, Partial, Real, Set, load
+from ..options import Format, Input, Model, Output, Partial, Real, Set, Width, load
 from ..output import emit
 
 
@@ -31,6 +31,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    width: Width = None,
     format: Format = None,
     output: Output = None,
 ) -> int:
@@ -43,7 +44,7 @@ def verify(
     """
     graph = load(model, input, set, real=real, partial=partial)
     found = hold_against(graph, _batches(batch), witnesses=None if tools is None else _tools(tools))
-    emit(verification(found), format, output)
+    emit(verification(found), format, output, width=width)
     return 0 if found.ok else EXIT_FAILED
 
 

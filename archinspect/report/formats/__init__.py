@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import cast
 
+from ... import neutral
 from ...errors import fail, suggestion
 from ..style import FILE, Style
 from ..table import Report, Table
@@ -23,10 +24,33 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "latex": ("latex", (".tex",)),
     "html": ("html", (".html", ".htm")),
     "csv": ("csv", (".csv",)),
+    "tsv": ("tsv", (".tsv",)),
     "json": ("json", (".json",)),
+    "tree": ("tree", ()),
+    # those of the tabulate package
+    "rst": ("tabulated", (".rst",)),
+    "org": ("tabulated", (".org",)),
+    "asciidoc": ("tabulated", (".adoc",)),
+    "mediawiki": ("tabulated", ()),
+    "jira": ("tabulated", ()),
+    "github": ("tabulated", ()),
+    "pipe": ("tabulated", ()),
+    "pretty": ("tabulated", ()),
+    "presto": ("tabulated", ()),
+    "psql": ("tabulated", ()),
+    "orgtbl": ("tabulated", ()),
+    "plain": ("tabulated", ()),
+    "simple": ("tabulated", ()),
+    "grid": ("tabulated", ()),
+    "fancy_grid": ("tabulated", ()),
+    "outline": ("tabulated", ()),
+    "rounded_outline": ("tabulated", ()),
+    "moinmoin": ("tabulated", ()),
+    "youtrack": ("tabulated", ()),
+    "textile": ("tabulated", ()),
 }
 #: formats that have every row
-FOR_MACHINES = ("csv", "json")
+FOR_MACHINES = ("csv", "tsv", "json")
 _BY_ENDING = {ending: name for name, (_, endings) in FORMATS.items() for ending in endings}
 
 
@@ -35,7 +59,8 @@ def exporter(name: str) -> Exporter:
     if name not in FORMATS:
         listed = f"formats: {', '.join(FORMATS)}"
         raise fail("A403", f"there is no format '{name}'", help=suggestion(name, FORMATS) or listed)
-    return cast(Exporter, import_module(f".{FORMATS[name][0]}", __name__).export)
+    module = import_module(f".{FORMATS[name][0]}", __name__)
+    return cast(Exporter, module.exporter(name) if FORMATS[name][0] == "tabulated" else module.export)
 
 
 def format_of(path: str | PurePath) -> str:
@@ -58,4 +83,10 @@ def render(report: Report | Table, format: str = "table", style: Style = FILE) -
     if format not in FOR_MACHINES:
         report = report._replace(tables=tuple(table.for_people for table in report.tables))
     text = exporter(format)(report, style)
+    if format not in (
+        "table",
+        "tree",
+        "json",
+    ):  # these neutralise each text: colours and escapes are their own
+        text = neutral.text(text)
     return text if text.endswith("\n") else text + "\n"

@@ -2,7 +2,8 @@
 
 What does not fit folds, in this order: explanations wrap inside their column or, like derivations, go to lines of
 their own below their row; long names leave their scope to a line above; optional columns are left out (and a line
-says so); texts are shortened in the middle; columns that are a last resort are left out.  Numbers are never cut.
+says so); texts are shortened in the middle; columns that are a last resort are left out; of a short table the columns
+stand in several parts, one below the other, and of a long one those at the right are left out.  Numbers are never cut.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _GAP = 2
 _INDENT = 2
 _SHORTEST_NAME = 24
 _SHORTEST_TEXT = 8
+_SHORT_TABLE = 24  # rows of a table that may stand in parts
 _NARROWEST_WRAP = 32
 _TONES = {"good": "\x1b[32m", "fair": "\x1b[33m", "bad": "\x1b[31m"}
 _ASCII = str.maketrans(
@@ -84,7 +86,7 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
     titles = [_plain(c.title, style) for c in columns]
     rows = [_texts(columns, row, style) for row in table.rows]
     totals = [_texts(columns, table.total, style)] if table.total is not None else []
-    layout = _fit(columns, [titles, *rows, *totals], style.width)
+    layout, *parts = _fit(columns, [titles, *rows, *totals], style.width)
     bold, dim, off = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if style.color else ("", "", "")
     if table.title:
         yield from (
@@ -94,16 +96,41 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
         yield from (f"{dim}{line}{off}" for line in _wrap(_plain(table.subtitle, style), style.width))
     if (table.title or table.subtitle) and (rows or totals or table.notes):
         yield ""
-    thin, thick = ("─", "═") if style.unicode else ("-", "=")
     if rows or totals:
-        yield f"{bold}{_row(columns, titles, layout, style)[0]}{off}"
-        yield f"{dim}{thin * layout.total}{off}"
+        yield from _part(columns, titles, rows, totals, layout, style)
+        for part in parts:
+            yield ""
+            yield from _part(columns, titles, rows, totals, part, style)
+    notes = [_plain(note, style) for note in table.notes]
+    if layout.dropped:
+        left_out = ", ".join(titles[i] for i in layout.dropped)
+        notes.append(f"Left out to fit {style.width} columns: {left_out} (--width or --format csv has all).")
+    if notes:
+        if rows or totals:
+            yield ""
+        for note in notes:
+            yield from _wrap(note, style.width)
+
+
+def _part(
+    columns: Sequence[Column],
+    titles: list[str],
+    rows: Sequence[list[str]],
+    totals: Sequence[list[str]],
+    layout: _Layout,
+    style: Style,
+) -> Iterator[str]:
+    """Heading, rows and total of the columns of one layout."""
+    bold, dim, off = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if style.color else ("", "", "")
+    thin, thick = ("─", "═") if style.unicode else ("-", "=")
+    yield f"{bold}{_row(columns, titles, layout, style)[0]}{off}"
+    yield f"{dim}{thin * layout.total}{off}"
     scope = ""
     for texts in rows:
         if layout.lifted:
             above, name = _lift(texts[0], layout.lifted)
             if above and above != scope:
-                yield above
+                yield from _wrap(above, style.width)
             scope, texts = above, [name, *texts[1:]]
         yield from _row(columns, texts, layout, style)
         for line in _below(columns, texts, layout, style):
@@ -111,15 +138,6 @@ def _lines(table: Table, style: Style) -> Iterator[str]:
     for texts in totals:
         yield f"{dim}{thick * layout.total}{off}"
         yield f"{bold}{_row(columns, texts, layout, style)[0]}{off}"
-    notes = [_plain(note, style) for note in table.notes]
-    if layout.dropped:
-        left_out = ", ".join(titles[i] for i in layout.dropped)
-        notes.append(f"Left out to fit {style.width} columns: {left_out} (--format csv has all).")
-    if notes:
-        if rows or totals:
-            yield ""
-        for note in notes:
-            yield from _wrap(note, style.width)
 
 
 def _texts(columns: Sequence[Column], row: Iterable[object], style: Style) -> list[str]:
@@ -141,17 +159,18 @@ def _ascii(text: str) -> str:
     return "".join(c for c in apart if not unicodedata.combining(c)).encode("ascii", "replace").decode()
 
 
-def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) -> _Layout:
+def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) -> list[_Layout]:
+    """The layout that fits; several where the columns stand in parts."""
     natural = {i: max(len(row[i]) for row in rows) for i in range(len(columns))}
     layout = _Layout(natural)
     if width is None or layout.total <= width:
-        return layout
+        return [layout]
     below = tuple(i for i, c in enumerate(columns) if c.own_line)
     last = len(columns) - 1
     if below == (last,) and columns[last].kind == "detail":
         rest = width - (layout.total - natural[last])
         if rest >= _NARROWEST_WRAP:
-            return _Layout(natural | {last: rest}, wrapped=last)
+            return [_Layout(natural | {last: rest}, wrapped=last)]
     layout = _Layout({i: w for i, w in natural.items() if i not in below}, below)
     layout = _lift_names(layout, columns, width, rows)
     while layout.total > width:
@@ -167,7 +186,45 @@ def _fit(columns: Sequence[Column], rows: list[list[str]], width: int | None) ->
             break
         layout = _lift_names(_without(layout, spare[-1], natural), columns, width, rows)
         shortened = _shorten_texts(layout, columns, width, rows)
-    return shortened
+    if shortened.total <= width:
+        return [shortened]
+    if len(rows) > _SHORT_TABLE:
+        return [_leave_out(layout, shortened, columns, width, rows)]
+    return [_shorten_texts(part, columns, width, rows) for part in _parts_of(layout, width)]
+
+
+def _parts_of(layout: _Layout, width: int) -> list[_Layout]:
+    """The columns in parts that fit, each with the first column."""
+    first, *others = layout.widths
+    parts: list[dict[int, int]] = []
+    for place in others:
+        wider = {**(parts[-1] if parts else {}), place: layout.widths[place]}
+        if parts and layout.widths[first] + sum(w + _GAP for w in wider.values()) <= width:
+            parts[-1] = wider
+        else:
+            parts.append({place: layout.widths[place]})
+    if len(parts) < 2:
+        return [layout]
+    made = [
+        layout._replace(widths={first: layout.widths[first], **part}, below=(), dropped=()) for part in parts
+    ]
+    # What was left out is said once, and what stands on lines of its own follows the last part.
+    made[0] = made[0]._replace(dropped=layout.dropped)
+    made[-1] = made[-1]._replace(below=layout.below)
+    return made
+
+
+def _leave_out(
+    layout: _Layout, shortened: _Layout, columns: Sequence[Column], width: int, rows: list[list[str]]
+) -> _Layout:
+    """The layout without its last columns, as far as needed when texts are short; two columns stay."""
+    while shortened.total > width and len(shortened.widths) > 2:
+        last = list(shortened.widths)[-1]
+        kept = {place: wide for place, wide in shortened.widths.items() if place != last}
+        dropped = tuple(sorted([*shortened.dropped, last]))
+        shortened = shortened._replace(widths=kept, dropped=dropped)
+    kept = {place: layout.widths[place] for place in shortened.widths}
+    return _shorten_texts(layout._replace(widths=kept, dropped=shortened.dropped), columns, width, rows)
 
 
 def _without(layout: _Layout, column: int, natural: dict[int, int]) -> _Layout:
@@ -272,6 +329,6 @@ def _wrap(text: str, width: int | None, *, first: str = "", rest: str = "") -> l
         width,
         initial_indent=first,
         subsequent_indent=rest,
-        break_long_words=False,
+        break_long_words=True,  # a path that is longer than a line
         break_on_hyphens=False,
     )

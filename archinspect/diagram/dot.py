@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from .. import neutral
 from .captions import shape_label
 from .elements import Card, Element, Fork, Frame, Net, Outline, Side
 from .theme import LIGHT, Theme, swatch
@@ -27,7 +28,7 @@ def to_dot(outlines: tuple[Outline, ...], theme: Theme = LIGHT) -> str:
     ]
     for outline in outlines:
         writer.sequence(outline.body, None, "", "  ")
-    return "\n".join([*lines, *writer.lines, *writer.edges, "}", ""])
+    return neutral.text("\n".join([*lines, *writer.lines, *writer.edges, "}", ""]))
 
 
 class _Writer:

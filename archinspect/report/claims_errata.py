@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import neutral
 from ..check.verdicts import MEANING
 from .claims import by_section, computed, explanation, headline, weightiest, what
 from .formats import render
@@ -43,7 +44,7 @@ def errata(checked: Checked) -> str:
     if checked.waterfalls:
         blocks.append("## From the printed totals to the true ones")
         blocks.append(render(Report(waterfalls(checked.waterfalls)), "markdown").strip())
-    return "\n\n".join(blocks) + "\n"
+    return neutral.text("\n\n".join(blocks)) + "\n"
 
 
 def _table(found: list[Judgement]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from .. import neutral
 from ..check.ledger import Cell, Quote, Section, Table
 from ..check.verdicts import MEANING, Judgement
 from .claims import computed, derivation, explanation, headline, weightiest
@@ -33,7 +34,7 @@ def page(checked: Checked) -> str:
     writer = _Writer(checked)
     body = "\n".join(writer.section(section) for part in parts for section in part.sections)
     falls = "\n".join(map(_waterfall, checked.waterfalls))
-    return f"""<!DOCTYPE html>
+    return neutral.text(f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -54,7 +55,7 @@ def page(checked: Checked) -> str:
 </main>
 </body>
 </html>
-"""
+""")
 
 
 def _summary(checked: Checked) -> str:

@@ -16,6 +16,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from ... import neutral
 from ...errors import fail
 from ...graph import Graph
 from ..options import Options
@@ -34,8 +35,8 @@ def page(graph: Graph, options: Options) -> str:
     data = pack(graph, options)
     style, script = _asset("page.css"), _script()
     return Template(_asset("page.html")).substitute(
-        title=escape(data["title"]),
-        description=escape(f"{data['title']}: {data['subtitle']}"),
+        title=escape(neutral.line(data["title"])),
+        description=escape(neutral.line(f"{data['title']}: {data['subtitle']}")),
         style=style,
         style_hash=_hash(style),
         script=script,
@@ -63,4 +64,4 @@ def _hash(text: str) -> str:
 def _json(data: object) -> str:
     """JSON that cannot end the element it stands in, nor begin a comment in it."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return neutral.in_json(text.replace("<", "\\u003c"))

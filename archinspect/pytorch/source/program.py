@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from textwrap import wrap
 
 from ... import __version__
 from ...graph import Graph, refuse_parameters_only
+from ...neutral import docstring
 from ...ops import numel
 from ..names import class_name
 from .carried import carried
@@ -56,7 +56,7 @@ def _heading(graph: Graph) -> str:
     facts = [f"Input {'×'.join(map(str, graph.input_shape[1:]))}; {params:,} parameters."]
     if graph.arguments:
         facts.append("Arguments: " + ", ".join(f"{k}={v!r}" for k, v in graph.arguments.items()) + ".")
-    lines = [_safe(f"{metadata.get('title', graph.name)} in PyTorch.")]
+    lines = docstring(f"{metadata.get('title', graph.name)} in PyTorch.", 10_000)
     if "source" in metadata:
         lines += ["", *_wrapped(f"Source: {metadata['source']}.")]
     if "notes" in metadata:
@@ -67,12 +67,7 @@ def _heading(graph: Graph) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return wrap(_safe(text), 99)
-
-
-def _safe(text: str) -> str:
-    """Text of a spec inside a docstring."""
-    return text.replace("\\", "\\\\").replace('"', "'")
+    return docstring(text, 99)
 
 
 def _imports(text: str, used: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 
+from ... import neutral
 from ..style import Style
 from ..table import Report
 
@@ -20,5 +21,6 @@ def export(report: Report, style: Style) -> str:
             out.write("\n")
         writer.writerow(column.key for column in table.columns)
         for row in table.rows:
-            writer.writerow(column.raw(cell) for column, cell in zip(table.columns, row, strict=True))
+            raw = (column.raw(cell) for column, cell in zip(table.columns, row, strict=True))
+            writer.writerow(map(neutral.cell, raw))
     return out.getvalue()

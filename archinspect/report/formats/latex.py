@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ... import neutral
 from ..style import Style
 from ..table import Cell, Column, Report, Table
 
@@ -104,4 +105,4 @@ def _line(cells: list[str]) -> str:
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    return text.translate(_TEXT)
+    return neutral.line(text).translate(_TEXT)

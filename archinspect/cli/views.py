@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from ..errors import fail
-from ..report.views import View as Rows
 from .options import Width, choice, words_of
+
+if TYPE_CHECKING:
+    from ..report.views import View as Rows
 
 _COLUMNS = (
     "name",
@@ -33,17 +34,33 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class View:
-    """Which rows and columns of a table are shown, and how wide it may be."""
+class View(NamedTuple):
+    """What of a table is shown, as the options say it, and how wide it may be."""
 
-    rows: Rows = field(default_factory=Rows)
+    sort: str = ""
+    top: int | None = None
+    only: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    units: str = ""
+    share: bool = False
     width: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all is shown as it is."""
+        return self._replace(width=None) == View()
+
+    @property
+    def rows(self) -> Rows:
+        """The view of a report's rows and columns."""
+        from ..report.views import View as Rows  # most commands show all
+
+        return Rows(*self[:-1])
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that are asked for."""
-        return self.rows.keys
+        return () if self.is_plain else self.rows.keys
 
 
 _complete = words_of(lambda: _COLUMNS)
@@ -106,8 +123,7 @@ def with_view(command: Callable[..., Any]) -> Callable[..., Any]:
 
     An option that the command has itself is passed on to it, and is no part of the view.
     """
-    hints = get_type_hints(command, include_extras=True)
-    signature = inspect.signature(command)
+    signature = inspect.signature(command, eval_str=True)
     added = {name: entry for name, entry in OPTIONS.items() if name not in signature.parameters}
 
     @wraps(command)
@@ -118,15 +134,14 @@ def with_view(command: Callable[..., Any]) -> Callable[..., Any]:
     parameters = []
     for name, parameter in signature.parameters.items():
         if name != "view":
-            parameters.append(parameter.replace(annotation=hints[name]))
+            parameters.append(parameter)
             continue
         for key, (kind, default) in added.items():
             kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD
             parameters.append(inspect.Parameter(key, kinds, default=default, annotation=kind))
     viewing.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     viewing.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    if "return" in hints:
-        viewing.__annotations__["return"] = hints["return"]
+    viewing.__annotations__["return"] = signature.return_annotation
     return viewing
 
 
@@ -146,7 +161,7 @@ def view_of(
     patterns = tuple(word.strip() for text in only or () for word in _words(text) if word.strip())
     if only and not patterns:
         raise fail("A403", "--only names nothing", help="--only 'conv*'")
-    return View(Rows(sort or "", top, patterns, named, units or "", share), width)
+    return View(sort or "", top, patterns, named, units or "", share, width)
 
 
 def _words(text: str) -> list[str]:

@@ -43,7 +43,7 @@ def seen(report: Report | Table, view: View) -> Report:
     """The report as the view shows it."""
     if isinstance(report, Table):
         report = Report((report,))
-    if view.rows.is_plain:
+    if view.is_plain:
         return report
     from ..report.views import viewed
 

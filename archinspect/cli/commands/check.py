@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +83,7 @@ def check(
     """
     words = [word.strip() for word in (only or "").split(",") if word.strip()]
     patterns = tuple(word for word in words if ":" in word or "*" in word)
-    view = replace(view, rows=replace(view.rows, only=patterns))
+    view = view._replace(only=patterns)
     words = [word for word in words if word not in patterns]
     pasted = read_standard_input(MAX_TABLE) if paste else None
     if output is not None and str(output).endswith((".yaml", ".yml")):
@@ -114,7 +113,7 @@ def _report(format: str, view: View) -> Callable[[Checked], Report]:
     """The claims in sections; in one table for spreadsheets, and where some are to be chosen."""
     if format in ("csv", "tsv"):
         return flat
-    return claims_report if view.rows.is_plain else chosen
+    return claims_report if view.is_plain else chosen
 
 
 def _write_ledger(claims: Sequence[Path], pasted: str | None, model: str | None, output: str) -> int:

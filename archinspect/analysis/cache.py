@@ -27,8 +27,6 @@ class Attention:
     key_width: int
     value_width: int
     window: int | None = None
-    #: elements that a token takes where keys and values are kept compressed (latent attention)
-    latent: int | None = None
 
     @property
     def keeps(self) -> bool:

@@ -280,6 +280,8 @@ class _Walk:
             if segment is not None and self.needs[segment[1]]:
                 for storage in self._inner.get(index, ()):
                     run.alive -= self._own(storage)
+            for _, gradient in made:
+                gradient.shared += 1
             for source, gradient in made:
                 self._deliver(source, gradient, gradients)
 
@@ -355,7 +357,6 @@ class _Walk:
         run = self.run
         before = gradients.get(source)
         if before is None:
-            more.shared += 1
             gradients[source] = more
             return
         if before.shared > 1 or not self.in_place:
@@ -366,6 +367,7 @@ class _Walk:
             if before.shared == 0:
                 run.alive -= before.bytes
             gradients[source] = total
+        more.shared -= 1
         if more.shared == 0:
             run.alive -= more.bytes
 
@@ -409,7 +411,7 @@ class _Walk:
 
 
 #: in place these keep their result, not a copy of their input
-_RESULT_IN_PLACE = frozenset({"relu6", "hardtanh", "leaky_relu", "elu", "celu", "selu"})
+_RESULT_IN_PLACE = frozenset({"leaky_relu", "elu", "celu", "selu"})
 #: the gradient of a part is a tensor of the whole, with zeros around it
 _PARTS = frozenset(
     {"select_token", "slice_channels", "select", "slice", "narrow", "chunk", "split", "unbind", "center_crop"}

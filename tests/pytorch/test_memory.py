@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 import archinspect
@@ -361,3 +362,141 @@ def test_freezing_saves_what_nobody_needs(frozen: str) -> None:
     """Gradients go through frozen layers above the lowest one that is trained, and through no other."""
     network = archinspect.load(TINY, input=(2, 3, 8, 8))
     _hold_a_step(network.graph, network.build(), torch.rand(2, 3, 8, 8), frozen=frozen)
+
+
+class _InPlace(nn.Module):
+    """Activations in place, of which some keep their result and some a copy of what they overwrite; parts joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU6(inplace=True))
+        self.second = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
+        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 8, 1), nn.Hardsigmoid(inplace=True))
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        y = self.second(x)
+        y = y * self.gate(y)
+        x = torch.cat([x, y], 1)
+        logits: Tensor = self.head(x.mean((2, 3)))
+        return logits
+
+
+def test_a_step_of_a_captured_module() -> None:
+    module = _InPlace()
+    graph = archinspect.load(module, torch.rand(2, 3, 16, 16)).graph
+    _hold_a_step(graph, module.train(), torch.rand(2, 3, 16, 16))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "mobilenet_v2",
+        "densenet121",
+        "squeezenet1_0",
+        "shufflenet_v2_x0_5",
+        "mnasnet0_5",
+        "regnet_y_400mf",
+    ],
+)
+def test_a_step_of_torchvision(name: str) -> None:
+    graph = archinspect.load(f"torchvision:{name}", (2, 3, 64, 64)).graph
+    source: Any = graph.source
+    _hold_a_step(graph, _trainable(source.module), torch.rand(2, 3, 64, 64))
+
+
+def test_checkpointing_computes_again_and_keeps_less() -> None:
+    """Against torch.utils.checkpoint: what is kept is the input of the checkpointed block, and the rest as before."""
+
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(3, 8, 3, padding=1)
+            self.block = nn.Sequential(
+                nn.Conv2d(8, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 8, 1), nn.SiLU()
+            )
+            self.head = nn.Conv2d(8, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            x = checkpoint(self.block, x, use_reentrant=False) if self.training else self.block(x)
+            result: Tensor = self.head(x)
+            return result
+
+    module = Checkpointed()
+    x = torch.rand(2, 3, 16, 16)
+    network = archinspect.load(module, x)
+    plain, again = network.memory(train="sgd"), network.memory(train="sgd", checkpoint="block")
+    live = LiveStorage(own_tensors(module))
+    live.watch(x)
+    with live:
+        output = module.train()(x)
+        kept = live.now
+    assert kept == again.totals["saved_bytes"] + output.untyped_storage().nbytes()
+    assert again.totals["saved_bytes"] < plain.totals["saved_bytes"]
+    block = sum(row.forward_macs or 0 for row in plain.rows if row.name.startswith("block."))
+    assert again.totals["recomputed_macs"] == block
+    assert again.peak_bytes < plain.peak_bytes
+
+
+@pytest.mark.parametrize("train", ["sgd", "momentum", "adam", "adamw", "adafactor"])
+def test_state_of_optimisers(train: str) -> None:
+    """Bytes of gradients and of the state after a step, as torch.optim keeps it."""
+    network = archinspect.load(TINY, input=(2, 3, 8, 8))
+    module = network.build()
+    kinds: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+        "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "adafactor": getattr(torch.optim, "Adafactor", torch.optim.Adam),
+    }
+    optimizer = kinds[train](module.parameters())
+    module(torch.rand(2, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    state = sum(
+        tensor.untyped_storage().nbytes()
+        for entry in optimizer.state.values()
+        for tensor in entry.values()
+        if isinstance(tensor, Tensor)
+    )
+    totals = network.memory(train=train).totals
+    if train != "adafactor" or hasattr(torch.optim, "Adafactor"):  # it came with torch 2.5
+        assert totals["optimizer_bytes"] == state
+    assert totals["gradient_bytes"] == sum(
+        p.grad.untyped_storage().nbytes() for p in module.parameters() if p.grad is not None
+    )
+    assert totals["buffer_bytes"] == sum(b.numel() * b.element_size() for b in module.buffers())
+
+
+@pytest.mark.slow
+def test_kv_cache_of_a_hybrid_model() -> None:
+    """Gemma 3 slides in five layers of six; transformers lets go of the oldest token of a window before the next."""
+    archinspect.load(
+        "torchvision:squeezenet1_1", (1, 3, 64, 64)
+    )  # so that torchvision is imported in its way
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Gemma3TextConfig(
+        vocab_size=512,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        sliding_window=16,
+    )
+    module = transformers.Gemma3ForCausalLM(config).eval()
+    tokens = torch.ones(2, 40, dtype=torch.long)
+    found = archinspect.load(module, input_ids=tokens).memory(context=40)
+    with torch.no_grad():
+        layers = module(input_ids=tokens, use_cache=True).past_key_values.layers
+    kept = sum(t.numel() * t.element_size() for layer in layers for t in (layer.keys, layer.values))
+    assert found.cache is not None
+    assert [layer.kind for layer in found.cache.layers] == [*["sliding"] * 5, "full"]
+    token = 2 * (16 + 16) * 4
+    assert found.cache.bytes(2) == kept + 2 * 5 * token
+    assert found.totals["params"] == sum(p.numel() for p in module.parameters())  # the tied head once

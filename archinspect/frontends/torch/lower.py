@@ -28,6 +28,7 @@ from ...ops import Input, Op, Shapes
 from ...ops.tensor import TensorOp
 from ...regions import structured
 from .capture import OwnTensor, Recording
+from .language import attention_layers
 from .layers import layer_of, made_layer, tensor_op_of
 from .recorder import INPUT, ExternalValue, ModuleCall, Operation, TensorValue, tensor_values
 
@@ -56,6 +57,9 @@ class ModuleSource:
 
     `origins` has for each node the index of the operation of `recording` that it came from; -1 for none.  `again`
     builds the module with its weights, where `module` was built without.
+
+    Of an exported program `module` is its steps laid out again; `program` loads the program itself with its weights,
+    and `stored` has what it calls each tensor, by the tensor's id.
     """
 
     module: nn.Module
@@ -65,6 +69,8 @@ class ModuleSource:
     origins: tuple[int, ...] = field(repr=False, default=())
     again: Callable[[], nn.Module] | None = field(repr=False, default=None)
     kind: str = "module"
+    program: Callable[[], Any] | None = field(repr=False, default=None)
+    stored: Mapping[int, str] = field(repr=False, default_factory=dict)
 
     def with_weights(self) -> nn.Module:
         """The module if its weights have values, else one that is built again, with weights as its class sets them."""
@@ -149,7 +155,7 @@ def lower(
         tuple(nodes),
         structure,
         outputs,
-        metadata=_metadata(recording),
+        metadata=_metadata(recording, module),
         inputs=len(inputs),
         source=ModuleSource(
             module,
@@ -200,8 +206,11 @@ def _router(draft: _Draft) -> int | None:
     return None
 
 
-def _metadata(recording: Recording) -> dict[str, Any]:
+def _metadata(recording: Recording, module: nn.Module) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    attention = attention_layers(module)
+    if attention:
+        found["attention"] = attention
     if recording.error is not None:
         found["partial"] = _summary(recording.error)
     if recording.others:

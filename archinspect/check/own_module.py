@@ -1,4 +1,4 @@
-"""`verify` on a user's own module: the captured graph executed, other tools' totals predicted from what they see."""
+"""`verify` on a user's own module or exported program: the graph executed, other tools' totals predicted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .conventions.captured import Record
     from .witnesses import Testimony
 
-__all__ = ["count", "is_own_module", "verify_module"]
+__all__ = ["count", "is_own_module", "verify_module", "verify_program"]
 
 
 def is_own_module(graph: Graph) -> bool:
@@ -86,6 +86,33 @@ def verify_module(graph: Graph, batches: Sequence[int], names: Sequence[str]) ->
         count_spec(first, OURS.name),
         tuple(mismatches),
         executions,
+        tuple(notes),
+    )
+
+
+def verify_program(graph: Graph, batches: Sequence[int]) -> Verification:
+    """Execute the graph of an exported program beside the program as PyTorch runs it, with its own weights.
+
+    No tool is run: each would count the program's operators, not the module that it was exported from.
+    """
+    from .witnesses import TORCH_VERSION
+
+    own = graph.input_shape[0] if graph.input_shape else 1
+    notes = ["Other tools count modules, and were not asked about an exported program."]
+    if tuple(batches) != (own,):
+        notes.append(f"Verified at the batch of the program's inputs, {own}.")
+    execution = _execute(graph)
+    mismatches = [Mismatch(execution.where, EXECUTION, None, execution.message, own)]
+    return Verification(
+        graph.name,
+        graph.input_shape,
+        (own,),
+        TORCH_VERSION,
+        _check_layers(graph, execution),
+        (),
+        count_spec(graph, OURS.name),
+        tuple(mismatches) if execution.status == "differs" else (),
+        {own: execution},
         tuple(notes),
     )
 

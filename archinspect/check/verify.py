@@ -10,7 +10,7 @@ from ..errors import fail, suggestion
 from ..graph import Graph, Node, refuse_parameters_only
 from .batch import with_batch
 from .conventions import CONVENTIONS, OURS, Counts, count
-from .own_module import is_own_module, verify_module
+from .own_module import is_own_module, verify_module, verify_program
 from .verification import EXECUTION, Figures, LayerCheck, Mismatch, ToolCheck, Verification
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def verify(
     if find_spec("torch") is None:
         raise fail("A404", "verifying needs torch", help="pip install 'archinspect[verify]'")
     if module is None and graph.source is not None:
+        if graph.source.kind == "exported":
+            return verify_program(graph, batches)
         if not is_own_module(graph):
             raise fail(
                 "A403",

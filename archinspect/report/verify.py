@@ -44,7 +44,9 @@ _TONES: Mapping[str, str] = {
 
 def verification(found: Verification) -> Report:
     """The layers, what differs if anything does, the tools, and why any two of them disagree."""
-    tables = [_layers(found), _tools(found), _why(found)]
+    tables = [_layers(found)]
+    if found.tools or not found.executions:
+        tables += [_tools(found), _why(found)]
     if found.mismatches:
         tables.append(_mismatches(found))
     return Report(tuple(tables), found.to_dict)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_unflatten
 
 from ...frontends.torch.capture import named_tensors, tensors_of
 from ...frontends.torch.lower import PASSING, ModuleSource
@@ -79,8 +81,12 @@ class _Run:
         self.where = ""
         self._graph = graph
         self._nodes = {origin: at for at, origin in enumerate(source.origins) if origin >= 0}
-        self._module, self._own = _real(source.module)
         self._arguments = tensors_of((source.args, dict(source.kwargs)), _real_input)
+        self._module: Callable[..., Any]
+        if source.program is None:
+            self._module, self._own = _real(source.module)
+        else:
+            self._module, self._own = _of_program(source.program(), source.stored)
 
     def module_outputs(self, observer: TorchDispatchMode | None = None) -> list[Tensor]:
         args, kwargs = tensors_of(self._arguments, torch.clone)
@@ -160,7 +166,7 @@ class _Run:
         for value, tensor in zip(self.recording.inputs, distinct, strict=True):
             contents[id(value)] = tensor
         for value in self.recording.externals:
-            if value.kind in ("parameter", "buffer"):
+            if value.kind in ("parameter", "buffer") or id(value.tensor) in self._own:
                 contents[id(value)] = self._own[id(value.tensor)]
             elif value.kind == "constant":
                 if value.tensor.device.type == "meta" and value.tensor.numel():
@@ -253,7 +259,7 @@ class _Run:
 
         args = [fill(argument, names[at] in mutated) for at, argument in enumerate(operation.args)]
         kwargs = {name: fill(argument, name in mutated) for name, argument in operation.kwargs.items()}
-        made = operation.function(*args, **kwargs)
+        made = _computed(operation.function, args, kwargs)
         results = made if isinstance(made, (tuple, list)) else (made,)
         for value, result in zip(operation.outputs, results, strict=False):
             if value is not None:
@@ -271,6 +277,36 @@ class _Run:
                 value = next(pending, None)
                 if value is not None:
                     contents[id(value)] = place[id(argument)]
+
+
+def _computed(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """An operation's result; where the CPU has no kernel for the types that a capture on meta met, that of others.
+
+    Whole numbers go as floats, and products by expert one by one, as the module itself does them on a CPU.
+    """
+    if _bare(function) == "_grouped_mm" and args[0].dtype == torch.float32:
+        return _products_by_expert(*args, **kwargs)
+    try:
+        return function(*args, **kwargs)
+    except NotImplementedError:
+        whole = [a for a in args if isinstance(a, Tensor) and not a.dtype.is_floating_point]
+        if not whole:
+            raise
+        wide = [
+            a.to(torch.float64) if isinstance(a, Tensor) and not a.dtype.is_floating_point else a
+            for a in args
+        ]
+        return function(*wide, **kwargs).to(whole[0].dtype)
+
+
+def _products_by_expert(
+    rows: Tensor, matrices: Tensor, ends: Tensor, bias: Any = None, out_dtype: Any = None
+) -> Tensor:
+    parts, begin = [], 0
+    for matrix, end in zip(matrices, ends.tolist(), strict=True):
+        parts.append(rows[begin:end] @ matrix)
+        begin = end
+    return torch.cat([*parts, rows.new_zeros(rows.shape[0] - begin, matrices.shape[2])])
 
 
 def _made(operation: Operation) -> list[TensorValue]:
@@ -312,6 +348,23 @@ def _real(module: nn.Module) -> tuple[nn.Module, dict[int, Tensor]]:
         return made
 
     return replica_of(module, make), own
+
+
+def _of_program(
+    program: ExportedProgram, stored: Mapping[int, str]
+) -> tuple[Callable[..., Any], dict[int, Tensor]]:
+    """An exported program as PyTorch runs it, on the inputs in order, and its tensors by the identity of ours."""
+    values = {**program.state_dict, **program.constants}
+    own = {
+        at: values[path].detach().cpu() for at, path in stored.items() if isinstance(values.get(path), Tensor)
+    }
+    module = program.module()
+
+    def run(*inputs: Any) -> Any:
+        args, kwargs = tree_unflatten(list(inputs), program.call_spec.in_spec)
+        return module(*args, **kwargs)
+
+    return run, own
 
 
 def _real_input(tensor: Tensor) -> Tensor:

@@ -127,7 +127,24 @@ def load_exported(
     read = _of_object if isinstance(source, ExportedProgram) else _of_file
     program = read(source, shapes)  # type: ignore[arg-type]
     _refuse_unknown(program, shapes)
-    return _captured(program)
+    graph = _captured(program)
+    assert isinstance(graph.source, ModuleSource)
+    stored = {id(tensor): path for _, _, path, tensor in program.owned}
+    return replace(
+        graph,
+        source=replace(graph.source, kind="exported", program=lambda: _program_of(source), stored=stored),
+    )
+
+
+def _program_of(source: str | os.PathLike[str] | ExportedProgram) -> ExportedProgram:
+    """The program with its weights.  Unlike reading its graph, this opens the file as torch does."""
+    if isinstance(source, ExportedProgram):
+        return source
+    try:
+        return torch.export.load(os.fspath(source))
+    except (RuntimeError, ValueError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        first = str(error).partition("\n")[0]
+        raise _broken(str(source), f"torch.export.load raised {type(error).__name__}: {first}") from error
 
 
 def _refuse_unknown(program: _Program, shapes: _Shapes) -> None:
@@ -148,9 +165,7 @@ def _captured(program: _Program) -> Graph:
     names = [name for name, value in program.inputs if isinstance(value, Tensor)]
     for value, name in zip(recording.inputs, names, strict=True):
         value.name = name
-    graph = lower(recording, program.name, module, args, {})
-    assert isinstance(graph.source, ModuleSource)
-    return replace(graph, source=replace(graph.source, kind="exported"))
+    return lower(recording, program.name, module, args, {})
 
 
 # What decomposition took apart.

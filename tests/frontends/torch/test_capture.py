@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from archinspect.check.witnesses.execute import execute
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.torch import load_module
-from archinspect.frontends.torch.replay import replay
 from archinspect.graph import Graph
 
 
@@ -117,7 +117,7 @@ def test_a_read_after_a_write_through_another_view_sees_the_writer() -> None:
             needed.add(at)
             waiting += graph.nodes[at].inputs
     assert {nodes["a"], nodes["b"]} <= needed
-    assert replay(graph).equal
+    assert execute(graph).status == "equal"
 
 
 def test_several_inputs_and_outputs_have_names() -> None:
@@ -190,7 +190,7 @@ COUNTED: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
 def test_macs_are_those_of_flop_counter_mode_and_the_recording_is_the_module(case: str) -> None:
     module, shapes = COUNTED[case]
     graph = load_module(module.eval(), shapes)
-    assert replay(graph).equal
+    assert execute(graph).status == "equal"
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         torch.backends.mha.set_fastpath_enabled(False)
         module.to("meta")(*[torch.empty(shape, device="meta") for shape in shapes])
@@ -208,7 +208,7 @@ def test_recurrent_layers_multiply_by_every_matrix_at_every_step(cell: nn.RNNBas
     assert cost.bias_adds == 7 * 2 * sum(p.numel() for p in cell.parameters() if p.dim() == 1)
     units = cell.hidden_size * cell.num_layers * (2 if cell.bidirectional else 1)
     assert cost.elementwise == 7 * 2 * units * {"LSTM": 27, "GRU": 19, "RNN_TANH": 6}[cell.mode]
-    assert replay(graph).equal
+    assert execute(graph).status == "equal"
 
 
 def test_weights_without_memory_are_enough() -> None:
@@ -381,15 +381,14 @@ def test_a_second_capture_gives_the_same_graph() -> None:
     ]
 
 
-# Replay.
+# Execution.
 
 
-def test_replay_names_the_call_that_differs() -> None:
+def test_execution_names_the_call_that_differs() -> None:
     graph = load_module(nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)), [(2, 4)])
-    assert replay(graph).equal
+    assert execute(graph).status == "equal"
     recording: Any = graph.source
     operation = recording.recording.operations[1]
     operation.function = torch.ops.aten.sigmoid.default
-    found = replay(graph)
-    assert not found.equal
-    assert (found.node, found.difference > 0) == ("1", True)
+    found = execute(graph)
+    assert (found.status, found.where) == ("differs", "1")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from archinspect.analysis import analyse
+from archinspect.check.verify import verify
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.torch import load_module
 from archinspect.frontends.torch.exported import load_exported
@@ -84,6 +85,20 @@ def test_a_file_and_an_object_are_what_the_module_is(program: ExportedProgram, f
         assert graph.source is not None
         assert graph.source.kind == "exported"
     assert load_exported(program).output_names == ("tokens", "mean")
+
+
+def test_the_graph_is_the_program_bit_for_bit(program: ExportedProgram, file: Path) -> None:
+    for source in (program, program.run_decompositions(), file):
+        found = verify(load_exported(source), (1, 4))
+        (execution,) = found.executions.values()
+        assert (execution.status, found.ok) == ("equal", True), execution
+        assert execution.calls > 3
+    graph = load_exported(file)
+    source: Any = graph.source
+    operation = next(o for o in source.recording.operations if o.facts.type == "relu")
+    operation.function = torch.ops.aten.neg.default
+    (execution,) = verify(graph).executions.values()
+    assert execution.status == "differs"
 
 
 def test_tied_weights_are_counted_once(file: Path) -> None:

@@ -6,9 +6,12 @@ looks, and it is imported when something is shown for the first time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .report import Report
 
 _RENDERER = "archinspect.report.shown"
 
@@ -31,6 +34,24 @@ class Shown:
         renderer: Any = import_module(_RENDERER)
         document: Mapping[str, Any] = renderer.document(self)
         return document
+
+    def view(
+        self,
+        *,
+        sort: str = "",
+        top: int | None = None,
+        only: str | Sequence[str] = (),
+        columns: str | Sequence[str] = (),
+        units: str = "",
+        share: bool = False,
+    ) -> Report:
+        """The command's table with the command's options of these names: `view(sort="params", top=3)`.
+
+        Raises ArchinspectError (A403) for a column, pattern or order that it has not.
+        """
+        renderer: Any = import_module(_RENDERER)
+        report: Report = renderer.view(self, sort, top, only, columns, units, share)
+        return report
 
     def _repr_html_(self) -> str:
         renderer: Any = import_module(_RENDERER)

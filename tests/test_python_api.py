@@ -142,3 +142,12 @@ def test_a_device_that_is_not_there_is_our_error() -> None:
 def test_a_depth_below_one_is_our_error(depth: int) -> None:
     with pytest.raises(ArchinspectError, match="at least 1"):
         small().params(depth=depth)
+
+
+def test_a_view_takes_the_words_of_the_command() -> None:
+    view = archinspect.load("alexnet").params().view(sort="params", top=2, only="fc*", columns="params,macs")
+    lines = [line.split() for line in str(view).splitlines() if line.startswith("fc")]
+    assert lines == [["fc6", "37,752,832", "37,748,736"], ["fc7", "16,781,312", "16,777,216"]]
+    assert [row["name"] for row in view.to_dict()["rows"]] == ["fc6", "fc7"]
+    with pytest.raises(ArchinspectError, match="no column"):
+        archinspect.load("alexnet").params().view(sort="parms")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .formats import render
@@ -32,6 +32,31 @@ def document(result: Any) -> Mapping[str, Any]:
     return report_of(result).to_dict()
 
 
+def view(
+    result: Any,
+    sort: str,
+    top: int | None,
+    only: str | Sequence[str],
+    columns: str | Sequence[str],
+    units: str,
+    share: bool,
+) -> Report:
+    """The report of a result's command with these rows and columns; one text may list several, by commas."""
+    from ..analysis import Analysis
+    from .views import View, viewed
+
+    wanted = View(sort, top, _listed(only), _listed(columns), units, share)
+    if isinstance(result, Analysis):  # whose table may show columns that it has not by itself
+        return viewed(_analysis(result, wanted.keys), wanted)
+    return viewed(result if isinstance(result, Report) else report_of(result), wanted)
+
+
+def _listed(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (
+        tuple(word.strip() for word in words.split(",")) if isinstance(words, str) and words else tuple(words)
+    )
+
+
 def report_of(result: Any) -> Report:
     """The report of a result's command."""
     for kind in type(result).__mro__:
@@ -55,12 +80,12 @@ def _budget(found: Any) -> Report:
     return budget(found)
 
 
-def _analysis(found: Any) -> Report:
+def _analysis(found: Any, also: Sequence[str] = ()) -> Report:
     from . import layers
 
     graph = found.graph
     builder = getattr(layers, found.table if graph.inputs else "params")  # all that a checkpoint has
-    report: Report = builder(graph, found, explain=found.explain)
+    report: Report = builder(graph, found, explain=found.explain, also=also)
     return report
 
 

@@ -6,7 +6,7 @@ be counted" and shows as such: it is never printed as zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -174,6 +174,21 @@ class Report(NamedTuple):
         from .formats.json import plain
 
         return plain(self)
+
+    def view(
+        self,
+        *,
+        sort: str = "",
+        top: int | None = None,
+        only: str | Sequence[str] = (),
+        columns: str | Sequence[str] = (),
+        units: str = "",
+        share: bool = False,
+    ) -> Report:
+        """The report with the rows and columns that are wanted, as `Shown.view` has it."""
+        from .shown import view
+
+        return view(self, sort, top, only, columns, units, share)
 
     def __repr__(self) -> str:
         return f"<Report: {self.title}>"

@@ -52,6 +52,16 @@ class Offset(_Literal):
         return TorchCall("torch.add", (self.value,))
 
 
+@register("absolute", category="activation", samples=[({}, _MAPS), ({}, _TOKENS)])
+class Absolute(_Literal):
+    """|x|.  Cost: none, a change of sign is free.  In PyTorch: `torch.abs`."""
+
+    per_element = (0, 0)
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("torch.abs")
+
+
 @register("power", category="merge", samples=[({"exponent": 2}, _MAPS), ({"exponent": 0.5}, _TOKENS)])
 class Power(_Literal):
     """x to a power.  Cost: one operation per element.  In PyTorch: `torch.pow`."""

@@ -55,9 +55,11 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
         return content
     module = build(graph, weights=weights).eval()
     # Two images: an exporter may take a batch of one for a constant.
-    x = torch.zeros(2, *graph.input_shape[1:])
-    names = [graph.nodes[index].name for index in graph.outputs]
-    content = _quietly(graph, lambda: _export(module, x, names))
+    values = [node.values[0] for node in graph.nodes[: graph.inputs]]
+    examples = [torch.zeros(2, *v.shape[1:], dtype=getattr(torch, v.dtype)) for v in values]
+    given = ["x"] if graph.inputs == 1 else [node.name for node in graph.nodes[: graph.inputs]]
+    names = list(graph.output_names) or [graph.nodes[index].name for index in graph.outputs]
+    content = _quietly(graph, lambda: _export(module, dict(zip(given, examples, strict=True)), names))
     check_onnx(graph, content, module)
     return content
 
@@ -76,17 +78,20 @@ def _quietly(graph: Graph, export: Callable[[], bytes]) -> bytes:
             logging.disable(before)
 
 
-def _export(module: fx.GraphModule, x: torch.Tensor, names: list[str]) -> bytes:
+def _export(module: fx.GraphModule, given: dict[str, torch.Tensor], names: list[str]) -> bytes:
     export: Any = torch.onnx.export  # its signature differs between releases
     if "dynamic_shapes" not in inspect.signature(export).parameters:  # torch 2.4
         file = io.BytesIO()
-        axes = {name: {0: "batch"} for name in ("x", *names)}
-        export(module, (x,), file, input_names=["x"], output_names=names, dynamic_axes=axes)
+        axes = {name: {0: "batch"} for name in (*given, *names)}
+        args = tuple(given.values())
+        export(module, args, file, input_names=list(given), output_names=names, dynamic_axes=axes)
         return file.getvalue()
-    shapes = {"x": {0: torch.export.Dim("batch")}}
+    batch = torch.export.Dim("batch")
+    shapes = {name: {0: batch} for name in given}
     # Not optimised: that would fold batch normalisation and drop biases of zero, so that the file has other parameters.
     options = {"dynamo": True, "verbose": False, "optimize": False}
-    program = export(module, (x,), input_names=["x"], output_names=names, dynamic_shapes=shapes, **options)
+    args, inputs = tuple(given.values()), list(given)
+    program = export(module, args, input_names=inputs, output_names=names, dynamic_shapes=shapes, **options)
     return _content(program, keep_all=False)
 
 

@@ -285,6 +285,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "tanh": case(anything),
     "tokens": case(maps),
     "upsample": upsampling(),
+    "absolute": case(anything),
     "amax": reduced(),
     "bilinear": st.tuples(
         st.fixed_dictionaries({"out_features": channels, "bias": flag}),

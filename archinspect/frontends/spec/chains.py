@@ -88,6 +88,9 @@ def _part(node: ast.expr, text: str, errors: list[ExpressionError]) -> Part:
         return Choice(condition, _part(node.body, text, errors), _part(node.orelse, text, errors))
     column, length = place(node, text)
     written = text[column : column + length]
+    if isinstance(node, ast.Subscript) and dotted(node.value):
+        compile_expression(node, text)  # one of several outputs, if it can be read
+        return Call(written, (), column, length, length, written)
     name = dotted(node.func if isinstance(node, ast.Call) else node)
     if not name:
         help = "write a layer as name(arguments), for example conv2d(64, 3, padding=1)"

@@ -16,6 +16,7 @@ from .document import Document
 from .expressions import Ref
 from .guesses import Guess, is_echo, likely_shape, passed_on
 from .nodes import Scalar
+from .signatures import op_signature
 from .values import UNKNOWN, Environment, Values
 
 _Given = tuple[tuple[int, ...], list[str]]  # values that a call names, and their names
@@ -456,6 +457,12 @@ class Layers(Values):
                 error.help = error.help or f"'{name}' takes {kinds[name].schema}"
                 span = text.span_of(argument.column, argument.length)
                 self.op_error(error, span, path, None)
+        missing = [a.name for a in attributes if a.required and a.name not in given]
+        if missing and not failed:
+            names = ", ".join(f"'{name}'" for name in missing)
+            help = f"write {call.name}({op_signature(call.name)})"
+            self.error("A204", f"op '{call.name}' needs {names}", self.call_span(text, call), path, help=help)
+            return None
         if failed:
             return None
         try:

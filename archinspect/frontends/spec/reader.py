@@ -24,6 +24,7 @@ METADATA: dict[str, type] = {
     "source": str,
     "year": int,
     "family": str,
+    "task": str,
     "ilsvrc": str,
     "notes": str,
 }

@@ -22,6 +22,7 @@ _DESCRIPTIONS = {
     "source": "where every figure comes from: paper, table, section",
     "year": "year of publication",
     "family": "networks that belong together",
+    "task": "what the network is for, by which `list` groups",
     "ilsvrc": "the subject of specs/published whose result in ImageNet's challenge stands for the network",
     "notes": "what a reader should know: variants, what the paper leaves open",
 }

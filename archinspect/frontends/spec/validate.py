@@ -197,6 +197,7 @@ class Validator:
             if name in signature.operands:
                 continue
             if name is None and signature.joins and self._may_be_value(argument):
+                complete = False  # a value or an argument: what it is shows when it has a value
                 continue
             if name is None:
                 if positional >= len(signature.names):

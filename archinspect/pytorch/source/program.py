@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ... import __version__
+from ...errors import fail
 from ...graph import Graph, refuse_parameters_only
 from ...neutral import docstring
-from ...ops import numel
 from ..names import class_name
+from . import straight
 from .carried import carried
 from .classes import Classes, Definition
 from .expressions import WIDTH, Expr, Literal, layout
@@ -16,6 +17,7 @@ from .forward import forward
 from .initialise import initialisation
 from .layers import own_class
 from .plan import plan
+from .straight import is_straight
 from .unify import Parameter
 
 _GLOBALS = ("nn", "torch", "F", "math", "Tensor", "OrderedDict", "sequential")
@@ -28,6 +30,8 @@ def export_source(graph: Graph, *, weights: str | None = None) -> str:
     equal graphs.  `weights` names a file beside the program that it reads when it is run.
     """
     refuse_parameters_only(graph, "source code")
+    if is_straight(graph):
+        return _straight(graph, weights)
     root = plan(graph)
     assert root.outputs == graph.outputs[1:], "the structure and the outputs of the graph differ"
     own = {own_class(node.op.torch_call(node.input_shapes)) for node in graph.layers} - {""}
@@ -45,6 +49,31 @@ def export_source(graph: Graph, *, weights: str | None = None) -> str:
     )
 
 
+def _straight(graph: Graph, weights: str | None) -> str:
+    """The program as one class whose forward has a line for each call."""
+    if graph.source is not None:
+        raise fail("A403", f"'{graph.name}' was captured, and its source is its own")
+    own = {own_class(node.op.torch_call(node.input_shapes)) for node in graph.layers} - {""}
+    sources, used = carried(own)
+    name = class_name(graph)
+    shapes = ["×".join(map(str, node.output_shape[1:])) for node in graph.nodes[: graph.inputs]]
+    made = "×".join(map(str, graph.output_shape[1:]))
+    starts = initialisation(graph)
+    lines = [f"class {name}(nn.Module):", f'    """From N×{" and N×".join(shapes)} to N×{made}."""', ""]
+    lines += ["    def __init__(self) -> None:", "        super().__init__()", *straight.modules(graph)]
+    if starts:
+        lines.append("        self.initialise()")
+    lines += ["", *straight.forward(graph)]
+    if starts:
+        head = ["    def initialise(self) -> None:", '        """Start weights as the spec says."""']
+        lines += ["", *head, *starts]
+    body = [*sources, "\n".join(lines)]
+    if "scope(" in body[-1]:
+        body.insert(0, straight.HELPER)
+    head_text = _heading(graph) + "\n\n" + _imports("\n\n\n".join(body), used)
+    return "\n\n\n".join([head_text, *body, _main(graph, name, weights)])
+
+
 _SEQUENTIAL = '''def sequential(**layers: nn.Module) -> nn.Sequential:
     """Layers one after another, by name."""
     return nn.Sequential(OrderedDict(layers))'''
@@ -52,8 +81,9 @@ _SEQUENTIAL = '''def sequential(**layers: nn.Module) -> nn.Sequential:
 
 def _heading(graph: Graph) -> str:
     metadata = graph.metadata
-    params = sum(numel(shape) for node in graph.layers for shape in node.weights.values())
-    facts = [f"Input {'×'.join(map(str, graph.input_shape[1:]))}; {params:,} parameters."]
+    params = sum(parameter.numel for parameter in graph.parameters if not parameter.buffer)
+    sizes = " and ".join("×".join(map(str, node.output_shape[1:])) for node in graph.nodes[: graph.inputs])
+    facts = [f"Input {sizes}; {params:,} parameters."]
     if graph.arguments:
         facts.append("Arguments: " + ", ".join(f"{k}={v!r}" for k, v in graph.arguments.items()) + ".")
     lines = docstring(f"{metadata.get('title', graph.name)} in PyTorch.", 10_000)
@@ -153,7 +183,14 @@ def _main(graph: Graph, name: str, weights: str | None) -> str:
         file = f"Path(__file__).with_name({Literal(weights)})"
         show[1:1] = ["    from pathlib import Path", ""]
         show.append(f"    model.load_state_dict(torch.load({file}, weights_only=True))")
-    show += ["    with torch.no_grad():", f"        output = model(torch.zeros({shape}))"]
+    given = [f"torch.zeros({shape})"]
+    if graph.nodes[0].outputs is not None:
+        values = [node.values[0] for node in graph.nodes[: graph.inputs]]
+        given = [
+            f"torch.zeros({', '.join(map(str, v.shape))}{'' if v.dtype == 'float32' else f', dtype=torch.{v.dtype}'})"
+            for v in values
+        ]
+    show += ["    with torch.no_grad():", f"        output = model({', '.join(given)})"]
     if len(graph.outputs) > 1:
         show.append("    print(*(tuple(part.shape) for part in output))")
     else:

@@ -361,6 +361,20 @@ class Graph:
         return tuple(found.values())
 
     @cached_property
+    def learnt(self) -> tuple[int, ...]:
+        """For each node how many learnable parameters it has; one that several read is the first one's."""
+        counted: set[int] = set()
+        found: list[int] = []
+        for node in self.nodes:
+            if node.parameters is None:
+                found.append(sum([prod(shape) for shape in node.weights.values()]) if node.inputs else 0)
+                continue
+            new = {id(p): p for p in node.parameters.values() if not p.buffer and id(p) not in counted}
+            counted.update(new)
+            found.append(sum([p.numel for p in new.values()]))
+        return tuple(found)
+
+    @cached_property
     def consumers(self) -> tuple[tuple[int, ...], ...]:
         """For each node the indices of the nodes that read it, ascending."""
         readers: list[list[int]] = [[] for _ in self.nodes]

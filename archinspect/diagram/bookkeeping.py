@@ -84,10 +84,11 @@ def _only_moves(node: Node) -> bool:
     return op.type in _MOVES or (op.type.startswith("dropout") and not getattr(op, "p", 1))
 
 
-def hidden(index: int, node: Node) -> Card:
+def hidden(index: int, graph: Graph) -> Card:
     """A call that is not drawn."""
+    node = graph.nodes[index]
     shape = node.input_shapes[0] if node.input_shapes else node.output_shape
-    return Card(node.name, HIDDEN, "", (), (index,), Figures.of(node), shape, node.output_shape)
+    return Card(node.name, HIDDEN, "", (), (index,), Figures.of(graph, index), shape, node.output_shape)
 
 
 def without_hidden(elements: list[Element], live: set[int]) -> list[Element]:

@@ -29,9 +29,13 @@ _NAMES = {
     "drop_path": "Drop path",
     "dropout": "Dropout",
     "dropout2d": "Dropout",
+    "dot_product_attention": "Attention",
     "elu": "ELU",
+    "embedding_bag": "Embedding bag",
     "flatten": "Flatten",
     "gelu": "GELU",
+    "glu": "GLU",
+    "gru": "GRU",
     "group_norm": "GroupNorm",
     "hardsigmoid": "Hard sigmoid",
     "hardswish": "Hard swish",
@@ -42,22 +46,33 @@ _NAMES = {
     "leaky_relu": "Leaky ReLU",
     "linear": "Linear",
     "local_response_norm": "LRN",
+    "log_sigmoid": "Log sigmoid",
+    "lstm": "LSTM",
     "max_pool1d": "MaxPool",
     "max_pool2d": "MaxPool",
     "max_pool3d": "MaxPool",
     "mean_tokens": "Mean of tokens",
     "mish": "Mish",
+    "mixture_of_experts": "Experts",
     "multihead_attention": "Self-attention",
     "multiply": "Multiply",
     "pixel_shuffle": "Pixel shuffle",
     "position_embedding": "Position embedding",
     "prelu": "PReLU",
+    "relative_position_bias": "Relative positions",
     "relu": "ReLU",
     "relu6": "ReLU6",
+    "rms_norm": "RMSNorm",
+    "rnn": "RNN",
+    "rotary_embedding": "Rotary positions",
     "select_token": "Select token",
+    "selu": "SELU",
+    "shifted_window_attention": "Window attention",
     "sigmoid": "Sigmoid",
     "silu": "SiLU",
+    "sinusoidal_position_encoding": "Sinusoidal positions",
     "softmax": "Softmax",
+    "swiglu": "SwiGLU",
     "tanh": "Tanh",
     "zero_pad1d": "Zero pad",
     "zero_pad2d": "Zero pad",
@@ -93,8 +108,18 @@ def title(node: Node) -> str:
     if op.type.startswith("adaptive_"):
         size = _square(op.output_size)
         return f"Global {short_name(node)}" if set(op.output_size) == {1} else f"{short_name(node)} to {size}"
-    if op.type == "multihead_attention":
+    if op.type == "multihead_attention" and len(node.inputs) == 1:
         return f"Self-attention, {op.num_heads} heads"
+    if op.type in ("multihead_attention", "dot_product_attention"):
+        return f"Attention, {op.num_heads} heads"
+    if op.type == "shifted_window_attention":
+        shift = f", shift {op.shift_size}" if op.shift_size else ""
+        return f"Window attention {op.window_size}×{op.window_size}{shift}"
+    if op.type == "mixture_of_experts":
+        return f"{op.top_k} of {op.num_experts} experts"
+    if op.type in ("rnn", "lstm", "gru"):
+        many = f", {op.num_layers} layers" if op.num_layers > 1 else ""
+        return f"{'Bidirectional ' if op.bidirectional else ''}{short_name(node)}{many}"
     if op.type == "upsample":
         return f"Upsample to {size_text(node.output_shape)}"
     if op.type in (
@@ -129,21 +154,37 @@ def detail(node: Node) -> str:
         return f"{node.input_shapes[0][1]} → {op.out_channels}"
     if op.type == "linear":
         return f"{node.input_shapes[0][-1]} → {op.out_features}"
+    if op.type in ("embedding", "embedding_bag"):
+        return f"{op.num_embeddings} → {op.embedding_dim}"
+    if op.type in ("rnn", "lstm", "gru"):
+        return f"{node.input_shapes[0][-1]} → {node.output_shape[-1]}"
     if op.type == "concat":
-        return widths([shape[1] for shape in node.input_shapes], node.output_shape[1])
+        dim = 1 if op.dim is None else op.dim
+        return widths([shape[dim] for shape in node.input_shapes], node.output_shape[dim])
     return ""
+
+
+#: kinds of cards of what is counted under sequences
+_KINDS = {
+    "embedding": "linear",
+    "embedding_bag": "linear",
+    "parameter": "linear",
+    "relative_position_bias": "attention",
+    "rotary_embedding": "attention",
+    "sinusoidal_position_encoding": "attention",
+}
 
 
 def kind(node: Node) -> str:
     """The kind of card: the op's category, or for an operation on tensors the one that it is most like."""
     op = node.op
     if not isinstance(op, TensorOp):
-        return op.category
+        return _KINDS.get(op.type, op.category)
     if op.type == "embedding":
         return "linear"
     if op.category == "elementwise":
         return "merge" if len(node.inputs) > 1 or node.parameters else "activation"
-    return {"reduction": "pooling", "opaque": "shape"}.get(op.category, op.category)
+    return {"reduction": "pooling", "opaque": "shape", "recurrent": "sequence"}.get(op.category, op.category)
 
 
 def _short(value: Any, text: str) -> str:

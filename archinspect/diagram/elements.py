@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ..graph import Node
+from ..graph import Graph
 from ..ops.base import Shape, numel
 from ..units import brief
 
@@ -43,9 +43,10 @@ class Figures:
         )
 
     @classmethod
-    def of(cls, node: Node) -> Figures:
+    def of(cls, graph: Graph, index: int) -> Figures:
+        """Those of one call; parameters that several calls read are the first one's."""
+        node, params = graph.nodes[index], graph.learnt[index]
         cost = node.cost
-        params = sum(map(numel, node.weights.values()))
         macs = cost.macs if cost else 0
         kept = 0 if node.op.aliases else numel(node.output_shape)
         return cls(params, macs, kept, 1, cost is not None)

@@ -242,7 +242,7 @@ class _Builder:
     def _layer(self, index: int) -> Card:
         node = self.graph.nodes[index]
         if self.bookkeeping.hides(index):
-            return hidden(index, node)
+            return hidden(index, self.graph)
         detail = captions.detail(node)
         return Card(
             node.name,
@@ -250,7 +250,7 @@ class _Builder:
             captions.title(node),
             (detail,) if detail else (),
             (index,),
-            Figures.of(node),
+            Figures.of(self.graph, index),
             node.input_shapes[0] if node.input_shapes else node.output_shape,
             node.output_shape,
         )

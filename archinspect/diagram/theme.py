@@ -54,6 +54,7 @@ KINDS = {
     "normalisation": "Normalisation",
     "merge": "Add, concatenate, multiply",
     "attention": "Attention",
+    "sequence": "Recurrent",
     "shape": "Rearranging",
     "regularisation": "Dropout",
     "block": "Block, drawn as one card",
@@ -68,6 +69,7 @@ _LIGHT = {
     "normalisation": Swatch("#EFEAFB", "#7A5CC4", "#3B2478", "#5A4A8A"),
     "merge": Swatch("#FFF6CF", "#C79A00", "#574300", "#6B5A1E"),
     "attention": Swatch("#E0F5F5", "#1C8F92", "#0B4648", "#2B6264"),
+    "sequence": Swatch("#ECF3DC", "#7A9A2E", "#38480F", "#4A5A30"),
     "shape": Swatch("#F3F4F6", "#8A94A6", "#374151", "#515C6E"),
     "block": Swatch("#EAF0FA", "#4A68A8", "#1B2F5C", "#44547A"),
 }
@@ -80,6 +82,7 @@ _DARK = {
     "normalisation": Swatch("#2F2750", "#A68BEE", "#EAE2FE", "#C3B5EA"),
     "merge": Swatch("#3D3613", "#DDB82B", "#FFF3C2", "#D9C983"),
     "attention": Swatch("#163B3D", "#45C2C6", "#D2F5F6", "#97D2D4"),
+    "sequence": Swatch("#2A3414", "#A9CB58", "#EEF7D8", "#C3D69A"),
     "shape": Swatch("#2B323D", "#8A97AB", "#E2E7EE", "#B3BDCB"),
     "block": Swatch("#222E4A", "#7C98D8", "#DFE8FC", "#AFC0E4"),
 }
@@ -94,6 +97,7 @@ _PRINT = {
         ("normalisation", "#6547B4"),
         ("merge", "#8F6F00"),
         ("attention", "#0F7A7D"),
+        ("sequence", "#5E7A1C"),
         ("shape", "#777777"),
         ("block", "#34538F"),
     )

@@ -60,7 +60,7 @@ class Value:
         return prod(self.shape) * ELEMENT_BYTES[self.dtype]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Parameter:
     """A learnable tensor, or a buffer, that calls read.  It is counted once, however many calls read it.
 

@@ -81,7 +81,7 @@ class InputText:
 
 _FLOATS = ("float", "bfloat")
 _WRITTEN = re.compile(
-    r"(?P<batch>N\s*[x×X*,])?(?P<sizes>.*?)(?:[x×X*,]\s*(?P<dtype>[A-Za-z]\w*)\s*)?", re.DOTALL
+    r"(?P<batch>[Nn]\s*[x×X*,])?(?P<sizes>.*?)(?:[x×X*,]\s*(?P<dtype>[A-Za-z]\w*)\s*)?", re.DOTALL
 )
 
 

@@ -67,6 +67,8 @@ def plain(items: tuple[Any, ...]) -> tuple[Any, ...]:
     for item in items:
         if isinstance(item, (Layer, Leaf)):
             found.append(item.index)
+        elif isinstance(item, Flow):
+            found.append(("flow", plain(item.items)))
         elif isinstance(item, Scope):
             inside = plain(item.items)
             found += [(item.name, inside)] if inside else []

@@ -48,7 +48,7 @@ class Figures:
         node, params = graph.nodes[index], graph.learnt[index]
         cost = node.cost
         macs = cost.macs if cost else 0
-        kept = 0 if node.op.aliases else numel(node.output_shape)
+        kept = 0 if node.op.aliases else sum([numel(value.shape) for value in node.values])
         return cls(params, macs, kept, 1, cost is not None)
 
     def text(self) -> str:

@@ -24,8 +24,8 @@ _LATER = {
     "sinusoidal_position_encoding",
     "gates": "celu glu hardtanh log_sigmoid log_softmax selu softmin softplus softsign swiglu",
     "recurrent": "gru lstm rnn",
-    "tensors": "absolute amax bilinear center_crop chunk divide einsum matmul maximum mean offset pixel_unshuffle power reshape "
-    "roll select slice split subtract sum transpose",
+    "tensors": "absolute amax bilinear center_crop chunk divide einsum matmul maximum mean offset pixel_unshuffle "
+    "power reshape roll select slice split subtract sum transpose",
     "transformer": "dot_product_attention merge_patches mixture_of_experts shifted_window_attention",
 }
 #: ops that came after specs were written: a block of theirs may have such a name, and is then meant

@@ -17,7 +17,7 @@ from .source import export_source
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-    from torch import nn
+    from torch import Tensor, nn
 
 #: layers of a program that is run on abstract tensors; more take minutes
 _MOST_LAYERS = 20_000
@@ -61,12 +61,14 @@ def _check_program(graph: Graph, code: Any) -> None:
         try:
             with torch.device("meta"), torch.no_grad():
                 module = made[-1]().eval()
-                outputs = _listed(module(torch.zeros(graph.input_shape)))
+                outputs = _listed(module(*_examples(graph)))
         except Exception as error:  # noqa: BLE001  whatever it is, the program does not run
             reason = str(error).strip().split("\n")[0][:200]
             raise _differs(graph, "the program", f"it raises {type(error).__name__}: {reason}") from None
         _compare_names(graph, module)
-        expected = [graph.nodes[index].output_shape for index in graph.outputs]
+        ports = graph.output_ports or (0,) * len(graph.outputs)
+        places = zip(graph.outputs, ports, strict=True)
+        expected = [graph.nodes[index].values[port].shape for index, port in places]
         found = [tuple(output.shape) for output in outputs]
         if found != expected:
             raise _differs(graph, "the program", f"its outputs are {found}, not {expected}")
@@ -109,9 +111,9 @@ def _compare_values(graph: Graph, kind: type[nn.Module]) -> None:
     ours = build(graph).eval()
     theirs = kind().eval()
     theirs.load_state_dict(ours.state_dict())
-    x = torch.rand(graph.input_shape)
+    inputs = _examples(graph)
     with torch.no_grad():
-        pairs = zip(_listed(ours(x)), _listed(theirs(x)), strict=True)
+        pairs = zip(_listed(ours(*inputs)), _listed(theirs(*inputs)), strict=True)
         for index, (a, b) in zip(graph.outputs, pairs, strict=True):
             if not torch.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
                 raise _differs(
@@ -119,6 +121,17 @@ def _compare_values(graph: Graph, kind: type[nn.Module]) -> None:
                     "the program",
                     f"with equal weights the values of '{graph.nodes[index].name}' differ",
                 )
+
+
+def _examples(graph: Graph) -> list[Tensor]:
+    """Random numbers for each input, or zeros where it is of integers."""
+    import torch
+
+    values = [node.values[0] for node in graph.nodes[: graph.inputs]]
+    return [
+        torch.rand(v.shape) if v.dtype == "float32" else torch.zeros(v.shape, dtype=getattr(torch, v.dtype))
+        for v in values
+    ]
 
 
 def _is_small(graph: Graph, most: int) -> bool:
@@ -167,11 +180,12 @@ def _compare_onnx_values(graph: Graph, model: ModelProto, module: nn.Module) -> 
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        x = torch.rand(graph.input_shape)
+        inputs = _examples(graph)
     with torch.no_grad():
-        ours = [output.numpy() for output in _listed(module(x))]
+        ours = [output.numpy() for output in _listed(module(*inputs))]
     try:
-        theirs = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x.numpy()})
+        given = {put.name: x.numpy() for put, x in zip(model.graph.input, inputs, strict=True)}
+        theirs = ReferenceEvaluator(model).run(None, given)
     except Exception:  # noqa: BLE001  an operator that the evaluator lacks or has wrong says nothing about the file
         return
     for index, a, b in zip(graph.outputs, ours, theirs, strict=True):

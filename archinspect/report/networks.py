@@ -31,6 +31,10 @@ _NOTES = (
 )
 
 
+#: what a network is for whose spec says nothing else
+CLASSIFICATION = "image classification"
+
+
 class Listed(NamedTuple):
     """A network, what follows from it, and the figure of its entry in ImageNet's challenge where there is one."""
 
@@ -40,15 +44,25 @@ class Listed(NamedTuple):
 
 
 def networks(found: Iterable[Listed]) -> Report:
-    """Name, year, paper, input, parameters, MACs, depth and result of each network, in the order given."""
+    """Name, year, paper, input, parameters, MACs, depth and result of each network, in the order given, by task."""
     listed = list(found)
     results = any(one.result for one in listed)
-    table = Table(
-        _COLUMNS if results else _COLUMNS[:-2],
-        tuple(_row(one)[: None if results else -2] for one in listed),
-        notes=(f"{len(listed)} network{'s' * (len(listed) != 1)}. {_NOTES[0]}", *_NOTES[1 : 1 + results]),
-    )
-    return Report((table,), lambda: {"networks": [_record(one) for one in listed]})
+    tasks: dict[str, list[Listed]] = {}
+    for one in sorted(
+        listed, key=lambda one: one.graph.metadata.get("task", CLASSIFICATION) != CLASSIFICATION
+    ):
+        tasks.setdefault(one.graph.metadata.get("task", CLASSIFICATION), []).append(one)
+    notes = f"{len(listed)} network{'s' * (len(listed) != 1)}. {_NOTES[0]}", *_NOTES[1 : 1 + results]
+    tables = [
+        Table(
+            _COLUMNS if results else _COLUMNS[:-2],
+            tuple(_row(one)[: None if results else -2] for one in alike),
+            title=f"{task[0].upper()}{task[1:]}" if len(tasks) > 1 else "",
+            notes=notes if number == len(tasks) else (),
+        )
+        for number, (task, alike) in enumerate(tasks.items(), 1)
+    ]
+    return Report(tuple(tables), lambda: {"networks": [_record(one) for one in listed]})
 
 
 def challenge_results(figures: Iterable[Figure]) -> dict[str, Figure]:
@@ -68,7 +82,7 @@ def _row(one: Listed) -> tuple[Cell, ...]:
         graph.name,
         str(graph.metadata.get("year") or ""),
         paper(str(graph.metadata.get("source") or "")),
-        units.shape_text(graph.input_shape[1:]),
+        " and ".join(units.shape_text(node.output_shape[1:]) for node in graph.nodes[: graph.inputs]),
         totals.params,
         totals.macs if totals.complete else AtLeast(totals.macs),
         totals.depth,
@@ -105,6 +119,7 @@ def _record(one: Listed) -> dict[str, object]:
         "title": graph.metadata.get("title"),
         "year": graph.metadata.get("year"),
         "family": graph.metadata.get("family"),
+        "task": graph.metadata.get("task", CLASSIFICATION),
         "source": graph.metadata.get("source"),
         "input": list(graph.input_shape),
         "params": totals.params,

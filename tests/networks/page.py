@@ -26,9 +26,9 @@ archinspect params resnet50
 archinspect flops mobilenet_v1 --set width_multiplier=0.5 --input 3x160x160
 ```
 
-Input is channels × height × width, MACs are multiply-accumulates for one image, and depth counts convolutional and
-linear layers on the longest way ([counting](counting.md)). The last column is the top-5 error of the entry in
-ImageNet's challenge that the network stood for.
+Input is channels × height × width, or the number of tokens; MACs are multiply-accumulates for one of them, and depth
+counts convolutional and linear layers on the longest way ([counting](counting.md)). The last column is the top-5 error
+of the entry in ImageNet's challenge that the network stood for.
 {families}
 ## What figures disagree, and why
 
@@ -73,7 +73,7 @@ def _family(graphs: list[Graph]) -> Iterator[str]:
             f"[{graph.name}](../specs/{graph.name}.yaml)",
             graph.metadata["year"],
             _link(paper(graph.metadata["source"])),
-            units.shape_text(graph.input_shape[1:]),
+            " and ".join(units.shape_text(node.output_shape[1:]) for node in graph.nodes[: graph.inputs]),
             units.grouped(totals.params),
             units.grouped(totals.macs),
             totals.depth,

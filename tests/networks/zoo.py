@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
+
+import pytest
 
 from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
@@ -11,8 +14,22 @@ NAMES = shipped()
 #: networks of the lecture's own figures: no paper, no year, no published total
 LECTURE = [name for name in NAMES if name.startswith("lecture_")]
 PUBLISHED = [name for name in NAMES if name not in LECTURE]
+#: those that tell classes of images apart
+CLASSIFIERS = [name for name in PUBLISHED if "task" not in load_graph(name).metadata]
+#: those of which most tests are slow
+OTHER_TASKS = [name for name in PUBLISHED if name not in CLASSIFIERS]
 #: from this many layers on, what builds a network twice is left to the slow tests
 LARGE = 400
+
+
+def mostly_slow(names: list[str]) -> list[Any]:
+    """The networks as parameters of a test; those of other tasks than images' classes are slow, but the smallest."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow)
+        if name in OTHER_TASKS and name not in ("lstm_classifier", "siamese")
+        else name
+        for name in names
+    ]
 
 
 @lru_cache

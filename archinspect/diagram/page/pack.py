@@ -98,7 +98,7 @@ class _Packer:
         row = self.rows.get(node.name)
         shared = _shared(self.before, node.name)
         self.before = node.name
-        key = (node.op, node.input_shapes, node.output_shape)
+        key = (node.op, node.input_shapes, node.output_shape, row.params if row else 0)
         kind = self.types.numbers.get(key)
         if kind is None:
             kind = self.types.number(key, self._type(node, row))

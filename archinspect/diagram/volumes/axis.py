@@ -109,7 +109,7 @@ def _links(before: Strip, strip: Strip, group: Group | Gap) -> list[Thing]:
     solid = group.drawn[0]
     size = _end_size(before)
     if isinstance(solid, Solid) and solid.kernel and size and max(solid.kernel) > 1:
-        tall, wide = solid.kernel
+        tall, wide = (1, *solid.kernel)[-2:]  # of a volume the last two sides are drawn
         pyramid = _pyramid(last, first, (tall / size[0], wide / size[1]))
         texts = [thing for thing in (*before.things, *strip.things) if isinstance(thing, Words)]
         if not any(meet(ray.points[:2], words.corners, -1.0) for ray in pyramid for words in texts):

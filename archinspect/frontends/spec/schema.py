@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops import REGISTRY
-from .document import JOINS, SIDE_OUTPUT
+from .document import JOINS, LET, SIDE_OUTPUT
 from .initializers import INITIALIZERS
 from .reader import METADATA
 
@@ -31,20 +31,28 @@ _DESCRIPTIONS = {
 def json_schema() -> dict[str, Any]:
     """A JSON Schema (draft 2020-12) of a spec file."""
     word = {"type": "string", "minLength": 1}
+    value = {"type": ["string", "number", "boolean", "null"]}
+    sizes = r"([Nn]\s*[x×X*,]\s*)?[0-9]+(\s*[x×X*,]\s*[0-9]+)*"
+    size = {"type": ["string", "integer"], "pattern": rf"^\s*{sizes}(\s*[x×X*,]\s*[a-z]+[0-9]*)?\s*$"}
     metadata = {
         key: {"type": "integer" if kind is int else "string", "description": _DESCRIPTIONS[key]}
         for key, kind in METADATA.items()
     }
     keywords = "|".join((*JOINS, SIDE_OUTPUT))
     joins = f"^({keywords}){_CONDITION}$"
-    named = f"^(?!({keywords})(\\s|$)){_LAYER}{_REPEAT}{_CONDITION}$"
-    item_keys = {joins: {"$ref": "#/$defs/branches"}, named: {"$ref": "#/$defs/layers"}}
+    named = f"^(?!({keywords}|{LET})(\\s|$)){_LAYER}{_REPEAT}{_CONDITION}$"
+    item_keys = {
+        joins: {"$ref": "#/$defs/branches"},
+        f"^{LET}$": {"$ref": "#/$defs/names"},
+        named: {"$ref": "#/$defs/layers"},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "archinspect network",
         "description": "A neural network, said once: see docs/spec-language.md",
         "type": "object",
-        "required": ["name", "input", "layers"],
+        "required": ["name", "layers"],
+        "anyOf": [{"required": ["input"]}, {"required": ["inputs"]}],
         "additionalProperties": False,
         "properties": {
             "name": {
@@ -53,15 +61,28 @@ def json_schema() -> dict[str, Any]:
             },
             **metadata,
             "input": {
-                "type": ["string", "integer"],
-                "pattern": r"^\s*[0-9]+(\s*[x×X*,]\s*[0-9]+)*\s*$",
-                "description": "input size: CxHxW, or NxCxHxW with the batch",
+                **size,
+                "description": "input size: CxHxW, or NxCxHxW with the batch; 128xint64 for integers",
+            },
+            "inputs": {
+                "type": "object",
+                "minProperties": 1,
+                "description": "several inputs: a name and a size each",
+                "propertyNames": {"pattern": f"^{_NAME}$"},
+                "additionalProperties": size,
+            },
+            "outputs": {
+                "description": "layers that are outputs, where these are not the end alone: a list, or names",
+                "anyOf": [
+                    {"type": "array", "items": word, "minItems": 1},
+                    {"type": "object", "additionalProperties": word, "minProperties": 1},
+                ],
             },
             "arguments": {
                 "type": "object",
                 "description": "names that --set can change, with their defaults",
                 "propertyNames": {"pattern": f"^{_NAME}$"},
-                "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+                "additionalProperties": {"anyOf": [value, {"type": "array", "items": value}]},
             },
             "init": {
                 "type": "object",
@@ -98,7 +119,7 @@ def json_schema() -> dict[str, Any]:
             },
             "op": {
                 "description": "the ops a call can name",
-                "enum": [n for n, op in REGISTRY.items() if op.arity == 1],
+                "enum": list(REGISTRY),
             },
             "named": {
                 "type": "object",
@@ -117,10 +138,17 @@ def json_schema() -> dict[str, Any]:
                     {"type": "null"},
                 ]
             },
+            "names": {
+                "type": "object",
+                "minProperties": 1,
+                "description": "names that are known from here on, and their values",
+                "additionalProperties": {"anyOf": [value, {"type": "array"}]},
+            },
             "branches": {
-                "description": "named branches that all read the same input; an empty one passes it on",
+                "description": "named branches that all read the same input, an empty one passes it on; or values",
                 "anyOf": [
                     {"$ref": "#/$defs/named"},
+                    {"type": "array", "items": word, "minItems": 2},
                     {"type": "array", "items": {"$ref": "#/$defs/named"}},
                 ],
             },

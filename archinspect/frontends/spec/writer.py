@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...errors import fail
-from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Scope, SideOutputs, refuse_parameters_only
+from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs, refuse_parameters_only
 from ...input_size import with_batch
-from .document import Initializer, space_of
+from .document import JOINS, Initializer, space_of
 from .reader import METADATA
 
 if TYPE_CHECKING:
@@ -26,15 +26,108 @@ def dump(graph: Graph) -> str:
         return _captured(graph)
     lines = [f"name: {_scalar(graph.name)}"]
     lines += [f"{key}: {_scalar(graph.metadata[key])}" for key in METADATA if key in graph.metadata]
-    lines.append("input: " + "x".join(map(str, _input(graph))))
+    by_values = any(node.outputs is not None for node in graph.nodes) or not _is_tree(graph.structure)
+    if graph.inputs > 1:
+        lines += ["inputs:", *(f"  {node.name}: {_size(graph, i)}" for i, node in enumerate(_inputs(graph)))]
+    else:
+        lines.append(f"input: {_size(graph, 0)}")
+    if graph.output_names:
+        ports = graph.output_ports or (0,) * len(graph.outputs)
+        places = zip(graph.output_names, graph.outputs, ports, strict=True)
+        lines += ["outputs:", *(f"  {name}: {_value(graph, i, port)}" for name, i, port in places)]
     initializers: tuple[Initializer, ...] = graph.metadata.get("init", ())
     if initializers:
         lines += ["init:", *(f"  {i.op}: {_scalar(_call(i))}" for i in initializers)]
     rules: tuple[WeightName, ...] = graph.metadata.get("weights", ())
     if rules:
         lines += ["weights:", *(f"  {_scalar(rule.ours)}: {_scalar(rule.theirs)}" for rule in rules)]
-    lines += ["layers:", *_sequence(graph, graph.structure.items, "  ")]
+    lines += ["layers:", *(_by_values(graph) if by_values else _sequence(graph, graph.structure.items, "  "))]
     return "\n".join(lines) + "\n"
+
+
+def _inputs(graph: Graph) -> tuple[Node, ...]:
+    return graph.nodes[: graph.inputs]
+
+
+def _size(graph: Graph, index: int) -> str:
+    """An input's size as a spec writes it, with its type where that is not float32."""
+    node = graph.nodes[index]
+    dtype = node.values[0].dtype
+    if dtype == "float32" and graph.inputs == 1 and len(node.output_shape) != 3:
+        return "x".join(map(str, _input(graph)))
+    written = "x".join(map(str, node.output_shape[1:]))
+    size = f"Nx{written}" if node.output_shape[0] == 1 else f"{node.output_shape[0]}x{written}"
+    return size if dtype == "float32" else f"{size}x{dtype}"
+
+
+def _is_tree(scope: Scope) -> bool:
+    """Whether branches alone say how values flow, and each has a name."""
+    for item in scope.items:
+        if isinstance(item, Flow):
+            return False
+        inner = item.branches if isinstance(item, (Join, SideOutputs)) else (item,)
+        if any(isinstance(one, Scope) and not (one.name and _is_tree(one)) for one in inner):
+            return False
+    return True
+
+
+def _by_values(graph: Graph) -> Iterator[str]:
+    """Every layer in its scope, with the values that it reads where these are not what the layer before makes."""
+    open_scopes: list[str] = []
+    closed: set[str] = set()
+    for index in range(graph.inputs, len(graph.nodes)):
+        node = graph.nodes[index]
+        *scopes, name = node.name.split(".")
+        shared = 0
+        while shared < min(len(scopes), len(open_scopes)) and scopes[shared] == open_scopes[shared]:
+            shared += 1
+        for depth in range(len(open_scopes), shared, -1):
+            closed.add(".".join(open_scopes[:depth]))
+        for depth in range(shared, len(scopes)):
+            if ".".join(scopes[: depth + 1]) in closed:
+                raise fail("A403", f"the layers of '{'.'.join(scopes[: depth + 1])}' do not stand together")
+            yield f"{'    ' * depth}  - {scopes[depth]}:"
+        open_scopes = scopes
+        indent = "    " * len(scopes) + "  "
+        if name in JOINS:
+            read = [_value(graph, i, port) for i, port in _places(node)]
+            yield f"{indent}- {name}:"
+            yield from (f"{indent}    - {value}" for value in read)
+        else:
+            yield f"{indent}- {name}: {_scalar(_call_of(graph, index))}"
+
+
+def _places(node: Node) -> Iterator[tuple[int, int]]:
+    return zip(node.inputs, node.ports or (0,) * len(node.inputs), strict=True)
+
+
+def _value(graph: Graph, index: int, port: int) -> str:
+    node = graph.nodes[index]
+    return node.name if len(node.values) == 1 or not port else f"{node.name}[{port}]"
+
+
+def _call_of(graph: Graph, index: int) -> str:
+    """A layer as a call that says what it reads."""
+    node = graph.nodes[index]
+    read = [_value(graph, i, port) for i, port in _places(node)]
+    follows = node.inputs[:1] == (max(index - 1, 0) if index > graph.inputs else 0,) and not node.ports
+    if node.module:
+        text = f"same_as({node.module})"
+        return text if follows else f"{read[0]} -> {text}"
+    head, _, arguments = str(node.op).partition("(")
+    given = [arguments.removesuffix(")")] if arguments != ")" else []
+    tied = [
+        f"{name}={parameter.name.rpartition('.')[0]}"
+        for name, parameter in (node.parameters or {}).items()
+        if parameter.name.rpartition(".")[0] != node.name
+    ]
+    if node.op.arity == 1:
+        extra = [f"{name}={value}" for name, value in zip(node.op.reads, read[1:], strict=False)]
+        text = f"{head}({', '.join([*given, *extra, *tied])})"
+        return text if follows else f"{read[0]} -> {text}"
+    count = node.op.arity or len(read)
+    extra = [f"{name}={value}" for name, value in zip(node.op.reads, read[count:], strict=False)]
+    return f"{head}({', '.join([*read[:count], *given, *extra, *tied])})"
 
 
 def _captured(graph: Graph) -> str:

@@ -42,7 +42,7 @@ def test_every_shipped_networks_page_holds_all_its_layers(name: str) -> None:
     for layer, node in zip(data["layers"], graph.nodes, strict=True):
         names = names[: layer[0]] + layer[1]
         assert names == node.name
-    kinds = [data["types"][layer[2]] for layer in data["layers"][1:]]
+    kinds = [data["types"][layer[2]] for layer in data["layers"][graph.inputs :]]
     rows = analyse(graph).rows
     assert [kind[4:9] for kind in kinds] == [
         [row.params, row.macs, row.flops, row.activation_bytes, row.buffers] for row in rows

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import io
 import logging
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -17,6 +19,7 @@ from torch.utils._pytree import tree_map
 
 from ..errors import ArchinspectError, fail
 from ..graph import Graph, refuse_parameters_only
+from ..ops.base import Shape
 from .checked import check_onnx
 from .graph_module import build
 from .weights import Weights
@@ -59,7 +62,10 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
     examples = [torch.zeros(2, *v.shape[1:], dtype=getattr(torch, v.dtype)) for v in values]
     given = ["x"] if graph.inputs == 1 else [node.name for node in graph.nodes[: graph.inputs]]
     names = list(graph.output_names) or [graph.nodes[index].name for index in graph.outputs]
-    content = _quietly(graph, lambda: _export(module, dict(zip(given, examples, strict=True)), names))
+    content = _quietly(
+        graph,
+        lambda: _export(_with_fp32_factors(graph, module), dict(zip(given, examples, strict=True)), names),
+    )
     check_onnx(graph, content, module)
     return content
 
@@ -93,6 +99,54 @@ def _export(module: fx.GraphModule, given: dict[str, torch.Tensor], names: list[
     args, inputs = tuple(given.values()), list(given)
     program = export(module, args, input_names=inputs, output_names=names, dynamic_shapes=shapes, **options)
     return _content(program, keep_all=False)
+
+
+def _with_fp32_factors(graph: Graph, module: fx.GraphModule) -> fx.GraphModule:
+    """The module with factors of upsampling that lead to its sizes in fp32, too, which ONNX multiplies in.
+
+    88 by 120/88 is 119 in PyTorch, which multiplies in fp64, and would be 120 in ONNX.
+    """
+    found = [
+        node
+        for node in graph.layers
+        if node.op.type == "upsample" and not float(getattr(node.op, "scale_factor", None) or 1).is_integer()
+    ]
+    if not found:
+        return module
+    made = copy.copy(module)
+    made._modules = dict(module._modules)
+    for node in found:
+        *scopes, last = node.name.split(".")
+        at: Any = made
+        for scope in scopes:
+            part = copy.copy(at._modules[scope])
+            part._modules = dict(part._modules)
+            at._modules[scope] = part
+            at = part
+        own = at._modules[last]
+        factor = _fp32_factor(own.scale_factor, node.input_shapes[0][2:], node.output_shape[2:])
+        at._modules[last] = torch.nn.Upsample(
+            scale_factor=factor, mode=own.mode, align_corners=own.align_corners
+        )
+    return made
+
+
+def _fp32_factor(factor: float, sides: Shape, wanted: Shape) -> float:
+    """The number of fp32 nearest to the factor that leads to the wanted sides."""
+    nearest = torch.tensor(factor, dtype=torch.float32)
+    tries = [nearest]
+    for towards in (0.0, float("inf")):
+        step = nearest
+        for _ in range(4):
+            step = torch.nextafter(step, torch.tensor(towards))
+            tries.append(step)
+    for candidate in sorted(tries, key=lambda one: abs(float(one) - factor)):
+        leads_to = [
+            {int(torch.floor(candidate * side)), math.floor(float(candidate) * side)} for side in sides
+        ]
+        if leads_to == [{side} for side in wanted]:
+            return float(candidate)
+    return factor
 
 
 def _content(program: Any, *, keep_all: bool) -> bytes:

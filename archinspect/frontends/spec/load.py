@@ -13,7 +13,7 @@ from ...graph import Graph, Value
 from ...input_size import INPUT_HELP, InputText, parse_input_text
 from .document import Document
 from .expand import Expander
-from .models import is_one_line, read_document, read_text, shipped, specs_folder
+from .models import MODEL, is_one_line, read_document, read_text, shipped, specs_folder
 from .paths import with_paths
 from .problems import in_reading_order
 from .settings import override, parse_settings, split_settings
@@ -89,10 +89,17 @@ class Prepared:
         values = override(document, arguments or {})
         given = document.inputs if input is None else _given_inputs(document, input)
         if not given and not document.errors:
-            message = f"the network '{document.name}' needs an input size"
+            line = document.source.file == MODEL
+            message = (
+                f"the network '{document.name}' needs an input size" if line else "the spec has no 'input'"
+            )
             span = document.source.span(0, 0, len(document.source.lines[0]))
             document.errors.add(
-                "A402", message, span, help="give --input 3x224x224", call_help="give input=(1, 3, 224, 224)"
+                "A402" if line else "A109",
+                message,
+                span,
+                help="give --input 3x224x224" if line else "add: input: 3x224x224, or give --input 3x224x224",
+                call_help="give input=(1, 3, 224, 224)",
             )
         if not document.layers:
             found = with_paths(document.errors, document)

@@ -7,6 +7,7 @@ import re
 from functools import cache
 
 from ...errors import ArchinspectError, Diagnostic, Span, fail, nearest
+from ...files import read_standard_input
 from ...ops import REGISTRY
 from .chains import read_chain
 from .document import Body, Document, Statement
@@ -24,6 +25,8 @@ def read_document(model: str | os.PathLike[str]) -> Document:
     """The spec that `model` names, read and not yet expanded; what could not be read waits in `document.errors`."""
     if isinstance(model, str) and is_one_line(model):
         return _one_line(model)
+    if model == "-":
+        return _standard_input()
     return _read(read(*_find(model)))
 
 
@@ -39,6 +42,14 @@ def _read(source: Source, borrowing: bool = True) -> Document:
 
         borrow(document, lambda path: _read(read(path), borrowing=False), specs_folder(), shipped())
     return document
+
+
+@cache
+def _standard_input() -> Document:
+    """The spec, or the one-line network, on standard input; read once, however often a command asks for it."""
+    text = read_standard_input(MAX_BYTES)
+    line = text.strip()
+    return _one_line(line) if "\n" not in line and is_one_line(line) else read_text(text, "standard input")
 
 
 def shipped() -> list[str]:
@@ -68,6 +79,9 @@ def _find(model: str | os.PathLike[str]) -> tuple[str, str]:
         file = os.path.join(specs_folder(), f"{name}.yaml")
         if os.path.isfile(file):
             return file, f"specs/{name}.yaml"
+        alike = [] if os.path.exists(name) else _spelt_alike(name)
+        if len(alike) == 1:
+            return os.path.join(specs_folder(), f"{alike[0]}.yaml"), f"specs/{alike[0]}.yaml"
     if os.path.exists(name) or name.endswith((".yaml", ".yml")) or os.sep in name:
         return name, name
     close = nearest(name, shipped()) if len(name) < 100 else None
@@ -80,6 +94,15 @@ def _find(model: str | os.PathLike[str]) -> tuple[str, str]:
             help=f"did you mean '{close}'? {more}" if close else more,
         )
     )
+
+
+def _spelt_alike(name: str) -> list[str]:
+    """Shipped networks with the same letters and digits: `vgg16` for `VGG16`, `resnet50` for `resnet-50`."""
+
+    def letters(text: str) -> str:
+        return "".join(c for c in text.lower() if c.isalnum())
+
+    return [known for known in shipped() if letters(known) == letters(name)]
 
 
 def _one_line(text: str) -> Document:

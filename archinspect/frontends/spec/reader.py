@@ -69,7 +69,8 @@ class Reader(StatementReader):
         missing = [key for key in _NEEDED if key not in found and f"{key}s" not in found]
         meant = {nearest(key, _KEYS) for key in found if key not in _KEYS} if missing else set()
         for key in missing:
-            if key not in meant:
+            # An input may be given on the command line; where it is not, that is said when the network is laid out.
+            if key not in meant and key != "input":
                 self.error("A109", f"the spec has no '{key}'", root, help=_NEEDED[key])
         for key, value in found.items():
             reader = getattr(self, f"_read_{key}", None)

@@ -89,9 +89,10 @@ def test_a_plain_install_is_light(metadata: Message) -> None:
         "typer",
     ]
     assert metadata["Requires-Python"] == ">=3.11"
-    assert {"dev", "diagram", "latency", "torch", "verify"} <= set(metadata.get_all("Provides-Extra", []))
+    assert {"all", "dev", "diagram", "docs", "latency", "torch", "verify"} <= set(metadata.get_all("Provides-Extra", []))
 
 
 def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     [name] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     assert "archinspect = archinspect.__main__:main" in wheel.read(name).decode()
+    assert "[pytest11]\narchinspect = archinspect.pytest_plugin" in wheel.read(name).decode()

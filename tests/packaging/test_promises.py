@@ -71,3 +71,23 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert linked.exists(), f"{page.name} links to {target}, which does not exist"
         if anchor:
             assert anchor in anchors(linked), f"{page.name} links to {target}, which has no such heading"
+
+
+def test_what_an_agent_is_told_is_true() -> None:
+    told = (DOCS / "llms.txt").read_text(encoding="utf-8")
+    sections = dict(
+        re.findall(
+            r"^### `archinspect (\w+)`\n(.*?)(?=^### |\Z)",
+            (DOCS / "cli.md").read_text(encoding="utf-8"),
+            re.M | re.S,
+        )
+    )
+    commands = re.findall(r"`archinspect ([a-z]+)([^`]*)`", told)
+    assert len(commands) > 8
+    for command, rest in commands:
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in sections[command], f"archinspect {command} {option}"
+    document = archinspect.load("lenet5").summary().to_dict()
+    keys = {*document, *document["rows"][0], *document["totals"]}
+    rows = told[told.index("- Keys of") : told.index("Integers are exact")]
+    assert set(re.findall(r"`([a-z_]+)`", rows)) - keys == {"params", "shapes", "flops", "summary"} - keys

@@ -486,5 +486,5 @@ def numel(shape: Shape) -> int:
 
 
 def _tuple(parts: Iterable[str]) -> str:
-    *most, last = parts
-    return f"({', '.join([*most, last])})" if most else f"({last},)"
+    found = list(parts)
+    return f"({found[0]},)" if len(found) == 1 else f"({', '.join(found)})"

@@ -79,8 +79,8 @@ class Side:
         graph = self.graph
         end = graph.outputs[0] if graph.outputs else 0
         while end >= graph.inputs and graph.nodes[end].inputs:
-            shape = graph.nodes[end].output_shape
-            if len(shape) == 4 and max(shape[2:]) > 1:
+            sizes = zip(graph.axes[end], graph.nodes[end].output_shape, strict=True)
+            if any(meaning == "space" and size > 1 for meaning, size in sizes):
                 return self.row(end)
             end = graph.nodes[end].inputs[0]
         return None

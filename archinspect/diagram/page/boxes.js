@@ -261,6 +261,91 @@ class Parallel {
   }
 }
 
+// A flow that is neither a sequence nor parallel: its parts in rows by the longest way to them.  A way to the next row
+// turns between the two; a longer one runs down a lane at the right.
+class NetBox {
+  constructor(parts, links, ends) {
+    Object.assign(this, { parts, links, ends, arrow: false });
+    const rank = parts.map(() => 0);
+    links.forEach(([source, target]) => { if (source >= 0) rank[target] = Math.max(rank[target], rank[source] + 1); });
+    rank[parts.length - 1] = Math.max(...rank); // the way goes on from there
+    this.rank = rank;
+    this.rows = Array.from({ length: Math.max(...rank) + 1 }, () => []);
+    rank.forEach((row, part) => this.rows[row].push(part));
+    this.centres = parts.map(() => 0);
+    const reach = [0, 0];
+    for (const row of this.rows) {
+      const pull = new Map(row.map((part) => [part, this.middle(part)]));
+      row.sort((a, b) => pull.get(a) - pull.get(b) || a - b);
+      const width = row.reduce((sum, part) => sum + this.room(part), (row.length - 1) * SPACE.lane);
+      let edge = -width / 2;
+      for (const part of row) {
+        this.centres[part] = row.length === 1 ? 0 : edge + parts[part].left;
+        edge += this.room(part) + SPACE.lane;
+        reach[0] = Math.max(reach[0], parts[part].left - this.centres[part]);
+        reach[1] = Math.max(reach[1], this.centres[part] + this.room(part) - parts[part].left);
+      }
+    }
+    this.lanes = [...new Set(links.filter(([source, target]) => this.rankOf(source) + 1 < rank[target]).map(([source]) => source))];
+    this.left = reach[0];
+    this.lane = reach[1];
+    this.right = reach[1] + this.lanes.length * SPACE.skip;
+    // Above each row one track for each value that turns there.
+    this.tracks = this.rows.map(() => []);
+    const turns = (row, source) => { if (!this.tracks[row].includes(source)) this.tracks[row].push(source); };
+    links.forEach(([source, target]) => { turns(rank[target], source); turns(this.rankOf(source) + 1, source); });
+    this.tops = [];
+    let y = 0;
+    this.rows.forEach((row, i) => {
+      y += SPACE.gap + 7 * this.tracks[i].length;
+      this.tops.push(y);
+      y += Math.max(...row.map((part) => parts[part].height));
+    });
+    this.height = y;
+    const last = parts.length - 1;
+    this.out = this.centres[last] + parts[last].out;
+  }
+  rankOf(source) { return source < 0 ? -1 : this.rank[source]; }
+  room(part) {
+    const { left, right, out } = this.parts[part];
+    return left + Math.max(right, out + SPACE.label + measure(this.ends[part], SIZE.shape));
+  }
+  middle(part) {
+    const sources = this.links.filter(([source, target]) => target === part && source >= 0).map(([source]) => source);
+    return sources.length ? sources.reduce((sum, source) => sum + this.centres[source], 0) / sources.length : 0;
+  }
+  track(row, source, y) {
+    const count = this.tracks[row].length;
+    return y + this.tops[row] - SPACE.arrow - 7 * (count - 1 - this.tracks[row].indexOf(source));
+  }
+  place(scene, x, y, owner, level) {
+    if (this.links.some(([source]) => source < 0)) scene.dots.push([x, y]);
+    // Parts of one row stand on its floor, so that what comes out of them turns below all of them.
+    const floor = this.rows.map((row, i) => y + this.tops[i] + Math.max(...row.map((part) => this.parts[part].height)));
+    const top = this.parts.map((part, i) => floor[this.rank[i]] - part.height);
+    this.links.forEach(([source, target]) => {
+      const goal = this.parts[target];
+      const start = source < 0 ? [x, y] : [x + this.centres[source] + this.parts[source].out, floor[this.rank[source]]];
+      const end = [x + this.centres[target], top[target] + goal.stack];
+      const low = this.track(this.rank[target], source, y);
+      const turn = this.track(this.rankOf(source) + 1, source, y);
+      const aside = this.lanes.indexOf(source);
+      const near = this.rankOf(source) + 1 === this.rank[target];
+      const way = near ? [[start[0], turn], [end[0], turn]]
+        : [[start[0], turn], [x + this.lane + SPACE.skip * (aside + 1), turn],
+          [x + this.lane + SPACE.skip * (aside + 1), low], [end[0], low]];
+      edge(scene, start[0] === end[0] && near ? [start, end] : [start, ...way, end], near ? "main" : "skip", goal.arrow);
+    });
+    this.parts.forEach((part, i) => {
+      part.place(scene, x + this.centres[i], top[i], owner, level);
+      const end = x + this.centres[i] + part.out;
+      if (this.ends[i] && i + 1 < this.parts.length) {
+        scene.labels.push(label(end + SPACE.label, floor[this.rank[i]] + 12, this.ends[i], "shape"));
+      }
+    });
+  }
+}
+
 class SideWays {
   constructor(lanes, around) {
     this.skips = new Skips(lanes, around);

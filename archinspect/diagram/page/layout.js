@@ -48,6 +48,10 @@ function sequence(elements, limit, framed = false) {
 function boxOf(element, limit) {
   if (element.type === "card") return new CardBox(element);
   if (element.type === "fork") return forkBox(element, limit);
+  if (element.type === "net") {
+    const ends = element.branches.map((branch) => branch.body[branch.body.length - 1].shape);
+    return new NetBox(element.branches.map((branch) => lane(branch, limit)), element.links, ends);
+  }
   if (!element.open) return new CardBox(element.card);
   return new FrameBox(element, sequence(shownIn(element), limit, true));
 }

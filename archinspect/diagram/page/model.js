@@ -32,6 +32,7 @@ function unpack(items, path, shift, parent) {
     if (item[0] === "c") return cardOf(item, path, shift, parent);
     if (item[0] === "f") return frameOf(item, path, shift, parent);
     const branches = item[1].map(([name, body]) => ({ name, body: unpack(body, path, shift, parent) }));
+    if (item[0] === "n") return { type: "net", branches, links: item[2], shape: DATA.shapes[item[3]], parent };
     if (item[0] === "s") return { type: "side", branches, shape: DATA.shapes[item[2]], parent };
     const join = cardOf(item[2], path, shift, parent);
     return { type: "fork", branches, join, shape: join.shape, parent };

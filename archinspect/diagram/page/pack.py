@@ -25,6 +25,7 @@ _DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+", re.ASCII)
 _FIGURES = ("shape", "params", "macs", "flops")
 _PLAIN = re.compile(r"[\d,]*|\(\d+(, \d+)*,?\)", re.ASCII)  # derivations that say no more than the figure
 _PLACE, _GROUPED = "\x01", "\x02"  # where a number stood, without and with commas; no text of a spec has them
+_PARTS = 80  # of a net that is drawn open
 _SIGNS = {"Add": "+", "Multiply": "×"}
 
 
@@ -157,7 +158,7 @@ class _Packer:
         if isinstance(element, Frame):
             return self.frame(element, [one for one in same if isinstance(one, Frame)], path)
         if isinstance(element, Net):
-            return self.card(net_card(element), path)  # the page lays out no nets
+            return self.net(element, first, path)
         assert isinstance(first, (Fork, Side))
         branches = [
             [branch.name, self.elements(branch.body, other.body, path)]
@@ -166,6 +167,21 @@ class _Packer:
         if isinstance(element, Side):
             return ["s", branches, self.shape(element.output_shape)]
         return ["k", branches, self.card(element.join, path)]
+
+    def net(self, net: Net, flat: Element, path: str) -> list[Any]:
+        """The parts of a net and the ways between them; one card where there are more than a picture has room for."""
+        if not isinstance(flat, Net):
+            return self.card(net_card(net), path)
+        if len(net.branches) != len(flat.branches):
+            net = flat  # equal parts in a row were folded, and each has a name of its own
+        if len(net.branches) > _PARTS:
+            return self.card(net_card(net), path)
+        branches = [
+            [branch.name, self.elements(branch.body, other.body, path)]
+            for branch, other in zip(net.branches, flat.branches, strict=True)
+        ]
+        ways = sorted({(link.target, link.source) for link in net.links})
+        return ["n", branches, [[source, target] for target, source in ways], self.shape(net.output_shape)]
 
     def card(self, card: Card, path: str) -> list[Any]:
         sign = _SIGNS.get(card.title, "") if card.kind == "merge" else ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .conventions.captured import Record
     from .witnesses import Testimony
 
-__all__ = ["count", "is_own_module", "verify_module", "verify_program"]
+__all__ = ["check_tool", "count", "is_own_module", "verify_module", "verify_program"]
 
 
 def is_own_module(graph: Graph) -> bool:
@@ -75,7 +75,7 @@ def verify_module(graph: Graph, batches: Sequence[int], names: Sequence[str]) ->
             testimony = _hear(name, network)
             found = tuple(_of_tool(testimony, counts, batch))
             mismatches += found
-            tools.append(_check_tool(testimony, counts, batch, found))
+            tools.append(check_tool(testimony, counts, batch, found))
     return Verification(
         graph.name,
         first.input_shape,
@@ -247,7 +247,8 @@ def _of_modules(testimony: Testimony, counts: Counts, batch: int) -> Iterator[Mi
 _CALL_NUMBER = re.compile(r"#\d+")
 
 
-def _check_tool(testimony: Testimony, counts: Counts, batch: int, found: tuple[Mismatch, ...]) -> ToolCheck:
+def check_tool(testimony: Testimony, counts: Counts, batch: int, found: tuple[Mismatch, ...]) -> ToolCheck:
+    """What a tool told beside what was predicted; `found` are the differences."""
     verdict: Any = testimony.status
     if verdict == "ran":
         verdict = "differs" if found else "agrees"

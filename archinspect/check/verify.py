@@ -10,7 +10,7 @@ from ..errors import fail, suggestion
 from ..graph import Graph, Node, refuse_parameters_only
 from .batch import with_batch
 from .conventions import CONVENTIONS, OURS, Counts, count
-from .own_module import is_own_module, verify_module, verify_program
+from .own_module import check_tool, is_own_module, verify_module, verify_program
 from .verification import EXECUTION, Figures, LayerCheck, Mismatch, ToolCheck, Verification
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def verify(
             counts = count(network, name)
             found = tuple(_of_tool(testimony, counts, batch))
             mismatches += found
-            tools.append(_check_tool(testimony, counts, batch, found))
+            tools.append(check_tool(testimony, counts, batch, found))
     if names and not predicted:
         found_by_capture = verify_module(_captured(module, graph), batches, names)
         tools += found_by_capture.tools
@@ -199,23 +199,6 @@ def _of_tool(testimony: Testimony, counts: Counts, batch: int) -> Iterator[Misma
                 yield Mismatch(row.name, counts.unit, factor * row.count, told, batch, testimony.tool)
     for quantity, expected, found in differing:
         yield Mismatch("", quantity, expected, found, batch, testimony.tool)
-
-
-def _check_tool(testimony: Testimony, counts: Counts, batch: int, found: tuple[Mismatch, ...]) -> ToolCheck:
-    if testimony.status != "ran":
-        verdict: Any = testimony.status
-    else:
-        verdict = "differs" if found else "agrees"
-    return ToolCheck(
-        testimony.tool,
-        testimony.version,
-        batch,
-        verdict,
-        counts,
-        testimony.total,
-        testimony.params,
-        testimony.message,
-    )
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, refuse_parameters_onl
 from ..ops.base import Shape
 from ..shown import Shown
 from .batch import CONVERTED, is_spec, own_batch, refuse_batch
-from .cache import Cache, language_cache
+from .cache import Cache, active_parameters, language_cache
 from .memory import Storages
 from .step import OPTIMIZERS, Moment, Step, step
 from .variants import at_batch
@@ -197,6 +197,9 @@ class Memory(Shown):
             "optimizer_flops": self.optimizer_flops,
             "complete": not self.step.unknown and all(row.forward_macs is not None for row in self.rows),
         }
+        active = active_parameters(self.graph)
+        if active is not None:
+            found["active_params"] = active
         if self.cache is not None:
             found["kv_cache_bytes"] = self.cache.bytes(self.batch)
         return found

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..graph import Graph, Node, Parameter
 from ..ops.base import Shape
 from ..ops.memory import Footprint
+from .cache import products_within
 from .memory import Storages, last_uses
 
 __all__ = ["OPTIMIZERS", "Moment", "Optimizer", "Step", "step"]
@@ -384,7 +385,7 @@ class _Walk:
             return
         assert self.trained is not None
         learns = any(len(shape) > 1 for shape in self.trained[index].values())
-        within = self.storages.scaled(index, _products_within(node))
+        within = self.storages.scaled(index, products_within(node))
         outside = macs - within
         self.input_macs[index] = 2 * within
         if node.op.category == "attention" and within == 0:  # of queries, keys and values, two products
@@ -429,14 +430,6 @@ def _passes_gradient(node: Node, source: int, graph: Graph, storages: Storages) 
     if not node.op.aliases or node.op.type in _PARTS:
         return False
     return storages.owner[graph.index[node.name]] != graph.index[node.name]
-
-
-def _products_within(node: Node) -> int:
-    """MACs of products of values inside a layer that has weights, too: scores and weighted values of attention."""
-    if node.op.type != "multihead_attention":
-        return 0
-    batch, length, width = node.input_shapes[0]
-    return 2 * batch * length**2 * width
 
 
 def trained_parameters(

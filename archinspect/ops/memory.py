@@ -338,6 +338,23 @@ def _swiglu(call: Call) -> Footprint:
     return Footprint(call.y, (0,), kept=call.y, backward=2 * call.y)
 
 
+def _rms_norm(call: Call) -> Footprint:
+    """x·(mean of x² + ε)^−½, and a product with the scale: squares, their mean, its root, one by one."""
+    x, learnt = call.x, getattr(call.op, "elementwise_affine", True)
+    roots = call.x // call.inputs[0][-1]
+    kept = roots + (x if learnt and call.learns else 0)
+    temporary = max(2 * roots, x + roots) if learnt else 2 * roots
+    return Footprint(temporary, (0,), kept=kept, forward=max(0, temporary - kept), backward=2 * x)
+
+
+def _rotary(call: Call) -> Footprint:
+    """heads·cos + turned·sin: halves turned round, two products and their sum; the angles are tensors, too."""
+    x, (_, length, width) = call.x, call.inputs[0]
+    half = width // call.op.num_heads // 2  # type: ignore[attr-defined]
+    angles, rates = length * half * call.size, half * call.size
+    return Footprint(3 * x + angles + rates, kept=2 * angles, forward=3 * x + angles + rates, backward=2 * x)
+
+
 def _with_copy(call: Call) -> Footprint:
     """An elementwise function that keeps its input and a tensor as large as that."""
     return Footprint(call.x, (0,), kept=call.x)
@@ -372,12 +389,14 @@ _RULES: dict[str, Rule] = {
     ),
     "prelu": _prelu,
     "swiglu": _swiglu,
+    "rms_norm": _rms_norm,
+    "rotary_embedding": _rotary,
     **dict.fromkeys(("log_sigmoid", "softsign"), _with_copy),
     "softmin": lambda call: Footprint(call.x, output=True, forward=call.x),
     **dict.fromkeys(
         _words("offset subtract transpose split chunk slice select center_crop"), _always(_NOTHING)
     ),
-    "power": _always(_FIRST),
+    **dict.fromkeys(("power", "absolute"), _always(_FIRST)),
     "divide": _quotient,
     "circular_pad": _circular_pad,
     "add": _sum,

@@ -120,6 +120,8 @@ def _notes(found: Memory) -> list[str]:
             f"Frozen, and changed all the same: the running statistics of {len(statistics)} batch normalisations "
             f"({_some(statistics)}). In training mode they follow the new data; call eval() on these layers."
         )
+    if "active_params" in totals:
+        notes.append(f"Experts: a token uses {totals['active_params']:,} of {totals['params']:,} parameters.")
     if found.cache is not None:
         cache = found.cache.to_dict(found.batch)
         kinds = [

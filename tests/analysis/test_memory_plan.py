@@ -128,3 +128,21 @@ def test_a_picture_and_tables(tmp_path: Any) -> None:
     shown = run_cli("memory", "lenet5", "--train", "sgd").stdout
     assert "Layer by layer" in shown
     assert "rule of thumb says 3×" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "layers"),
+    [
+        ("llama3_1b", 16 * 2 * 8 * 64 * 2, 16),  # 16 layers, 8 key-value heads of 64: its config.json
+        ("gpt2", 12 * 2 * 12 * 64 * 2, 12),
+        ("mixtral_8x7b", 32 * 2 * 8 * 128 * 2, 32),
+    ],
+)
+def test_the_cache_of_language_models_that_ship(name: str, token: int, layers: int) -> None:
+    found = archinspect.load(name).memory(context=8192, dtype="bf16")
+    assert found.cache is not None
+    assert len(found.cache.layers) == layers
+    assert found.cache.bytes(1) == 8192 * token
+    if name == "mixtral_8x7b":  # Jiang et al. 2024, arXiv:2401.04088: 47B parameters, 13B active
+        assert found.totals["params"] == pytest.approx(47e9, rel=0.01)
+        assert found.totals["active_params"] == pytest.approx(13e9, rel=0.01)

@@ -77,12 +77,9 @@ def _check_program(graph: Graph, code: Any) -> None:
 
 
 def _compare_names(graph: Graph, module: nn.Module) -> None:
-    import torch
-
     from .graph_module import build
 
-    with torch.device("meta"):
-        theirs = build(graph).state_dict()
+    theirs = build(graph, device="meta").state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in theirs.items()}
     found = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     difference = _difference(expected, found)

@@ -14,7 +14,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from .analysis import analyse
-from .errors import fail, suggestion
+from .errors import ArchinspectError, fail, suggestion
 from .frontends.torch import example, load_module
 
 if TYPE_CHECKING:
@@ -309,7 +309,12 @@ def _of_a_pass(
 ) -> ModelStatistics:
     from .network import Network
 
-    graph = load_module(model, args, {**named, **kwargs})
+    try:
+        graph = load_module(model, args, {**named, **kwargs})
+    except ArchinspectError as error:
+        help = "archinspect.load(module, ..., partial=True).summary() shows the part before it"
+        found = [replace(one, help=help) if one.code == "A601" else one for one in error.diagnostics]
+        raise ArchinspectError(found) from error.__cause__
     analysis = analyse(graph)
     totals = analysis.totals
     inputs = [node.values[0] for node in graph.nodes[: graph.inputs]]

@@ -151,3 +151,18 @@ def test_a_view_takes_the_words_of_the_command() -> None:
     assert [row["name"] for row in view.to_dict()["rows"]] == ["fc6", "fc7"]
     with pytest.raises(ArchinspectError, match="no column"):
         archinspect.load("alexnet").params().view(sort="parms")
+
+
+def test_verbs_work_on_a_module_of_ones_own_or_say_why_not() -> None:
+    from torch import nn
+
+    network = archinspect.load(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), (1, 4))
+    found = network.check(pasted="| layer | params |\n| --- | --- |\n| 0 | 15 |\n| 2 | 9 |")
+    assert [judgement.wrong for judgement in found.judgements] == [False, True]
+    assert network.analyse()["2"].params == 8
+    with pytest.raises(ArchinspectError, match="not from a spec"):
+        network.build()
+    with pytest.raises(ArchinspectError, match="loaded by name"):
+        network.sweep(width=[1, 2])
+    with pytest.raises(ArchinspectError, match="at least 1"):
+        network.params().view(top=0)

@@ -149,3 +149,13 @@ def test_examples_of_docstrings_are_true() -> None:
 
 def test_the_module_is_there_after_a_plain_import() -> None:
     assert archinspect.__getattr__("torch") is archinspect.torch
+
+
+def test_an_error_of_forward_names_the_layer_and_the_way_to_a_part() -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 4))
+    with pytest.raises(ArchinspectError) as caught:
+        summary(net, (1, 4))
+    [found] = caught.value.diagnostics
+    assert found.code == "A601"
+    assert "partial=True" in found.help
+    assert "--" not in found.help

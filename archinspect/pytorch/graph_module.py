@@ -36,6 +36,12 @@ def build(
     read or do not fit.
     """
     refuse_parameters_only(graph, "a module")
+    if graph.source is not None:
+        raise fail(
+            "A403",
+            f"'{graph.name}' is not built: it comes from a module or a file, and not from a spec",
+            help="use the module itself; export('net.yaml') writes a spec, which can be built",
+        )
     device = _device(device)
     root = nn.Module()
     with torch.device("meta") if weights is not None else device:  # weights that are read need no start

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..errors import fail
 from .formats import render
 from .formats.html import fragment
 from .style import Style, style_of
@@ -45,6 +46,8 @@ def view(
     from ..analysis import Analysis
     from .views import View, viewed
 
+    if top is not None and top < 1:
+        raise fail("A403", f"top must be at least 1, and is {top}")
     wanted = View(sort, top, _listed(only), _listed(columns), units, share)
     if isinstance(result, Analysis):  # whose table may show columns that it has not by itself
         return viewed(_analysis(result, wanted.keys), wanted)

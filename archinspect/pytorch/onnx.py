@@ -101,6 +101,24 @@ def _export(module: fx.GraphModule, given: dict[str, torch.Tensor], names: list[
     return _content(program, keep_all=False)
 
 
+def without_weights(content: bytes) -> bytes:
+    """The ONNX model with every weight as an input of its type and shape, and no values."""
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    graph = model.graph
+    kept = []
+    for tensor in graph.initializer:
+        if len(tensor.dims) and tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        else:
+            kept.append(tensor)  # sizes and indices, which shapes depend on
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    written: bytes = model.SerializeToString()
+    return written
+
+
 def _with_fp32_factors(graph: Graph, module: fx.GraphModule) -> fx.GraphModule:
     """The module with factors of upsampling that lead to its sizes in fp32, too, which ONNX multiplies in.
 

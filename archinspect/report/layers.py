@@ -241,7 +241,7 @@ def _types(graph: Graph, analysis: Analysis) -> str:
 def _remarks(graph: Graph) -> list[str]:
     """What to know of a network that is no spec: tied weights, where a pass ended, what a file does not say."""
     if graph.source is None:
-        return []
+        return list(graph.metadata.get("remarks", ()))
     tied = [" = ".join(p.names) for p in graph.parameters if len(p.names) > 1]
     notes = [f"Shared, counted once: {_some(tied)}."] if tied else []
     partial = graph.metadata.get("partial")

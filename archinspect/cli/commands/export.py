@@ -10,6 +10,7 @@ import typer
 from ...errors import fail
 from ...graph import Graph
 from ...pytorch.checked import checked_source
+from ...units import decimal_bytes
 from ..options import Input, Model, Partial, Real, Set, load
 from ..output import emit_text, say
 
@@ -34,6 +35,14 @@ Output = Annotated[
 ]
 
 
+NoWeights = Annotated[
+    bool,
+    typer.Option("--no-weights", help="Write ONNX without weights: they become inputs of the graph."),
+]
+#: bytes of weights from which on it is said before they are written
+_LARGE = 10 << 20
+
+
 def export(
     model: Model,
     input: Input = None,
@@ -41,6 +50,7 @@ def export(
     real: Real = False,
     partial: Partial = False,
     weights: Weights = None,
+    no_weights: NoWeights = False,
     output: Output = None,
 ) -> None:
     """Write the network as PyTorch source, ONNX or a spec.
@@ -52,10 +62,25 @@ def export(
     """
     graph = load(model, input, set, real=real, partial=partial)
     ending = Path(output).suffix.lower() if output else ""
+    if no_weights and (ending != ".onnx" or weights is not None):
+        help = (
+            "leave --weights out"
+            if weights is not None
+            else "-o net.onnx --no-weights; source has no weights"
+        )
+        raise fail("A403", "--no-weights is for ONNX, and leaves the weights out", help=help)
     if ending == ".onnx":
         from ...pytorch.onnx import export_onnx
 
-        emit_text(export_onnx(graph, weights=weights), output)
+        size = sum([parameter.bytes for parameter in graph.parameters])
+        if size >= _LARGE and not no_weights:
+            say(f"{output} will hold {decimal_bytes(size)} of weights (--no-weights leaves them out)")
+        content = export_onnx(graph, weights=weights)
+        if no_weights:
+            from ...pytorch.onnx import without_weights
+
+            content = without_weights(content)
+        emit_text(content, output)
     elif ending in (".pth", ".pt"):
         _weights(graph, weights, output)
     elif ending in (".yaml", ".yml"):

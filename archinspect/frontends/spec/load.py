@@ -54,7 +54,30 @@ def load_graph(
     settings.update(arguments or {})
     if input is None and "input" in settings:
         input = settings.pop("input")
-    return lay_out(read_document(name), settings, input)
+    document = read_document(name)
+    graph = lay_out(document, settings, input)
+    return graph if input is None or not document.inputs else _of_other_weights(graph, document, settings)
+
+
+def _of_other_weights(graph: Graph, document: Document, settings: Mapping[str, Any]) -> Graph:
+    """The network with a remark if this input gives it other weights than its own, as of a layer after `flatten`."""
+    try:
+        own = lay_out(document, settings)
+    except ArchinspectError:  # the spec's own size does not suit these arguments
+        return graph
+    before = {node.name: node.weights for node in own.layers}
+    changed = [node for node in graph.layers if before.get(node.name, node.weights) != node.weights]
+    if not changed:
+        return graph
+    node = changed[0]
+    name = next(name for name, shape in node.weights.items() if before[node.name].get(name) != shape)
+    shapes = ["×".join(map(str, weights[name])) for weights in (node.weights, before[node.name])]
+    remark = (
+        f"Other weights than at the network's own input {'×'.join(map(str, own.input_shape))}: {node.name}.{name} "
+        f"is {shapes[0]}, not {shapes[1]}; trained weights do not fit.  A pool to a fixed size before it, as "
+        "torchvision's VGG has, would keep them."
+    )
+    return replace(graph, metadata={**graph.metadata, "remarks": (remark,)})
 
 
 @uncollected

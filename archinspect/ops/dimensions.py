@@ -12,6 +12,8 @@ from .base import Axes, Shape, show_shape
 NAMES = ("batch", "channel", "sequence", "feature", "depth", "height", "width")
 #: other words for them, and for several of them
 _ALIASES = {"channels": "channel", "features": "feature", "tokens": "sequence", "length": "sequence"}
+#: all words for dimensions
+WORDS = frozenset({*NAMES, *_ALIASES})
 _SPACE = {"depth": -3, "height": -2, "width": -1}
 
 

@@ -235,7 +235,7 @@ class Expander(Naming):
                 call = chosen
             return self._call(call, body.text, statement.key, name, env, names, current)
         assert name is not None
-        if body.chain and self._is_value(body.chain[0]):
+        if body.chain and self._is_value(body.chain[0], names):
             # What begins at a value is called as what follows is: one layer is that layer.
             assert body.text is not None
             assert isinstance(body.chain[0], Call)
@@ -268,7 +268,7 @@ class Expander(Naming):
     ) -> Laid:
         """One layer, or the use of a block as a scope; a value by its name, or a layer that stands before once more."""
         block = self.document.blocks.get(call.name)
-        if block is None and call.name not in REGISTRY:
+        if self._is_value(call, names) or (block is None and call.name == SAME_AS):
             if call.name == SAME_AS:
                 return self._same_as(call, text, key, name, env, names, current)
             known = self._take(names, name, key) if name is not None else ""
@@ -285,15 +285,21 @@ class Expander(Naming):
         scope, end = self._block(block, call, text, name, path, env, current)
         return (() if scope is None else (scope,)), end
 
-    def _is_value(self, part: Part) -> bool:
-        """Whether a part of a chain is no layer but the name of one, or of an argument that is."""
-        return (
-            isinstance(part, Call)
-            and not part.arguments
-            and part.name not in self.document.blocks
-            and part.name not in REGISTRY
-            and part.name != SAME_AS
-        )
+    def _is_value(self, part: Part, names: Names) -> bool:
+        """Whether a part of a chain is no layer but the name of one, or of an argument that is.
+
+        What has the name of an op or block too is one where that cannot stand alone.
+        """
+        if not isinstance(part, Call) or part.arguments or part.name == SAME_AS:
+            return False
+        block = self.document.blocks.get(part.name)
+        if block is not None:
+            needs = any(parameter.default is None for parameter in block.parameters)
+        elif part.name in REGISTRY:
+            needs = bool(REGISTRY[part.name]._required)
+        else:
+            return True
+        return needs and self.resolve(part.name, names.path) is not None
 
     def _value_named(
         self, call: Call, text: Scalar, env: Environment, names: Names, current: int | None

@@ -156,12 +156,12 @@ class Layers(Values):
     def _with_dimensions(self, op: Op, inputs: tuple[int, ...], span: Span, path: str) -> Op | None:
         """The op with its dimensions as numbers where it names them (`dim=sequence`); None where there is none."""
         kinds = op.named_dimensions
-        if not kinds:
+        if not kinds and op.type != "slice_channels":
             return op
         axes, shape = self._axes_of(inputs[0]), self.shape_of(inputs[0])
         found: dict[str, Any] = {}
-        for name in kinds:
-            value = getattr(op, name)
+        for name in kinds or ("dim",):
+            value = getattr(op, name, None)
             words = value if isinstance(value, tuple) else (value,)
             if any(isinstance(word, str) for word in words):
                 numbers = [dimension_of(word, axes, shape) for word in words]
@@ -185,7 +185,9 @@ class Layers(Values):
                     span,
                     path,
                     notes=("the tokens are dimension 1, their features dimension 2",),
-                    help=f"say {name}=sequence or {name}=feature",
+                    help=f"say {name}=sequence or {name}=feature"
+                    if kinds
+                    else "slice(start, stop, dim=sequence) or dim=feature says it",
                 )
                 return None
         return op.replace(**found) if found else op

@@ -7,6 +7,7 @@ from functools import cache
 
 from ...errors import suggestion
 from ...ops import NEWER, REGISTRY
+from ...ops.dimensions import WORDS
 from .calls import Argument, Call, calls, conditions
 from .document import SAME_AS, Block, Document, Statement, statements, texts
 from .expressions import Expression
@@ -145,8 +146,10 @@ class Validator:
     def _call(
         self, call: Call, text: Scalar, known: frozenset[str], used: set[str], *, readable: bool
     ) -> None:
+        op = None if call.name in self.blocks else REGISTRY.get(call.name)
+        with_words = known | WORDS if op is not None and op.named_dimensions else known
         for argument in call.arguments:
-            self._names(argument.value, text, known, used)
+            self._names(argument.value, text, with_words, used)
         signature = self.blocks.get(call.name) or op_signature(call.name)
         if signature is None and call.name == SAME_AS:
             if len(call.arguments) != 1 or call.arguments[0].name is not None:
@@ -167,6 +170,8 @@ class Validator:
             help = self._help_with(call.name)
             self._error("A202", message, text, call.column, call.name_length, help=help)
             return
+        if not call.arguments and signature.required and self._is_layer(call.name, named=True):
+            return  # a layer of that name is meant
         before = len(self.errors)
         self._arguments(call, signature, text, complete=readable)
         if len(self.errors) > before:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ...errors import OpError, Span
 from ...graph import Node, Value, input_axes, width_dimension
 from ...ops.base import Axes, Shape
+from ...ops.dimensions import WORDS
 from .calls import Call, Part
 from .document import Block, Document, Statement
 from .expressions import Expression, Ref
@@ -170,6 +171,9 @@ class Values:
             if name in env or name in more or name == IN_CHANNELS:
                 continue
             ref = self.resolve(name, path)
+            if ref is None and name in WORDS and not self.errors:
+                more[name] = name  # of a dimension
+                continue
             if ref is None:
                 if name not in self._known_names() and not self.errors:
                     message = f"nothing called '{name}' stands before this"

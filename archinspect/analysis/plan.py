@@ -17,6 +17,7 @@ from ..shown import Shown
 from .batch import CONVERTED, is_spec, own_batch, refuse_batch
 from .cache import Cache, active_parameters, language_cache
 from .memory import Storages
+from .results import Analysis, Row
 from .step import OPTIMIZERS, Moment, Step, step
 from .variants import at_batch
 
@@ -690,3 +691,17 @@ def _freezing(graph: Graph, plan: Plan, limit: int) -> list[tuple[str, Plan]]:
         if count == len(tops) - 1 or memory(graph, frozen).peak_bytes <= limit:
             return [(f"freeze {pattern}", frozen)]
     return []
+
+
+def with_frozen(analysis: Analysis, patterns: Sequence[str]) -> Analysis:
+    """The analysis with no parameter trained that a pattern names.  Raises ArchinspectError (A403)."""
+    graph = analysis.graph
+    frozen = matched(graph, patterns, "--freeze")
+    rows = []
+    for row, index in zip(analysis.rows, range(graph.inputs, len(graph.nodes)), strict=True):
+        trainable = 0 if index in frozen else row.trainable
+        if trainable and graph.nodes[index].parameters is not None:
+            named = [p for p in row.tensors.values() if p.trainable and not p.buffer and _named(p, patterns)]
+            trainable -= sum(p.numel for p in named)
+        rows.append(row if trainable == row.trainable else Row(**{**row.__dict__, "trainable": trainable}))
+    return replace(analysis, rows=tuple(rows))

@@ -98,6 +98,14 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Set an argument of the network; may be repeated."),
 ]
+Freeze = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--freeze",
+        metavar="PATTERN",
+        help="Train no parameter of these: a path, with *, or a range as conv1..conv4_x; may be repeated.",
+    ),
+]
 Depth = Annotated[
     int | None,
     typer.Option("--depth", metavar="N", min=1, help="Fold scopes below N levels into one row each."),
@@ -178,11 +186,17 @@ def load(
     return load(model, inputs=inputs, arguments=arguments(settings), real=real, partial=partial)
 
 
-def analysed(graph: Graph, dtype: str | None, depth: int | None = None) -> Analysis:
-    """The figures of the network, with `--dtype` and `--depth`."""
+def analysed(
+    graph: Graph, dtype: str | None, depth: int | None = None, freeze: list[str] | None = None
+) -> Analysis:
+    """The figures of the network, with `--dtype`, `--depth` and `--freeze`."""
     from ..analysis import analyse
 
     analysis = analyse(graph)
+    if freeze:
+        from ..analysis.plan import with_frozen
+
+        analysis = with_frozen(analysis, freeze)
     if dtype is not None:
         from ..analysis.precision import at_precision
 

@@ -146,3 +146,12 @@ def test_the_cache_of_language_models_that_ship(name: str, token: int, layers: i
     if name == "mixtral_8x7b":  # Jiang et al. 2024, arXiv:2401.04088: 47B parameters, 13B active
         assert found.totals["params"] == pytest.approx(47e9, rel=0.01)
         assert found.totals["active_params"] == pytest.approx(13e9, rel=0.01)
+
+
+def test_tables_say_what_is_frozen() -> None:
+    result = run_cli("summary", "resnet50", "--freeze", "conv1..conv4_x", "--format", "json")
+    totals = json.loads(result.stdout)["totals"]
+    assert (totals["trainable"], totals["non_trainable"]) == (17_013_736, 8_543_296)
+    assert totals["params"] == 25_557_032
+    refused = run_cli("params", "resnet50", "--freeze", "conv1", "--convention", "fvcore")
+    assert (refused.returncode, "A403" in refused.stderr) == (2, True)

@@ -10,6 +10,7 @@ from ..options import (
     Dtype,
     Explain,
     Format,
+    Freeze,
     Input,
     Model,
     Output,
@@ -33,6 +34,7 @@ def flops(
     partial: Partial = False,
     batch: Batch = None,
     dtype: Dtype = None,
+    freeze: Freeze = None,
     depth: Depth = None,
     explain: Explain = False,
     convention: Convention = None,
@@ -47,8 +49,8 @@ def flops(
     """
     graph = load(model, input, set, real=real, partial=partial, batch=batch)
     if convention is not None:
-        refuse_precision(dtype)
+        refuse_precision(dtype, freeze)
         emit(as_counted_by(convention, graph, "cost", explain=explain, depth=depth), format, output, view)
         return
-    analysis = analysed(graph, dtype, depth)
+    analysis = analysed(graph, dtype, depth, freeze)
     emit(table(graph, analysis, explain=explain, also=view.keys), format, output, view)

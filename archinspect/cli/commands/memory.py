@@ -12,7 +12,7 @@ from ...analysis.plan import memory as hold
 from ...analysis.step import OPTIMIZERS
 from ...analysis.variants import with_head
 from ...report.memory import memory_charts, memory_report
-from ..options import Depth, Format, Input, Model, Output, Partial, Real, Set, choice, load
+from ..options import Depth, Format, Freeze, Input, Model, Output, Partial, Real, Set, choice, load
 from ..pictures import emit_with_charts, refuse_early
 
 
@@ -34,14 +34,7 @@ def memory(
         str | None,
         typer.Option("--train", **choice("--train", OPTIMIZERS), help="Train with this optimiser."),
     ] = None,
-    freeze: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--freeze",
-            metavar="PATTERN",
-            help="Do not train these: a path, with *, or a range as conv1..conv4_x.",
-        ),
-    ] = None,
+    freeze: Freeze = None,
     head: Annotated[
         int | None, typer.Option("--head", metavar="N", help="Make the last layer anew, for N classes.")
     ] = None,

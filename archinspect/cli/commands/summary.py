@@ -14,6 +14,7 @@ from ..options import (
     Dtype,
     Explain,
     Format,
+    Freeze,
     Input,
     Model,
     Output,
@@ -38,6 +39,7 @@ def summary(
     partial: Partial = False,
     batch: Batch = None,
     dtype: Dtype = None,
+    freeze: Freeze = None,
     depth: Depth = None,
     explain: Explain = False,
     style: Annotated[
@@ -62,10 +64,10 @@ def summary(
         if given and style == "keras":
             raise fail("A403", f"--style keras and {name} do not go together", help="leave one out")
     if convention is not None:
-        refuse_precision(dtype)
+        refuse_precision(dtype, freeze)
         emit(as_counted_by(convention, graph, "both", explain=explain, depth=depth), format, output, view)
         return
-    analysis = analysed(graph, dtype, depth)
+    analysis = analysed(graph, dtype, depth, freeze)
     if style == "keras":
         from ...report.keras import keras
 

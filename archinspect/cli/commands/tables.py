@@ -14,6 +14,7 @@ from ..options import (
     Dtype,
     Explain,
     Format,
+    Freeze,
     Input,
     Model,
     Output,
@@ -40,6 +41,7 @@ def params(
     partial: Partial = False,
     batch: Batch = None,
     dtype: Dtype = None,
+    freeze: Freeze = None,
     depth: Depth = None,
     explain: Explain = False,
     convention: Convention = None,
@@ -54,10 +56,10 @@ def params(
     """
     graph = load(model, input, set, real=real, partial=partial, batch=batch)
     if convention is not None:
-        refuse_precision(dtype)
+        refuse_precision(dtype, freeze)
         emit(as_counted_by(convention, graph, "params", explain=explain, depth=depth), format, output, view)
         return
-    analysis = analysed(graph, dtype, depth)
+    analysis = analysed(graph, dtype, depth, freeze)
     emit(layers.params(graph, analysis, explain=explain, also=view.keys), format, output, view)
 
 
@@ -102,7 +104,11 @@ def as_counted_by(
     return by_convention(graph, count(graph, convention), which=which, explain=explain, depth=depth)
 
 
-def refuse_precision(dtype: str | None) -> None:
-    """Raises ArchinspectError (A403) for `--dtype` beside `--convention`."""
+def refuse_precision(dtype: str | None, freeze: list[str] | None = None) -> None:
+    """Raises ArchinspectError (A403) for `--dtype` or `--freeze` beside `--convention`."""
     if dtype is not None:
         raise fail("A403", "--dtype is about bytes, and --convention shows none", help="leave one out")
+    if freeze:
+        raise fail(
+            "A403", "--freeze is about training, and --convention shows none of it", help="leave one out"
+        )

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...errors import fail
+from ...errors import OpError, fail
 from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Node, Parameter, Scope
 from ...ops import REGISTRY
 from ...ops.base import Op
-from ...ops.tensor import Motion, TensorOp
+from ...ops.tensor import TensorOp
 from .document import INLINE, JOINS, SIDE_OUTPUT
 from .names import is_reserved
 from .weight_names import WeightName
@@ -165,9 +165,12 @@ def said_as(node: Node) -> Op | None:
     op = node.op
     if not isinstance(op, TensorOp):
         return op
-    if op.type == "mean" and op.motion == Motion("mix", (2, 3)) and len(op.operands) == 1:
-        pool = REGISTRY["adaptive_avg_pool2d"].of(1)  # a mean over all positions that keeps the dimensions
-        return pool if pool.shape(op.operands) == op.results[0] else None
+    if op.type == "mean" and op.motion.kind in ("mix", "reduce") and len(op.operands) == 1:
+        try:
+            mean = REGISTRY["mean"].of(dim=op.motion.dims, keepdim=op.motion.kind == "mix")
+            return mean if mean.shape(op.operands) == op.results[0] else None
+        except OpError:
+            return None
     return None
 
 

@@ -143,7 +143,9 @@ class SelfAttention(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention, batch first, of tokens or of queries and a memory, with `nn.MultiheadAttention`'s names.
+    """Multi-head attention, batch first, of tokens or of queries and a memory.
+
+    Its weights have the names of `nn.MultiheadAttention`'s.
 
     The products are written out, so that every counter of operations sees them.
     """
@@ -345,7 +347,7 @@ class MergePatches(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts of two linear layers, or three where gated, of which each token uses the top_k that a router chooses.
+    """Experts of two linear layers, or three, of which each token uses the top_k that a router chooses.
 
     The chosen experts' weights are gathered for each token: right, and as much work as is counted, but slow.
     """

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..analysis import analyse
 from ..analysis.memory import FP32_BYTES
 from ..errors import ArchinspectError
 from ..frontends.spec import read_document
+from ..frontends.spec.expand import Expander
 from ..frontends.spec.load import Prepared
 from ..frontends.spec.settings import split_settings
 from ..ops import Shape
@@ -76,7 +78,10 @@ class Evaluator:
         self._settings = {**own, **(settings or {})}
         document = read_document(name)
         self._memory = Memory(document)
-        self._prepared = Prepared(document, FoldingExpander.remembering(self._memory))
+        # What reads values by their names looks into blocks, so that none can be folded.
+        self._whole = document.by_values
+        expander = Expander if self._whole else FoldingExpander.remembering(self._memory)
+        self._prepared = Prepared(document, expander)
 
     @property
     def name(self) -> str:
@@ -100,6 +105,18 @@ class Evaluator:
         settings = {**self._settings, **arguments}
         own = settings.pop(INPUT, None)
         graph = self._prepared.expand(settings, own if input is None else input)
+        if self._whole:
+            totals = analyse(graph).totals
+            return Figures(
+                input=graph.input_shape,
+                params=totals.params,
+                buffers=totals.buffers,
+                macs=totals.macs,
+                flops=totals.flops,
+                activation_bytes=totals.activation_bytes,
+                peak_activation_bytes=totals.peak_activation_bytes,
+                complete=totals.complete,
+            )
         found = combine(graph.nodes, 0, (*graph.outputs, 0), self._memory.footprints)
         entry = self._memory.footprints.of(graph.nodes[0])
         return Figures(

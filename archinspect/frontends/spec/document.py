@@ -155,6 +155,24 @@ class Document:
         return space_of(call.name for chain in chains for call in calls(chain))
 
     @property
+    def by_values(self) -> bool:
+        """Whether it names values, shares weights, or has values of several types."""
+        if len(self.inputs) > 1 or self.outputs or any(given.dtype for given in self.inputs):
+            return True
+        bodies = (self.layers, *[block.body for block in self.blocks.values()])
+        if any(statement.body.sources for body in bodies for statement in statements(body)):
+            return True
+        found = {c for body in bodies for chain, _ in texts(body) for c in calls(chain)}
+        return any(self._reads_values(call) for call in found if call.name not in self.blocks)
+
+    def _reads_values(self, call: Call) -> bool:
+        op = REGISTRY.get(call.name)
+        if op is None:
+            return True
+        named = {argument.name for argument in call.arguments}
+        return op.arity != 1 or bool(op.output_names) or not named.isdisjoint((*op.reads, *op.tied))
+
+    @property
     def reads_sequences(self) -> bool:
         """Whether three sizes of an input are a batch, a sequence and its features: no layer works on a signal."""
         bodies = (self.layers, *[block.body for block in self.blocks.values()])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...graph import Flow, Graph, Join, Node, Scope, SideOutputs
-from .expressions import Call, Expr, layout
+from .expressions import WIDTH, Call, Expr, layout
 from .layers import constructor
 
 _BODY = "        "
@@ -83,7 +83,7 @@ def forward(graph: Graph) -> Iterator[str]:
             ports = node.ports or (0,) * len(node.inputs)
             given = [_read(graph, names, *place) for place in zip(node.inputs, ports, strict=True)]
             note = "×".join(map(str, node.output_shape[1:]))
-            yield f"{_BODY}{names[index]} = {_call(node, given)}  # {note}"
+            yield from _line(f"{names[index]} = ", *_call(node, given), note)
     ports = graph.output_ports or (0,) * len(graph.outputs)
     ends = [_read(graph, names, *place) for place in zip(graph.outputs, ports, strict=True)]
     yield f"{_BODY}return {', '.join(ends)}"
@@ -116,16 +116,33 @@ def _read(graph: Graph, names: list[str], index: int, port: int) -> str:
     return names[index] + "".join(f"[{place}]" for place in places)
 
 
-def _call(node: Node, given: list[str]) -> str:
+def _line(start: str, head: str, parts: list[str], between: str, end: str, note: str) -> Iterator[str]:
+    """An assignment on one line, with its note where there is room, or over several lines."""
+    flat = f"{_BODY}{start}{head}{between.join(parts)}{end}"
+    if len(flat) <= WIDTH:
+        noted = f"{flat}  # {note}"
+        yield noted if len(noted) <= WIDTH + 10 else flat
+        return
+    if not head:  # a sum or product
+        head, end = "(", ")"
+    yield f"{_BODY}{start}{head}"
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        yield f"{_BODY}    {part}{'' if last and between != ', ' else between.rstrip()}"
+    yield f"{_BODY}{end}"
+
+
+def _call(node: Node, given: list[str]) -> tuple[str, list[str], str, str]:
+    """A call: what stands before its parts, the parts, what stands between them, and behind."""
     call = node.op.torch_call(node.input_shapes)
     more = [*map(repr, call.args), *(f"{name}={value!r}" for name, value in call.kwargs.items())]
     if call.is_module:
         first, *rest = (node.module or node.name).split(".")
         path = f'self.get_submodule("{first}")' if first.startswith("__") else f"self.{first}"
-        return f"{'.'.join([path, *rest])}({', '.join(given)})"
+        return f"{'.'.join([path, *rest])}(", given, ", ", ")"
     operator = _OPERATORS.get(call.target)
     if operator and not call.kwargs and len(given) + len(more) > 1:
-        return f" {operator} ".join([*given, *more])
+        return "", [*given, *more], f" {operator} ", ""
     if call.as_list:
-        return f"{call.target}([{', '.join(given)}]{''.join(f', {part}' for part in more)})"
-    return f"{call.target}({', '.join([*given, *more])})"
+        return f"{call.target}([", given, ", ", f"]{''.join(f', {part}' for part in more)})"
+    return f"{call.target}(", [*given, *more], ", ", ")"

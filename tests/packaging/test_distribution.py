@@ -89,7 +89,9 @@ def test_a_plain_install_is_light(metadata: Message) -> None:
         "typer",
     ]
     assert metadata["Requires-Python"] == ">=3.11"
-    assert {"all", "dev", "diagram", "docs", "latency", "torch", "verify"} <= set(metadata.get_all("Provides-Extra", []))
+    assert {"all", "dev", "diagram", "docs", "latency", "torch", "verify"} <= set(
+        metadata.get_all("Provides-Extra", [])
+    )
 
 
 def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:

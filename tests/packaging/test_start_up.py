@@ -28,6 +28,7 @@ WITHOUT_TORCH = {
     "shapes": ("googlenet", "--depth", "1"),
     "flops": (LINE, "--input", "3x8x8", "--format", "markdown"),
     "summary": ("alexnet", "--style", "keras"),
+    "memory": ("resnet18", "--train", "adam"),
     "list": (),
     "ops": ("conv2d",),
     "schema": (),

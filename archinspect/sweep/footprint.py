@@ -59,7 +59,11 @@ class Footprints:
         if isinstance(op, Folded):
             folded: Footprint = op.__dict__["footprint"]
             return folded
-        key = (op, node.input_shapes)
+        key = (
+            op,
+            op.aliases,
+            node.input_shapes,
+        )  # equal layers may be a view in one place and a copy in another
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = _layer(node)

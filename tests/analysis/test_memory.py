@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import archinspect
 from archinspect.analysis import peak_activation_bytes
@@ -59,3 +60,36 @@ layers:
 """
     # input, the skip's source, the body's convolution, its activation; then the sum in place of the convolution
     assert archinspect.from_text(text).analyse().totals.peak_activation_bytes == 4 * 4 * 256
+
+
+@pytest.mark.parametrize(
+    ("line", "copies"),
+    [
+        ("conv2d(4, 3) -> flatten", False),
+        ("conv2d(4, 3) -> permute((0, 2, 3, 1)) -> flatten", True),
+        ("conv2d(4, 3) -> permute((0, 1, 3, 2)) -> flatten(0, 1)", False),
+        ("conv2d(4, 3) -> permute((0, 2, 3, 1)) -> flatten(1, 2)", False),
+        ("conv2d(4, 3) -> tokens -> flatten", True),
+        ("conv2d(4, 3) -> tokens -> dropout -> flatten", True),
+        ("conv2d(1, 3) -> tokens -> flatten", False),
+        ("conv2d(4, 3) -> permute((0, 1, 3, 2)) -> tokens", True),
+        ("conv2d(4, 3) -> permute((0, 2, 3, 1)) -> relu -> flatten", True),
+    ],
+)
+def test_joining_dimensions_copies_where_pytorch_does(line: str, copies: bool) -> None:
+    network = archinspect.load(line, input="3x8x6")
+    assert (network.analyse().rows[-1].activation_bytes > 0) is copies
+    x = torch.rand(network.graph.input_shape)
+    module = network.build().eval()
+    before: dict[str, torch.Tensor] = {}
+
+    class Watch(torch.fx.Interpreter):
+        def run_node(self, n: torch.fx.Node) -> object:
+            made = super().run_node(n)
+            if isinstance(made, torch.Tensor) and n.op != "output":
+                before[n.name] = made
+            return made
+
+    Watch(module).run(x)
+    source, made = list(before.values())[-2:]
+    assert (source.data_ptr() != made.data_ptr()) is copies

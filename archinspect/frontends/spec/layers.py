@@ -12,6 +12,7 @@ from ...input_size import EXAMPLES
 from ...ops import REGISTRY, Op, show_shape
 from ...ops.dimensions import dimension_of
 from .calls import Argument, Call
+from .contiguity import with_copy
 from .document import Document
 from .expressions import Ref
 from .guesses import Guess, is_echo, likely_shape, passed_on
@@ -102,6 +103,8 @@ class Layers(Values):
                 guess = passed_on(op, [self.guessed.get(self.port_of(i)[0]) for i in inputs])
                 if guess is not None:
                     self.guessed[len(nodes)] = guess
+        if op.type in ("flatten", "tokens") and plain:
+            op = with_copy(op, nodes, inputs[0])
         dtypes = self._types(op, inputs, path, span) if self.typed else None
         more = op.outputs(shapes) if len(nodes) not in self.guessed else ()
         if plain and dtypes is None and not more:

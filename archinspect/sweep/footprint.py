@@ -52,7 +52,7 @@ class Footprints:
     """Footprints of layers, each computed once per op and input shapes."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Op, Shapes], Footprint] = {}
+        self._known: dict[tuple[Op, bool, Shapes], Footprint] = {}
 
     def of(self, node: Node) -> Footprint:
         op = node.op

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .notebooks import execute, notebooks, read, said
 
+#: these train a network
+SLOW = {"fine_tuning"}
 
-@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    """A notebook that trains sets PyTorch's threads."""
+    torch: Any = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else None
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None and before is not None:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, id=p.stem, marks=pytest.mark.slow if p.stem in SLOW else ()) for p in notebooks()],
+)
 def test_notebook(path: Path) -> None:
     stored = read(path)
     assert said(execute(stored)) == said(stored), "python -m tests.docs.notebooks stores what the cells show"

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ..analysis.batch import CONVERTED, growing, is_spec, own_batch, refuse_batch
-from ..analysis.batch import batch_dimensions as batch_dimensions
 from ..errors import fail
 from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, refuse_parameters_only
 from ..ops.base import numel

@@ -117,6 +117,8 @@ class Op:
     output_names: ClassVar[tuple[str, ...]] = ()
     #: whether other tools' figures for it follow from rules of ours; else from what they see of the built module
     predicted: ClassVar[bool] = True
+    #: whether PyTorch's FlopCounterMode has a rule for its products
+    seen_by_torch: ClassVar[bool] = True
     #: whether it looks up integers, as an embedding does
     reads_integers: ClassVar[bool] = False
     #: attributes that may be given as names of dimensions

@@ -250,6 +250,8 @@ class Bilinear(_Product):
     Source: PyTorch `nn.Bilinear`.
     """
 
+    seen_by_torch: ClassVar[bool] = False
+
     arity: ClassVar[int | None] = 2
     out_features: int = attr(integer(1), "width of the output")
     bias: bool = attr(FLAG, "add a learnable bias per output", True)

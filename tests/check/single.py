@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from archinspect.graph import Graph, Layer, Node, Scope
+from archinspect.graph import Graph, Layer, Node, Scope, Value
 from archinspect.ops import Input, Op, Shape
 
 
-def network_of(op: Op, shape: Shape) -> Graph:
-    """Input and one layer, named "layer".  Raises OpError when the input does not suit the op."""
-    nodes = (
-        Node("input", Input(shape), (), (), shape),
-        Node("layer", op, (0,), (shape,), op.shape((shape,))),
+def network_of(op: Op, *shapes: Shape) -> Graph:
+    """An input of each shape, and one layer that reads them, named "layer".  Raises OpError where they do not fit."""
+    inputs = tuple(
+        Node(
+            f"input{i or ''}",
+            Input(shape),
+            (),
+            (),
+            shape,
+            outputs=(Value(shape, "int64"),) if op.reads_integers else None,
+        )
+        for i, shape in enumerate(shapes)
     )
-    return Graph("single", nodes, Scope("", (Layer(1),)), (1,))
+    read = tuple(range(len(shapes)))
+    nodes = (*inputs, Node("layer", op, read, shapes, op.shape(shapes)))
+    return Graph("single", nodes, Scope("", (Layer(len(shapes)),)), (len(shapes),), inputs=len(shapes))

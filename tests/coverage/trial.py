@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from archinspect.analysis import analyse
+from archinspect.check.conventions.flop_counter import NO_RULE
 from archinspect.errors import ArchinspectError
 
 from .libraries import complete_torchvision
-
-#: types of our calls with multiply-accumulates that FlopCounterMode of torch 2.13 has no rule for
-NO_RULE = frozenset(
-    {"_grouped_mm", "grouped_mm", "mv", "addmv", "dot", "vdot", "deform_conv2d", "flex_attention"}
-)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,28 @@ without bias; every other operator counts nothing, and nothing is said about it.
 
 from __future__ import annotations
 
-from .rules import MACS, UNKNOWN, Convention, Note, Zero, of_type
+from ...graph import Node
+from .rules import MACS, UNKNOWN, Convention, Count, Note, Rule, Zero, of_type
+
+#: operations with multiply-accumulates that FlopCounterMode of torch 2.13 has no rule for
+NO_RULE = frozenset(
+    (
+        "_grouped_mm",
+        "addmv",
+        "bilinear",
+        "deform_conv2d",
+        "dot",
+        "flex_attention",
+        "grouped_mm",
+        "mv",
+        "vdot",
+    )
+)
+
+
+def _with_rule(node: Node) -> Count:
+    return 0 if node.op.type in NO_RULE else MACS.count(node)
+
 
 FLOP_COUNTER = Convention(
     name="torch",
@@ -18,10 +39,11 @@ FLOP_COUNTER = Convention(
         "conv": (MACS,),
         "conv_transpose": (MACS,),
         "linear": (MACS,),
+        "bilinear": UNKNOWN,
         "multihead_attention": (MACS, Zero(known=False, names=("softmax",))),
     },
     default=UNKNOWN,
-    functions=(MACS,),
+    functions=(Rule("MACs, of what it has a rule for", _with_rule),),
     source="torch/utils/flop_counter.py",
     notes=(Note("Its figure is in FLOPs, two for each multiply-accumulate.", of_type("conv", "linear")),),
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 
 from ...ops import REGISTRY
@@ -105,8 +106,15 @@ def _tools() -> Iterator[str]:
 def _table() -> Iterator[str]:
     yield f"| op | {' | '.join(CONVENTIONS)} |"
     yield "| --- |" + " --- |" * len(CONVENTIONS)
-    for name in sorted(REGISTRY):
+    ruled = [name for name in sorted(REGISTRY) if REGISTRY[name].predicted]
+    for name in ruled:
         yield f"| `{name}` | {' | '.join(_rule(convention, name) for convention in CONVENTIONS.values())} |"
+    others = ", ".join(f"`{name}`" for name in sorted(REGISTRY) if name not in ruled)
+    told = (
+        "For the other ops no rule of ours says what the tools count; `verify` predicts it from what they see of the "
+        f"module that is built (below): {others}."
+    )
+    yield "\n" + textwrap.fill(told, 118, break_on_hyphens=False)
 
 
 def _rule(convention: Convention, op: str) -> str:

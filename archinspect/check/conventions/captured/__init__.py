@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ....graph import Graph, Node
 from ..counts import Counts, count
+from ..flop_counter import NO_RULE
 from ..rules import Convention, Rule, Zero
 from . import fvcore, ptflops, thop, torchinfo
 from .account import account
@@ -39,14 +40,8 @@ def count_captured(graph: Graph, record: Record, convention: Convention) -> Coun
     return account(record, convention, tool.findings(record), params=params, total_params=total)
 
 
-#: what has multiply-accumulates that FlopCounterMode of torch 2.13 has no formula for
-_UNCOUNTED = frozenset(
-    {"_grouped_mm", "grouped_mm", "mv", "addmv", "dot", "vdot", "deform_conv2d", "flex_attention"}
-)
-
-
 def _counted(node: Node) -> int:
-    return node.cost.macs if node.cost is not None and node.op.type not in _UNCOUNTED else 0
+    return node.cost.macs if node.cost is not None and node.op.type not in NO_RULE else 0
 
 
 _MACS = (

@@ -62,5 +62,5 @@ def test_fixed_rounds_the_exact_quotient(numerator: int, denominator: int, place
 @given(st.integers(0, 10**19))
 def test_a_unit_never_shows_more_than_its_base(count: int) -> None:
     for text, base in ((units.binary_bytes(count), 1024), (units.decimal_bytes(count), 1000)):
-        number, unit = text.replace(",", "").split(" ")
+        number, _unit = text.replace(",", "").split(" ")
         assert float(number) < base or "e+" in number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .call_errors import in_words_of_call
@@ -80,6 +80,24 @@ def from_text(
         "archinspect.from_text", (text,), {k: v for k, v in written.items() if v is not None}
     ):
         return Network(lay_out(read_text(text, file), arguments, input))
+
+
+def timed_graph(graph: Graph) -> Graph:
+    """The graph that is timed: itself, or that of the module it builds where its inputs are several or integers.
+
+    A spec of one image is timed layer by layer in the code of its own module; a captured module brings its inputs.
+    """
+    inputs = [node.values[0] for node in graph.nodes[: graph.inputs]]
+    if graph.source is not None or not inputs or [value.dtype for value in inputs] == ["float32"]:
+        return graph
+    _need("torch", "measuring", "torch")
+    import torch
+
+    from .frontends.torch import load_module
+    from .pytorch import build
+
+    examples = [torch.empty(v.shape, dtype=getattr(torch, v.dtype), device="meta") for v in inputs]
+    return replace(load_module(build(graph, device="meta"), examples), name=graph.name)
 
 
 @dataclass(frozen=True)
@@ -495,7 +513,7 @@ class Network:
         from .latency.plan import Options
 
         return measure(
-            self.graph,
+            timed_graph(self.graph),
             device=device,
             batch=batch,
             dtype=dtype,

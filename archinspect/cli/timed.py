@@ -175,7 +175,9 @@ def _run(request: Request) -> tuple[Request, Measurement | Comparison, list[Grap
     begin = time.perf_counter()
     with progress_bar() as progress:
         from ..latency.measure import compare, measure
+        from ..network import timed_graph
 
+        graphs = [timed_graph(graph) for graph in graphs]
         common: dict[str, Any] = {"device": request.device, "progress": progress, **request.arguments()}
         common |= {"layers": request.layers, "spent_s": time.perf_counter() - begin}
         if len(graphs) == 1:

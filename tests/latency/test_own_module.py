@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import nn
 
+import archinspect
 from archinspect.analysis.batch import batch_dimensions
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.spec import load_graph
@@ -655,3 +656,9 @@ def test_a_compiled_model_of_text_folds_by_depth() -> None:
     assert "no-rows" not in [flag.code for flag in run.flags], run.flags
     assert "head" in [row.name for row in run.layers]
     assert any(row.name.startswith("layer") for row in run.layers)
+
+
+def test_a_spec_of_tokens_is_timed_as_the_module_that_it_builds() -> None:
+    words = archinspect.load("embedding(10, 4) -> lstm(3) -> flatten -> linear(2)", input="5xint64")
+    found = words.measure(device="cpu", time_s=0.3, threads=1)
+    assert [row.name for row in found.runs[0].layers if row.floor_ms][:2] == ["embedding", "lstm"]

@@ -26,7 +26,7 @@ COMMANDS: dict[str, Entry] = {
     "shapes": Entry("tables:shapes", "Show the output shape and receptive field of each layer.", NUMBERS),
     "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
-    "memory": Entry("memory:memory", "Show whether it fits, and what training costs.", NUMBERS),
+    "memory": Entry("memory:memory", "Show what a pass or a training step takes, and what fits.", NUMBERS),
     "bottleneck": Entry("bottleneck:bottleneck", "Show what a 1×1 bottleneck saves.", NUMBERS),
     "compare": Entry(
         "compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS
@@ -36,7 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "verify": Entry("verify:verify", "Hold our figures against the real module and other tools.", CHECKS),
     "budget": Entry(
         "budget:budget",
-        "Hold a network against limits, and against a lock of its figures and layers.",
+        "Hold a network against limits, or a lock of its figures.",
         CHECKS,
     ),
     "diagram": Entry("diagram:diagram", "Draw the network: blocks, volumes, or a page to explore.", RESULTS),

@@ -49,7 +49,7 @@ def budget(
     format: Format = None,
     output: Output = None,
 ) -> int:
-    """Hold a network against limits, and against a lock of its figures and layers.
+    """Hold a network against limits, or a lock of its figures.
 
     A limit that is exceeded names the layers that have most, or the edits since the lock that added most.  With --lock
     every layer that was added, removed, renamed or changed is listed; --update writes the file.  Exits with 1 when a

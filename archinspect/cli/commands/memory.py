@@ -78,7 +78,7 @@ def memory(
     format: Format = None,
     output: Output = None,
 ) -> None:
-    """Show what inference or a training step takes in memory and work.
+    """Show what a pass or a training step takes, and what fits.
 
     Weights, gradients, optimiser state, what autograd saves layer by layer, temporaries, the peak and where it is.
     --fit finds the largest batch; with --batch it says what to change.  A .svg or .png shows memory over the step.

@@ -49,7 +49,7 @@ def test_folded_totals_of_random_networks(graph: Graph, folding: Folding) -> Non
 @settings(max_examples=40, deadline=None)
 def test_every_layer_that_works_is_on_a_card(graph: Graph) -> None:
     drawn = {i for card in cards_of(outline(graph, Folding(repeats=False)).body) for i in card.nodes}
-    assert {i for i, node in enumerate(graph.nodes) if Figures.of(node).params} <= drawn
+    assert {i for i, node in enumerate(graph.nodes) if Figures.of(graph, i).params} <= drawn
 
 
 def test_repeats_fold_only_when_structure_and_shapes_match() -> None:

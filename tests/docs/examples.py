@@ -18,7 +18,8 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,10 @@ class Page:
 
     def run(self) -> str:
         """Run every block in order; the page's text with the output that the commands really print."""
+        with self._own_modules():
+            return self._run()
+
+    def _run(self) -> str:
         made, last = [], 0
         for block in blocks(self.text):
             if block.title:
@@ -105,10 +110,11 @@ class Page:
     def _here(self, command: str) -> str:
         """What our program prints, run in this process: PyTorch is imported once, not by each example."""
         printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-        before, modules, path = Path.cwd(), set(sys.modules), list(sys.path)
+        before = Path.cwd()
         os.chdir(self.folder)
         try:
             with (
+                self._own_modules(),
                 mock.patch.dict(os.environ, self.environment, clear=True),
                 mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
                 redirect_stdout(printed),
@@ -117,11 +123,20 @@ class Page:
                 run(shlex.split(command)[1:])
         finally:
             os.chdir(before)
-            sys.path[:] = path
-            for name in set(sys.modules) - modules:  # a user's net.py is another one on another page
-                if str(getattr(sys.modules[name], "__file__", None)).startswith(str(self.folder)):
-                    del sys.modules[name]
         return printed.buffer.getvalue().decode()
+
+    @contextmanager
+    def _own_modules(self) -> Iterator[None]:
+        """A user's net.py is another one on another page: afterwards no module of the page's folder is known."""
+        modules, path = set(sys.modules), list(sys.path)
+        try:
+            yield
+        finally:
+            sys.path[:] = path
+            for name in set(sys.modules) - modules:
+                file = getattr(sys.modules[name], "__file__", None) or ""
+                if Path(file).is_relative_to(self.folder):
+                    del sys.modules[name]
 
     def _process(self, command: str) -> str:
         return subprocess.run(

@@ -251,7 +251,7 @@ def test_dump_round_trips_shipped_networks(name: str) -> None:
 
 def test_unknown_model_suggests_the_nearest() -> None:
     with pytest.raises(ArchinspectError) as caught:
-        load_graph("VGG-16")
+        load_graph("VGG-61")
     assert "did you mean 'vgg16'?" in caught.value.render()
 
 

@@ -62,7 +62,7 @@ def test_every_construct_is_valid(schema: Any) -> None:
         ("input: 3x32x32", "input: [3, 32, 32]"),
         ("name: net\n", ""),
         ("arguments: {width: 8, norm: true}", "arguments: [width]"),
-        ("{width: 8,", "{width: [8],"),
+        ("{width: 8,", "{width: {least: 8},"),
         ("{width: 8,", "{1width: 8,"),
         ("{conv2d: ", "{conv2D: "),
         ("normal(", "nrmal("),

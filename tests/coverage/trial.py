@@ -113,9 +113,8 @@ def _counted(module: Any, args: Any, kwargs: Any) -> tuple[int | None, str, floa
         twin = copy.deepcopy(module).to("meta").eval()
         args, kwargs = tree_map(meta, args), tree_map(meta, kwargs)
         start = time.perf_counter()
-        with FlopCounterMode(
-            display=False
-        ) as counter:  # without gradients it refuses parameters that are passed on
+        # Without gradients it refuses parameters that are passed on.
+        with FlopCounterMode(display=False) as counter:
             twin(*args, **kwargs)
         return counter.get_total_flops() // 2, "", time.perf_counter() - start
     except Exception as error:  # noqa: BLE001  whatever another tool stumbles over is its reason

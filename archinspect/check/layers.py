@@ -102,9 +102,10 @@ def _kernels(layer: Weights) -> Iterator[Variation]:
         )
     if layer.kernel:
         for size in _KERNELS:
-            if (size, size) != layer.kernel:
-                words = f"a {size}×{size} kernel instead of {'×'.join(map(str, layer.kernel))}"
-                yield Variation(replace(layer, kernel=(size, size)).count, words, f"kernel {size}")
+            other = (size,) * len(layer.kernel)
+            if other != layer.kernel:
+                words = f"a {'×'.join(map(str, other))} kernel instead of {'×'.join(map(str, layer.kernel))}"
+                yield Variation(replace(layer, kernel=other).count, words, f"kernel {size}")
 
 
 def _groups(layer: Weights, groups: int) -> Iterator[Variation]:

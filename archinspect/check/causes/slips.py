@@ -220,10 +220,12 @@ def _strides(chosen: Selection, quantity: str, right: Fraction) -> Iterator[Hypo
     if len(chosen.weighted) != 1 or chosen.weighted[0].op.category != "convolution":
         return
     node = chosen.weighted[0]
-    own = getattr(node.op, "stride", None)
+    own: tuple[int, ...] = getattr(node.op, "stride", ())
+    sides = len(own)
+    others = [s for s in _STRIDES if own and own != (s,) * sides]
     for field, value, words in (
-        *(("stride", (s, s), f"stride {s} instead of {own[0]}") for s in _STRIDES if own and own != (s, s)),
-        ("padding", (0, 0), "no padding"),
+        *(("stride", (s,) * sides, f"stride {s} instead of {own[0]}") for s in others),
+        ("padding", (0,) * sides, "no padding"),
         ("groups", 1, "its groups ignored"),
     ):
         changed = _changed(node, field, value)

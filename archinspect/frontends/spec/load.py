@@ -149,11 +149,12 @@ def _given_inputs(document: Document, input: InputSize | Sequence[InputText]) ->
     own = list(document.inputs) or [InputText(())] * len(given)
     names = [one.name for one in own]
     for number, one in enumerate(given):
-        at = names.index(one.name) if one.name in names else number
+        at = names.index(one.name) if one.name is not None and one.name in names else number
         if (one.name is not None and names[0] is not None and one.name not in names) or at >= len(own):
             known = ", ".join(filter(None, names)) or "one, without a name"
             message = f"'{document.name}' has no input '{one.name}'" if one.name else "too many inputs"
-            document.errors.add("A402", message, None, help=f"its inputs are {known}")
+            alone = "" if any(names) else "give one shape"
+            document.errors.add("A402", message, None, help=f"its inputs are {known}", call_help=alone)
             return ()
         own[at] = replace(
             one, name=own[at].name or (one.name if len(given) > 1 else None), dtype=one.dtype or own[at].dtype

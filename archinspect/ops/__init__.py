@@ -30,7 +30,7 @@ _LATER = {
 }
 #: ops that came after specs were written: a block of theirs may have such a name, and is then meant
 NEWER = frozenset({"rms_norm", *" ".join(_LATER.values()).split()})
-REGISTRY.later.update({name: file for file, names in _LATER.items() for name in names.split()})
+REGISTRY.declare({file: names.split() for file, names in _LATER.items()})
 
 __all__ = [
     "NEWER",

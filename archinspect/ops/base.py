@@ -311,6 +311,12 @@ class Registry(Mapping[str, "type[Op]"]):
     def __init__(self) -> None:
         self.read: dict[str, type[Op]] = {}
         self.later: dict[str, str] = {}
+        self._declared: list[str] = []
+
+    def declare(self, files: Mapping[str, Sequence[str]]) -> None:
+        """Name ops whose files are imported later: names by file."""
+        self.later.update({name: file for file, names in files.items() for name in names})
+        self._declared += [name for names in files.values() for name in names]
 
     def _load(self, file: str) -> None:
         self.later = {name: place for name, place in self.later.items() if place != file}
@@ -325,9 +331,11 @@ class Registry(Mapping[str, "type[Op]"]):
         return name in self.read or name in self.later
 
     def __iter__(self) -> Iterator[str]:
-        for file in set(self.later.values()):
+        for file in dict.fromkeys(self.later.values()):
             self._load(file)
-        return iter(self.read)
+        # The same order whichever file was asked for first.
+        later = set(self._declared)
+        return iter([*(name for name in self.read if name not in later), *self._declared])
 
     def __len__(self) -> int:
         return len(self.read) + len(self.later)

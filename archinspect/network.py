@@ -91,13 +91,10 @@ def timed_graph(graph: Graph) -> Graph:
     if graph.source is not None or not inputs or [value.dtype for value in inputs] == ["float32"]:
         return graph
     _need("torch", "measuring", "torch")
-    import torch
-
-    from .frontends.torch import load_module
+    from .check.verify import captured
     from .pytorch import build
 
-    examples = [torch.empty(v.shape, dtype=getattr(torch, v.dtype), device="meta") for v in inputs]
-    return replace(load_module(build(graph, device="meta"), examples), name=graph.name)
+    return replace(captured(build(graph, device="meta"), graph), name=graph.name)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def verify(
             mismatches += found
             tools.append(check_tool(testimony, counts, batch, found))
     if names and not predicted:
-        found_by_capture = verify_module(_captured(module, graph), batches, names)
+        found_by_capture = verify_module(captured(module, graph), batches, names)
         tools += found_by_capture.tools
         mismatches += found_by_capture.mismatches
     first = with_batch(graph, batches[0])
@@ -106,7 +106,7 @@ def _follows_from_rules(graph: Graph) -> bool:
     return all(node.op.predicted and node.outputs is None for node in graph.nodes)
 
 
-def _captured(module: fx.GraphModule, graph: Graph) -> Graph:
+def captured(module: fx.GraphModule, graph: Graph) -> Graph:
     """The graph of the built module, as a user's own would be captured."""
     from ..frontends.torch import load_module
     from .witnesses import examples

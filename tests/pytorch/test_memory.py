@@ -107,9 +107,17 @@ def inference_peak(module: nn.Module, *inputs: Tensor) -> int:
     return live.peak
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in FEW else pytest.mark.slow) for n in NETWORKS]
-)
+#: a few by default, one in four of the others where slow tests run, and all of them by hand
+SOME = [
+    *FEW,
+    *(
+        pytest.param(name, marks=[pytest.mark.slow, *([pytest.mark.many] if i % 4 else [])])
+        for i, name in enumerate(name for name in NETWORKS if name not in FEW)
+    ),
+]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_inference_peak_of_shipped_networks(name: str) -> None:
     network = archinspect.load(name)
     module = empty(network.build(device="meta")).eval()
@@ -350,9 +358,7 @@ def _trainable(module: nn.Module) -> nn.Module:
     return module
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in FEW else pytest.mark.slow) for n in NETWORKS]
-)
+@pytest.mark.parametrize("name", SOME)
 def test_a_step_of_shipped_networks(name: str) -> None:
     """Saved activations by saved_tensors_hooks, the peak by live storages, work by FlopCounterMode."""
     network = archinspect.load(name)

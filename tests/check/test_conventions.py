@@ -32,7 +32,7 @@ SAMPLES = [
 ]
 #: ops whose figures by other tools follow from the built module, and from no rule for the layer
 UNRULED = [
-    pytest.param(name, attributes, shapes, id=f"{name}-{number}")
+    pytest.param(name, attributes, shapes, id=f"{name}-{number}", marks=[pytest.mark.many] if number else [])
     for name, op in sorted(REGISTRY.items())
     for number, (attributes, shapes) in enumerate(op.samples)
     if not op.of(**attributes).predicted

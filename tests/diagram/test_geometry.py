@@ -16,6 +16,7 @@ from archinspect.frontends.spec import load_graph, shipped
 from archinspect.graph import Graph
 from tests.diagram.geometry import faults
 from tests.strategies_networks import networks
+from tests.support import one_in
 
 REQUESTS = {
     "default": Options(),
@@ -33,7 +34,7 @@ def scene(graph: Graph, options: Options) -> Scene:
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", one_in(2, shipped()))
 def test_every_shipped_network(name: str, request_: Options) -> None:
     assert list(faults(scene(load_graph(name), request_), insets=request_.overview)) == []
 

@@ -21,6 +21,7 @@ from archinspect.pytorch import build
 from tests.check.single import network_of
 from tests.spec.support import graph_of, layers
 from tests.strategies_networks import networks
+from tests.support import one_in
 
 from .programs import outputs, random_state
 

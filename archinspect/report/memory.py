@@ -176,7 +176,8 @@ def _layers(found: Memory) -> Table:
                 {"name": "Total", "op": "", "temporary_bytes": ""}.get(column.key, totals.get(column.key))
             )
     note = "Saved: what autograd keeps, each storage once, at the first layer that keeps it." if train else ""
-    return Table(tuple(columns), tuple(rows), tuple(total), "Layer by layer", notes=(note,) if note else ())
+    notes = (note,) if note else ()
+    return Table(tuple(columns), tuple(rows), tuple(total), "Layer by layer", notes=notes, listed="rows")
 
 
 def _suggestions(found: Sequence[Suggestion]) -> Table:

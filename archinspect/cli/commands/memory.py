@@ -14,8 +14,10 @@ from ...analysis.variants import with_head
 from ...report.memory import memory_charts, memory_report
 from ..options import Depth, Format, Freeze, Input, Model, Output, Partial, Real, Set, choice, load
 from ..pictures import emit_with_charts, refuse_early
+from ..views import View, with_view
 
 
+@with_view
 def memory(
     model: Model,
     batch: Annotated[
@@ -75,6 +77,8 @@ def memory(
     real: Real = False,
     partial: Partial = False,
     depth: Depth = None,
+    *,
+    view: View,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -99,7 +103,7 @@ def memory(
     )
     found = hold(graph, plan) if fit is None else fitted(graph, plan, _limit(fit))
     found = replace(found, depth=depth)
-    emit_with_charts(memory_report(found), lambda: memory_charts(found), format, output)
+    emit_with_charts(memory_report(found), lambda: memory_charts(found), format, output, view)
 
 
 def _limit(fit: str) -> int:

@@ -111,11 +111,25 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
 
 
 def params(nodes: Iterable[Node]) -> int:
-    return sum(prod(shape) for node in nodes for shape in node.weights.values())
+    """Learnable parameters of these layers; what several of them share counts once."""
+    return sum(map(prod, _learnt(nodes)))
 
 
 def weights(nodes: Iterable[Node]) -> int:
-    return sum(prod(shape) for node in nodes for shape in node.weights.values() if len(shape) >= 2)
+    return sum(prod(shape) for shape in _learnt(nodes) if len(shape) >= 2)
+
+
+def _learnt(nodes: Iterable[Node]) -> Iterator[tuple[int, ...]]:
+    """Shapes of the learnable tensors, each once."""
+    seen: set[int] = set()
+    for node in nodes:
+        if node.parameters is None:
+            yield from node.weights.values()
+            continue
+        for parameter in node.parameters.values():
+            if not parameter.buffer and id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield parameter.shape
 
 
 def _macs(nodes: Iterable[Node]) -> int | None:
@@ -169,6 +183,14 @@ def size(nodes: tuple[Node, ...], quantity: str) -> int | None:
 def _others(graph: Graph, chosen: Selection, quantity: str, value: int) -> Iterator[Reading]:
     """What else the name of a quantity is used for; none of it is an error."""
     nodes = chosen.nodes
+    if quantity in ("params", "weight_bytes") and any(node.parameters for node in nodes):
+        inside = {node.name for node in nodes}
+        first = sum(graph.learnt[i] for i, node in enumerate(graph.nodes) if node.name in inside)
+        first *= BYTES if quantity == "weight_bytes" else 1
+        if first != value:
+            yield Reading(
+                first, "weights that it shares are counted in the layer that uses them first", "shared"
+            )
     if quantity == "flops":
         macs = _macs(nodes)
         if macs and 2 * macs != value:

@@ -236,6 +236,10 @@ class _Numbers:
     def is_parameter(self, entry: Stored) -> bool:
         return prod(entry.shape) != 1 or (self._torch and not _ANONYMOUS.match(entry.name))
 
+    def has(self, entry: Stored) -> bool:
+        """Whether a call has this tensor as a parameter."""
+        return id(entry) in self._parameters
+
     def parameter(self, entry: Stored, buffer: bool) -> Parameter:
         """The one parameter of a stored tensor."""
         from .values import DTYPES, PACKED_BITS
@@ -356,15 +360,20 @@ class _Builder:
         return [self._places[id(tensor)]]
 
     def add_unread(self, walk: Walk, model: ModelProto) -> None:
-        """Nodes that hold the stored numbers which no node of the file reads."""
+        """Nodes that hold the stored numbers which no call has as its own.
+
+        No node of the file reads them, or nodes cut and join them first, as exporters do with a recurrent layer's
+        matrices; the latter are told from constants by the name of a module's parameter.
+        """
         read = set(_names_read(model.graph))
         for function in model.functions:
             read.update(name for node in function.node for name in node.input)
         owners: dict[str, dict[str, Parameter]] = {}
         for entry in walk.stored:
             real = _real(entry)
-            if entry.initializer and real and entry.name not in read and self._numbers.is_parameter(entry):
-                owner, _, last = entry.name.rpartition(".")
+            owner, _, last = entry.name.rpartition(".")
+            lost = entry.name not in read or (owner and not self._numbers.has(entry))
+            if entry.initializer and real and lost and self._numbers.is_parameter(entry):
                 owners.setdefault(owner, {})[last] = self._numbers.parameter(entry, buffer=False)
         for owner, parameters in owners.items():
             op = TensorOp("parameters", "parameters", (), ())

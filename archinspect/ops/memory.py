@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
-from .base import Op, Shape, Shapes
+from .base import REGISTRY, Op, Shape, Shapes
 
 __all__ = ["Call", "Footprint", "footprint", "knows"]
 
@@ -88,8 +88,14 @@ _OUTPUT = Footprint(output=True)
 
 def footprint(call: Call) -> Footprint | None:
     """The footprint of a call; None where nobody has a rule for it."""
+    if call.op.type in _OF_LAYERS and REGISTRY.read.get(call.op.type) is not type(call.op):
+        return None
     rule = _RULES.get(call.op.family or call.op.type) or _RULES.get(call.op.type)
     return rule(call) if rule is not None else None
+
+
+#: rules that need what only a layer of the language says; a call of the same name may lack it
+_OF_LAYERS = frozenset({"group_norm", "local_response_norm", "rotary_embedding"})
 
 
 def knows(op: Op | type[Op]) -> bool:
@@ -198,15 +204,15 @@ def _mirror_pad(call: Call) -> Footprint:
 
 def _dropout(call: Call) -> Footprint:
     """In training the noise that the input is multiplied by: a number for each element, or for each channel."""
-    if not call.training or not call.op.p:  # type: ignore[attr-defined]
+    if not call.training or not getattr(call.op, "p", 1):
         return _NOTHING
-    noise = prod(call.inputs[0][:2]) * call.size if call.op.spatial else call.x
+    noise = prod(call.inputs[0][:2]) * call.size if getattr(call.op, "spatial", 0) else call.x
     return Footprint(kept=noise, temporary=noise)
 
 
 def _drop_path(call: Call) -> Footprint:
     """In training a number for each image, and the product before it is scaled."""
-    if not call.training or not call.op.p:  # type: ignore[attr-defined]
+    if not call.training or not getattr(call.op, "p", 1):
         return _NOTHING
     noise = call.inputs[0][0] * call.size
     return Footprint(kept=noise, temporary=noise + call.x, forward=call.x, backward=call.x)

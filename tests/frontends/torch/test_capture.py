@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from archinspect.analysis import analyse
 from archinspect.check.witnesses.execute import execute
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.torch import load_module
@@ -392,3 +393,18 @@ def test_execution_names_the_call_that_differs() -> None:
     operation.function = torch.ops.aten.sigmoid.default
     found = execute(graph)
     assert (found.status, found.where) == ("differs", "1")
+
+
+def test_a_function_with_the_name_of_a_layer_has_memory_too() -> None:
+    """`F.group_norm` by one group with a scale of another shape is no layer of the language."""
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(4, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.dropout(nn.functional.group_norm(x, 1) * self.scale, 0.1, self.training)
+
+    totals = analyse(load_module(Scaled(), [torch.zeros(1, 4, 6, 6)])).totals
+    assert totals.peak_activation_bytes >= 2 * 4 * 36 * 4

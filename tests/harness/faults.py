@@ -280,7 +280,7 @@ def page() -> str:
         "[`tests/harness`](../tests/harness/checks.py) draws random networks, damaged files, interrupts and odd",
         "surroundings, and demands of each what must hold. Here one fault at a time is planted in archinspect; the",
         "check is named that finds it first, of those that find nothing without a fault.",
-        f"{found} of {len(rows)} are found.",
+        f"Each check had {_ROUNDS} rounds of {_EXAMPLES} examples: {found} of {len(rows)} are found.",
         "",
         "| room | fault | found by |",
         "| --- | --- | --- |",

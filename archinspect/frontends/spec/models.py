@@ -84,7 +84,8 @@ def _find(model: str | os.PathLike[str]) -> tuple[str, str]:
             return os.path.join(specs_folder(), f"{alike[0]}.yaml"), f"specs/{alike[0]}.yaml"
     if os.path.exists(name) or name.endswith((".yaml", ".yml")) or os.sep in name:
         return name, name
-    close = nearest(name, shipped()) if len(name) < 100 else None
+    plain = re.sub(r"[-.]", "", name.lower())
+    close = (nearest(name, shipped()) or nearest(plain, shipped())) if len(name) < 100 else None
     more = "`archinspect list` shows the networks that ship; a path to a .yaml file or layers joined by -> work too"
     raise ArchinspectError(
         Diagnostic(

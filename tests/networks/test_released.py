@@ -62,7 +62,11 @@ RELEASED: list[tuple[str, str, str, dict[str, Any], str | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("model", "package", "name", "options", "size"), RELEASED, ids=[r[0] for r in RELEASED]
+    ("model", "package", "name", "options", "size"),
+    [
+        pytest.param(*released, id=released[0], marks=[pytest.mark.many] if i % 2 else [])
+        for i, released in enumerate(RELEASED)
+    ],
 )
 def test_logits(model: str, package: str, name: str, options: dict[str, Any], size: str | None) -> None:
     pytest.importorskip(package.partition(".")[0])

@@ -109,7 +109,7 @@ def test_our_own_export_comes_back() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", one_in(4, sorted(shipped())))
+@pytest.mark.parametrize("name", one_in(6, sorted(shipped())))
 def test_shipped_networks_come_back(name: str) -> None:
     ours = load_graph(name)
     if sum(row.params for row in analyse(ours).rows) > 100_000_000:

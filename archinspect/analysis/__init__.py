@@ -5,7 +5,6 @@ from __future__ import annotations
 from .analyse import analyse
 from .depth import depth
 from .memory import peak_activation_bytes
-from .receptive_field import Field
 from .results import Analysis, Row, Totals
 
-__all__ = ["Analysis", "Field", "Row", "Totals", "analyse", "depth", "peak_activation_bytes"]
+__all__ = ["Analysis", "Row", "Totals", "analyse", "depth", "peak_activation_bytes"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from math import prod
+from typing import TYPE_CHECKING
 
 from ..graph import ELEMENT_BYTES, Graph, Node
-from ..ops.memory import Call, Footprint, footprint
 from ..ops.tensor import TensorOp
 from .batch import CONVERTED, growing, is_spec, own_batch
 
+if TYPE_CHECKING:
+    from ..ops.memory import Footprint
+
 FP32_BYTES = 4
-_NOTHING = Footprint()
 
 
 def activation_bytes(node: Node, element_bytes: int = FP32_BYTES) -> int:
@@ -111,6 +113,8 @@ class Storages:
         self, index: int, *, learns: bool = True, follows: tuple[bool, ...] = ()
     ) -> Footprint | None:
         """What a call holds beside its values; None where nobody has a rule for it."""
+        from ..ops.memory import Call, footprint  # commands that show no memory need no rules of it
+
         node = self.graph.nodes[index]
         operands = node.op.operands if isinstance(node.op, TensorOp) else ()
         key = id(node.op), (node.input_shapes, node.output_shape), learns, follows
@@ -188,7 +192,7 @@ def peak_activation_bytes(
             size = 0 if graph.nodes[index].op.aliases else storages.bytes(index)
             freed[last[index]] += size
             alive += size
-        held = storages.footprint(index) if index >= graph.inputs else _NOTHING
+        held = storages.footprint(index) if index >= graph.inputs else None
         most = max(most, alive + (held.temporary if held is not None else 0))
         alive -= freed[index]
     return most

@@ -16,10 +16,10 @@ from ..shown import Shown, counted
 from .depth import depth
 from .experts import Experts, experts
 from .memory import FP32_BYTES, peak_activation_bytes
-from .receptive_field import Field, Proof, Sight, sights
 
 if TYPE_CHECKING:
     from ..ops.base import Axes, Shape
+    from .receptive_field import Field, Proof, Sight
 
 
 #: the commands whose table an analysis may be
@@ -36,6 +36,8 @@ class Fields:
 
     @cached_property
     def all(self) -> tuple[Sight, ...]:
+        from .receptive_field import sights  # followed where they are looked at
+
         return sights(self._graph)
 
     def axes(self, index: int) -> Axes:

@@ -9,7 +9,8 @@ from .. import units
 from .table import AtLeast, Cell, Cells, Column, Report, Table
 
 if TYPE_CHECKING:
-    from ..analysis import Field, Totals
+    from ..analysis import Totals
+    from ..analysis.receptive_field import Field
     from ..analysis.rewrites import Priced, Substitution
 
 _SITES = (

@@ -170,6 +170,16 @@ def last_uses(graph: Graph, owner: Sequence[int]) -> list[int]:
     return last
 
 
+def without_rule(storages: Storages) -> dict[int, str]:
+    """Calls that nobody has a rule of memory for, by their places: their types.  A peak is then a lower bound."""
+    graph = storages.graph
+    return {
+        index: node.op.type
+        for index, node in enumerate(graph.nodes)
+        if index >= graph.inputs and node.values and not node.op.aliases and storages.footprint(index) is None
+    }
+
+
 def peak_activation_bytes(
     graph: Graph, element_bytes: int | None = None, batch: int | None = None, attention: str = ""
 ) -> int:

@@ -75,7 +75,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class MemoryRow:
-    """What one layer takes, or a scope that is folded: all in bytes, MACs for the whole batch."""
+    """What one layer takes, or a scope that is folded: all in bytes, MACs for the whole batch.
+
+    None is a figure that nobody has a rule for.
+    """
 
     name: str
     op: str
@@ -85,8 +88,8 @@ class MemoryRow:
     buffer_bytes: int
     gradient_bytes: int
     optimizer_bytes: int
-    saved_bytes: int
-    temporary_bytes: int
+    saved_bytes: int | None
+    temporary_bytes: int | None
     forward_macs: int | None
     input_gradient_macs: int
     weight_gradient_macs: int
@@ -260,12 +263,13 @@ _UPDATE_FLOPS = {"sgd": 2, "momentum": 4, "adam": 13, "adamw": 14}
 def _folded(name: str, rows: Sequence[MemoryRow]) -> MemoryRow:
     if len(rows) == 1 and rows[0].name == name:
         return rows[0]
-    sums = {
-        key: sum([getattr(row, key) or 0 for row in rows])
-        for key in MemoryRow.__dataclass_fields__
-        if key not in ("name", "op", "temporary_bytes")
-    }
-    return MemoryRow(name=name, op="scope", temporary_bytes=max(row.temporary_bytes for row in rows), **sums)
+    figures: dict[str, Any] = {}
+    for key in MemoryRow.__dataclass_fields__:
+        if key not in ("name", "op"):
+            values = [getattr(row, key) for row in rows]
+            together = max if key == "temporary_bytes" else sum
+            figures[key] = None if None in values else together(values)
+    return MemoryRow(name=name, op="scope", **figures)
 
 
 def memory(graph: Graph, plan: Plan) -> Memory:
@@ -318,8 +322,8 @@ def memory(graph: Graph, plan: Plan) -> Memory:
                 counted.buffer_bytes[index],
                 counted.gradient_bytes[index],
                 counted.optimizer_bytes[index],
-                found.saved[index],
-                found.temporary[index],
+                None if index in found.unknown else found.saved[index],
+                None if index in found.unknown else found.temporary[index],
                 found.forward_macs[index],
                 found.input_macs[index],
                 found.weight_macs[index],

@@ -85,8 +85,8 @@ class Step:
     input_macs: Sequence[int]
     weight_macs: Sequence[int]
     recomputed_macs: int
-    #: types of calls that nobody has a rule of memory for: their temporaries and what they keep are not counted
-    unknown: tuple[str, ...] = ()
+    #: calls that nobody has a rule of memory for, by their places, and their types: what they keep is not counted
+    unknown: Mapping[int, str]
 
     @cached_property
     def peak(self) -> Moment:
@@ -168,7 +168,7 @@ class _Walk:
         self.weight_macs = [0] * count
         self.recomputed = 0
         self.in_place = True
-        self.unknown: dict[str, None] = {}
+        self.unknown: dict[int, str] = {}
         self.segment_of: dict[int, tuple[int, int]] = {
             index: segment for segment in segments for index in range(segment[0], segment[1] + 1)
         }
@@ -183,7 +183,7 @@ class _Walk:
                 storages.footprint(index, learns=learns, follows=follows) if index >= graph.inputs else None
             )
             if found is None and index >= graph.inputs and node.values and not node.op.aliases:
-                self.unknown.setdefault(node.op.type)
+                self.unknown[index] = node.op.type
             self.prints.append(found or Footprint())
 
     # The forward pass.
@@ -407,7 +407,7 @@ class _Walk:
             self.input_macs,
             self.weight_macs,
             self.recomputed,
-            tuple(self.unknown),
+            self.unknown,
         )
 
 

@@ -78,6 +78,17 @@ def flops(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Sequ
     return _report(graph, analysis, columns, rows, total, notes, ("macs", "flops") if explain else (), also)
 
 
+def _peak(graph: Graph, size: int) -> str:
+    """The peak in words: at least so much where nobody knows what some calls need besides their outputs."""
+    from ..analysis.memory import Storages, without_rule
+
+    types = list(dict.fromkeys(without_rule(Storages(graph)).values()))
+    if not types:
+        return f"{units.binary_bytes(size)} during inference"
+    some = ", ".join(types[:3]) + " …" * (len(types) > 3)
+    return f"at least {units.binary_bytes(size)} during inference (no rule of memory for {some})"
+
+
 def summary(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Sequence[str] = ()) -> Report:
     """Shapes, parameters, cost and memory of each layer and in all."""
     refuse_parameters_only(graph, "shapes and cost")
@@ -101,7 +112,7 @@ def summary(graph: Graph, analysis: Analysis, *, explain: bool = False, also: Se
         f"Cost: {_cost(graph, analysis)}",
         f"Memory in {_types(graph, analysis)}: weights {units.binary_bytes(totals.weight_bytes)}, "
         f"all activations {units.binary_bytes(totals.activation_bytes)}, "
-        f"peak {units.binary_bytes(totals.peak_activation_bytes)} during inference.",
+        f"peak {_peak(graph, totals.peak_activation_bytes)}.",
         *_remarks(graph),
     ]
     which = ("shape", "params", "macs", "flops") if explain else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .. import units
@@ -26,6 +27,7 @@ def memory_report(found: Memory) -> Report:
 
 def _waterfall(found: Memory) -> Table:
     totals, plan = found.totals, found.plan
+    least = "at least " if found.step.unknown else ""
     running = 0
     rows: list[Cells] = []
 
@@ -50,14 +52,15 @@ def _waterfall(found: Memory) -> Table:
     rest = totals["peak_bytes"] - running
     if plan.train:
         words = (
-            f"saved activations {units.binary_bytes(totals['saved_bytes'])}, gradients "
+            f"saved activations {least}{units.binary_bytes(totals['saved_bytes'])}, gradients "
             f"{units.binary_bytes(totals['gradient_bytes'])} when all are there, and temporaries"
         )
         add("Alive at the peak", rest, words)
     else:
         add("Activations", rest, "input, activations and temporaries alive at the peak")
     at = totals["peak_at"]
-    total: Cells = ("Peak", totals["peak_bytes"], running, f"{totals['peak_phase']} pass, at {at}")
+    peak = AtLeast(totals["peak_bytes"]) if found.step.unknown else totals["peak_bytes"]
+    total: Cells = ("Peak", peak, peak, f"{totals['peak_phase']} pass, at {at}")
     if totals["peak_phase"] == "optimizer":
         total = (*total[:3], "in the optimiser's step")
     columns = (
@@ -97,7 +100,8 @@ def _notes(found: Memory) -> list[str]:
     if fit is not None:
         size = units.binary_bytes(fit.bytes)
         if fit.batch:
-            notes.append(f"Fits into {size}: a batch of {fit.batch:,}.")
+            most = " at most" if found.step.unknown else ""
+            notes.append(f"Fits into {size}: a batch of {fit.batch:,}{most}.")
         else:
             notes.append(f"Does not fit into {size} even at batch 1.")
     if plan.train:
@@ -146,7 +150,8 @@ def _notes(found: Memory) -> list[str]:
         "saved; workspaces inside kernels; what a framework takes for itself."
     )
     if found.step.unknown:
-        notes.append(f"No rule of memory for: {_some(found.step.unknown)}; what these keep is not counted.")
+        types = tuple(dict.fromkeys(found.step.unknown.values()))
+        notes.append(f"No rule of memory for: {_some(types)}; what these keep is not counted.")
     return notes
 
 
@@ -169,8 +174,8 @@ def _layers(found: Memory) -> Table:
     totals = found.totals
     total: list[Cell] = []
     for column in columns:
-        if column.key == "forward_macs" and not totals["complete"]:
-            total.append(AtLeast(totals["forward_macs"]))
+        if column.key in ("saved_bytes", "forward_macs") and None in map(attrgetter(column.key), found.rows):
+            total.append(AtLeast(totals[column.key]))
         else:
             total.append(
                 {"name": "Total", "op": "", "temporary_bytes": ""}.get(column.key, totals.get(column.key))

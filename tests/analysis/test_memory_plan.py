@@ -155,3 +155,22 @@ def test_tables_say_what_is_frozen() -> None:
     assert totals["params"] == 25_557_032
     refused = run_cli("params", "resnet50", "--freeze", "conv1", "--convention", "fvcore")
     assert (refused.returncode, "A403" in refused.stderr) == (2, True)
+
+
+def test_what_nobody_has_a_rule_for_is_unknown_and_never_zero() -> None:
+    network = archinspect.load("lstm_classifier")
+    found = network.memory(train="adam")
+    rows = {row.name: row for row in found.rows}
+    assert (rows["lstm"].saved_bytes, rows["lstm"].temporary_bytes) == (None, None)
+    assert rows["embedding"].saved_bytes
+    assert not found.totals["complete"]
+    (scope,) = [row for row in found.fold(1).rows if row.name == "lstm"]
+    assert scope.saved_bytes is None
+    text = str(found)
+    peak = next(line for line in text.splitlines() if line.startswith("Peak"))
+    assert "≥" in peak
+    assert "saved activations at least" in text
+    assert "at most" in str(network.memory(train="adam", fit="24GiB"))
+    assert "peak at least" in str(network.summary())
+    assert "at least" not in str(archinspect.load("lenet5").summary())
+    assert "≥" not in str(archinspect.load("lenet5").memory(train="adam"))

@@ -20,12 +20,12 @@ from .input import Input
 
 #: ops whose files are read when one of them is asked for (`base.Registry`)
 _LATER = {
+    "arithmetic": "absolute amax bilinear divide einsum matmul maximum mean offset power subtract sum",
     "embedding": "embedding embedding_bag parameter relative_position_bias rotary_embedding "
     "sinusoidal_position_encoding",
     "gates": "celu glu hardtanh log_sigmoid log_softmax selu softmin softplus softsign swiglu",
     "recurrent": "gru lstm rnn",
-    "tensors": "absolute amax bilinear center_crop chunk divide einsum matmul maximum mean offset pixel_unshuffle "
-    "power reshape roll select slice split subtract sum transpose",
+    "rearranging": "center_crop chunk pixel_unshuffle reshape roll select slice split transpose",
     "transformer": "dot_product_attention merge_patches mixture_of_experts shifted_window_attention",
 }
 #: ops that came after specs were written: a block of theirs may have such a name, and is then meant

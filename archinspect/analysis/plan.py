@@ -15,7 +15,7 @@ from ..graph import ELEMENT_BYTES, Graph, Node, Parameter, refuse_parameters_onl
 from ..ops.base import Shape
 from ..shown import Shown
 from .batch import CONVERTED, is_spec, own_batch, refuse_batch
-from .cache import Cache, active_parameters, language_cache
+from .kv_cache import Cache, active_parameters, language_cache
 from .memory import Storages
 from .results import Analysis, Row
 from .step import OPTIMIZERS, Moment, Step, step

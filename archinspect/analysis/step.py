@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ..graph import Graph, Node, Parameter
 from ..ops.base import Shape
 from ..ops.memory import Footprint
-from .cache import products_within
+from .kv_cache import products_within
 from .memory import Storages, last_uses
 
 __all__ = ["OPTIMIZERS", "Moment", "Optimizer", "Step", "step"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import archinspect
-from archinspect.analysis.cache import Attention, Cache
+from archinspect.analysis.kv_cache import Attention, Cache
 from archinspect.errors import ArchinspectError
 from tests.support import run_cli
 

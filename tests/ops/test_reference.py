@@ -63,3 +63,12 @@ def test_an_entry_says_what_the_op_says() -> None:
     assert made["output shape"].endswith("= (1, 96, 55, 55)")
     assert pytorch(conv.of(96, 11, 4).torch_call(inputs)) == "nn.Conv2d(3, 96, 11, stride=4)"
     assert pytorch(REGISTRY["add"].of().torch_call(inputs)) == "torch.add(x, y)"
+
+
+@pytest.mark.parametrize(
+    "first", ["", "REGISTRY['lstm']; ", "REGISTRY['transpose']; REGISTRY['embedding']; "]
+)
+def test_ops_have_one_order_whichever_file_was_read_first(first: str) -> None:
+    """Tests that run in several processes take their parameters from it."""
+    done = run_python("-c", f"from archinspect.ops import REGISTRY; {first}print(*REGISTRY, len(REGISTRY))")
+    assert done.stdout.split() == [*REGISTRY, str(len(REGISTRY))], done.stderr

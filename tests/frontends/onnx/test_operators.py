@@ -352,3 +352,22 @@ def test_another_batch_doubles_what_depends_on_it() -> None:
     one, two = (load_onnx(tokens(), inputs={"ids": (batch, 7)}) for batch in (1, 2))
     assert params(one) == params(two) == 120
     assert analyse(two).totals.flops == 2 * analyse(one).totals.flops
+
+
+def test_weights_that_are_cut_and_joined_before_a_layer_reads_them_are_counted() -> None:
+    """PyTorch's exporter puts the gates of a recurrent layer into ONNX's order by `Slice` and `Concat`."""
+    nodes = [constant("axes", np.asarray([0], np.int64))]
+    for name in ("lstm.weight_ih_l0", "lstm.weight_hh_l0"):
+        for part, (start, end) in enumerate([(0, 3), (9, 12), (3, 6), (6, 9)]):
+            begin, stop = (np.asarray([place], np.int64) for place in (start, end))
+            nodes += [constant(f"{name}{part}from", begin), constant(f"{name}{part}to", stop)]
+            cut = [name, f"{name}{part}from", f"{name}{part}to", "axes"]
+            nodes.append(node("Slice", cut, [f"{name}{part}"]))
+        nodes.append(node("Concat", [f"{name}{part}" for part in range(4)], [f"{name}joined"], axis=0))
+        nodes.append(node("Unsqueeze", [f"{name}joined", "axes"], [f"{name}whole"]))
+    read = ["x", "lstm.weight_ih_l0whole", "lstm.weight_hh_l0whole"]
+    nodes.append(node("LSTM", read, ["y"], hidden_size=3))
+    tensors = [stored("lstm.weight_ih_l0", 12, 4), stored("lstm.weight_hh_l0", 12, 3)]
+    graph = load_onnx(model_of(graph_of(nodes, {"x": [5, 1, 4]}, ["y"], tensors)))
+    assert params(graph) == 12 * 4 + 12 * 3
+    assert macs(graph) == 5 * (12 * 4 + 12 * 3)

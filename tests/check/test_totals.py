@@ -105,3 +105,8 @@ def test_totals_without_parts_are_reconciled(
     assert [step["step"] for step in found[1:]] == steps
     amounts = [step["amount"] for step in found[1:]]
     assert found[0]["sum"] + sum(amounts) == found[-1]["sum"]
+
+
+def test_weights_that_two_towers_share_are_counted_once() -> None:
+    assert not total("siamese", "38,951,745").wrong
+    assert total("siamese", "77,899,393").wrong  # each tower with weights of its own

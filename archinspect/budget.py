@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from . import units
 from .analysis import Analysis, Row, analyse
-from .analysis.memory import peak_activation_bytes
+from .analysis.memory import Storages, peak_activation_bytes, without_rule
 from .errors import fail
 from .files import read_json, write
 from .graph import Graph, refuse_parameters_only
@@ -309,6 +309,8 @@ def _finding(
 ) -> Finding:
     found = lock.totals[quantity]
     complete = quantity not in ("macs", "flops") or analysis.totals.complete
+    if quantity == "memory" and analysis.graph.inputs:
+        complete = not without_rule(Storages(analysis.graph))
     blame = () if found <= limit else _blame(quantity, lock, edits)
     return Finding(quantity, found, limit, complete, blame)
 

@@ -150,3 +150,9 @@ def test_a_file_that_is_no_lock_is_refused(tmp_path: Path) -> None:
     done = run_cli("budget", "lenet5", "--lock", str(path))
     assert done.returncode == 2
     assert "model is 3, not a text" in done.stderr
+
+
+def test_memory_that_nobody_has_a_rule_for_is_kept_as_far_as_counted() -> None:
+    (unknown,) = archinspect.load("lstm_classifier").budget(max_memory="2GiB").findings
+    (known,) = archinspect.load("lenet5").budget(max_memory="2GiB").findings
+    assert (unknown.complete, known.complete) == (False, True)

@@ -62,13 +62,20 @@ class Prediction(Shown):
         return sum(layer.high_ms for layer in self.layers)
 
     @property
+    def images_per_s(self) -> tuple[float, float] | None:
+        """The lowest and the highest rate; None where nothing runs, which takes no time at all."""
+        if not self.low_ms:
+            return None
+        return 1000 * self.batch / self.high_ms, 1000 * self.batch / self.low_ms
+
+    @property
     def bound(self) -> str:
         """What bounds the network: the bound under which most of its time (the upper end) is spent."""
         spent = dict.fromkeys((COMPUTE, MEMORY, LAUNCH), 0.0)
         for layer in self.layers:
             if layer.bound != IDLE:
                 spent[layer.bound] += layer.high_ms
-        return max(spent, key=spent.__getitem__)
+        return max(spent, key=spent.__getitem__) if any(spent.values()) else IDLE
 
     def fold(self, depth: int) -> Prediction:
         """With scopes more than `depth` levels down summed into one row each."""
@@ -123,7 +130,7 @@ class Prediction(Shown):
             "label": self.label,
             "low_ms": self.low_ms,
             "high_ms": self.high_ms,
-            "images_per_s": [1000 * self.batch / self.high_ms, 1000 * self.batch / self.low_ms],
+            "images_per_s": self.images_per_s and list(self.images_per_s),
             "bound": self.bound,
             "peak_memory_bytes": self.peak_memory_bytes,
             "fits": self.fits,

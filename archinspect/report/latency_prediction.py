@@ -74,7 +74,7 @@ def _device(each: Prediction) -> str:
 
 
 def _total(each: Prediction) -> Cells:
-    low, high = 1000 * each.batch / each.high_ms, 1000 * each.batch / each.low_ms
+    rate = each.images_per_s
     return (
         each.model,
         each.device.name,
@@ -82,7 +82,7 @@ def _total(each: Prediction) -> Cells:
         each.label,
         each.low_ms / 1000,
         each.high_ms / 1000,
-        f"{low:,.0f} … {high:,.0f}",
+        f"{rate[0]:,.0f} … {rate[1]:,.0f}" if rate else "",
         each.peak_memory_bytes,
         each.bound,
     )
@@ -159,6 +159,8 @@ def _compared(run: Run, each: Prediction, elsewhere: bool) -> Cells:
 def error(measured: float, low: float, high: float) -> Toned:
     """How far a measurement lies outside a predicted range."""
     outside = _outside(measured, low, high)
+    if outside is None:
+        return Toned("nothing runs: no time is predicted", "fair")
     if not outside:
         return Toned("within the range", "good")
     if outside > 0:
@@ -186,6 +188,8 @@ def record(found: Measurement, predicted: Sequence[Prediction]) -> list[dict[str
     ]
 
 
-def _outside(measured: float, low: float, high: float) -> float:
-    """0 within the range; else how much of its near end it is beyond it, negative below."""
+def _outside(measured: float, low: float, high: float) -> float | None:
+    """0 within the range; else how much of its near end it is beyond it, negative below; None beside no time."""
+    if not low:
+        return None
     return measured / high - 1 if measured > high else measured / low - 1 if measured < low else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from archinspect.latency.ceilings import PRECISIONS
 from archinspect.latency.devices import device, devices, recognise
 from archinspect.latency.memory import peak_memory
 from archinspect.latency.predict import predict
+from tests.support import run_cli
 
 OWN = """
 [toaster]
@@ -143,3 +145,12 @@ def test_a_batch_that_does_not_fit_is_said_so() -> None:
     made = predict(load_graph("vgg16"), device("t4"), 4096, PRECISIONS["fp32"])
     assert made.fits is False
     assert predict(load_graph("vgg16"), device("t4"), 1, PRECISIONS["fp32"]).fits is True
+
+
+def test_a_network_in_which_nothing_runs_takes_no_time() -> None:
+    done = run_cli("latency", "identity()", "--input", "1x4x4", "--predict", "a100", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["predictions"]
+    assert (found["low_ms"], found["high_ms"]) == (0, 0)
+    assert found["images_per_s"] is None
+    assert found["bound"] == "no work"

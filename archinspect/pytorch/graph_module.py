@@ -12,7 +12,7 @@ from ..errors import fail
 from ..graph import Graph, Node, refuse_parameters_only
 from ..ops import TorchCall
 from .construct import construct, target
-from .initialise import initialise
+from .initialization import start_as_published
 from .names import class_name
 from .weights import Weights, load_weights
 
@@ -55,7 +55,7 @@ def build(
         _allocate(module, device)
         load_weights(module, graph, weights)
     elif device.type != "meta":
-        initialise(module, graph)
+        start_as_published(module, graph)
     return module
 
 

@@ -1,15 +1,22 @@
-"""What tests share: running the command line as a user does, in a process of its own."""
+"""What tests share: running the command line as a user does."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+
+from archinspect.cli.app import run
+from archinspect.frontends.spec.models import _standard_input as standard_input_read
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "specs"
@@ -58,16 +65,79 @@ def run_python(
     )
 
 
+def run_program(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`archinspect ARGS...` in a process of its own, as a user starts it; see `run_python` for the options."""
+    return run_python("-m", "archinspect", *args, **options)
+
+
 def run_cli(
     *args: str,
-    input: str | None = None,
+    input: str = "",
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
     timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
-    """`archinspect ARGS...` in a process of its own: returncode, stdout and stderr as text.
+    """`archinspect ARGS...`: returncode, stdout and stderr as text, from this process where that is the same.
 
-    >>> run_cli("params", "vgg16", "--format", "json").returncode  # doctest: +SKIP
+    Most of a short command's time is Python's start and PyTorch's import, which a test need not wait for again.
+    What Python reads at its own start (PYTHON..., LC_...) asks for a process of its own.
+
+    >>> run_cli("params", "vgg16", "--format", "json").returncode
     0
     """
-    return run_python("-m", "archinspect", *args, input=input, env=env, cwd=cwd, timeout=timeout)
+    if env and any(name.startswith(("PYTHON", "LC_")) for name in env):
+        return run_program(*args, input=input, env=env, cwd=cwd, timeout=timeout)
+    folder = Path(cwd if cwd is not None else ROOT).resolve()
+    out, errors = text_stream(), text_stream()
+    status = run_here(args, folder, clean_environment(env), text_stream(input), out, errors)
+    return subprocess.CompletedProcess(["archinspect", *args], status, printed_on(out), printed_on(errors))
+
+
+def run_here(
+    args: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    standard_input: io.TextIOWrapper,
+    out: io.TextIOWrapper,
+    errors: io.TextIOWrapper,
+) -> int:
+    """Run a command line in this process with these streams; its exit code."""
+    with (
+        in_folder(folder),
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "stdin", standard_input),
+        redirect_stdout(out),
+        redirect_stderr(errors),
+    ):
+        standard_input_read.cache_clear()  # a process reads its own once
+        try:
+            return run(args)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+        except Exception:  # noqa: BLE001  what Python would print, for the test to see
+            traceback.print_exc()
+            return 1
+
+
+def text_stream(text: str = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", write_through=True, newline="")
+
+
+def printed_on(stream: io.TextIOWrapper) -> str:
+    return stream.buffer.getvalue().decode()  # type: ignore[attr-defined,no-any-return]
+
+
+@contextmanager
+def in_folder(folder: Path) -> Iterator[None]:
+    """Work in a folder; what is imported from there is forgotten afterwards: another test has another net.py."""
+    modules, path, before = set(sys.modules), list(sys.path), Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.path[:] = path
+        for name in set(sys.modules) - modules if folder != ROOT else ():
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if Path(file).is_relative_to(folder):
+                del sys.modules[name]

@@ -18,16 +18,12 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from archinspect.cli.app import run
-
-from ..support import DOCS, ROOT, clean_environment
+from ..support import DOCS, ROOT, clean_environment, in_folder, printed_on, run_here, text_stream
 
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 # a command of ours that asks nothing of a shell: no pipe, redirection, variable or second command
@@ -83,7 +79,7 @@ class Page:
 
     def run(self) -> str:
         """Run every block in order; the page's text with the output that the commands really print."""
-        with self._own_modules():
+        with in_folder(self.folder):  # a user's net.py is another one on another page
             return self._run()
 
     def _run(self) -> str:
@@ -109,34 +105,9 @@ class Page:
 
     def _here(self, command: str) -> str:
         """What our program prints, run in this process: PyTorch is imported once, not by each example."""
-        printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-        before = Path.cwd()
-        os.chdir(self.folder)
-        try:
-            with (
-                self._own_modules(),
-                mock.patch.dict(os.environ, self.environment, clear=True),
-                mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
-                redirect_stdout(printed),
-                redirect_stderr(printed),
-            ):
-                run(shlex.split(command)[1:])
-        finally:
-            os.chdir(before)
-        return printed.buffer.getvalue().decode()
-
-    @contextmanager
-    def _own_modules(self) -> Iterator[None]:
-        """A user's net.py is another one on another page: afterwards no module of the page's folder is known."""
-        modules, path = set(sys.modules), list(sys.path)
-        try:
-            yield
-        finally:
-            sys.path[:] = path
-            for name in set(sys.modules) - modules:
-                file = getattr(sys.modules[name], "__file__", None) or ""
-                if Path(file).is_relative_to(self.folder):
-                    del sys.modules[name]
+        printed = text_stream()
+        run_here(shlex.split(command)[1:], self.folder, self.environment, text_stream(), printed, printed)
+        return printed_on(printed)
 
     def _process(self, command: str) -> str:
         return subprocess.run(
@@ -153,20 +124,13 @@ class Page:
 
     def _python(self, block: Block) -> None:
         place = f"{self.path.name}:{block.line}"
-        before = Path.cwd()
-        os.chdir(self.folder)
-        try:
-            if ">>>" not in block.body:
-                with redirect_stdout(io.StringIO()):
-                    exec(compile(block.body, place, "exec"), self.names)
-                return
-            test = doctest.DocTestParser().get_doctest(
-                block.body, self.names, place, str(self.path), block.line
-            )
-            out = io.StringIO()
-            runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-            runner.run(test, out=out.write, clear_globs=False)
-            self.names = test.globs
-            assert not runner.failures, out.getvalue()
-        finally:
-            os.chdir(before)
+        if ">>>" not in block.body:
+            with redirect_stdout(io.StringIO()):
+                exec(compile(block.body, place, "exec"), self.names)
+            return
+        test = doctest.DocTestParser().get_doctest(block.body, self.names, place, str(self.path), block.line)
+        out = io.StringIO()
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+        runner.run(test, out=out.write, clear_globs=False)
+        self.names = test.globs
+        assert not runner.failures, out.getvalue()

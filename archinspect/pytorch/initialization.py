@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -100,18 +101,18 @@ def _published(node: Node, graph: Graph) -> dict[str, Start]:
     if item is None:
         return {}
 
-    def start(weight: Tensor) -> None:
+    def start(weight: Tensor, name: str) -> None:
         try:
             getattr(nn.init, f"{item.function}_")(weight, **item.kwargs)
         except (ValueError, RuntimeError) as error:
             raise fail(
                 "A207",
-                f"'{item.function}' cannot initialise a weight of {node.name} {tuple(weight.shape)}",
+                f"'{item.function}' cannot initialise {node.name}.{name} {tuple(weight.shape)}",
                 notes=[str(error)],
                 help=f"give another initialiser for {node.op.type}, or none",
             ) from None
 
-    return dict.fromkeys(initialised(node.weights), start)
+    return {name: partial(start, name=name) for name in initialised(node.weights)}
 
 
 def _is_bias(name: str) -> bool:

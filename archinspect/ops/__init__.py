@@ -20,7 +20,7 @@ from .input import Input
 
 #: ops whose files are read when one of them is asked for (`base.Registry`)
 _LATER = {
-    "arithmetic": "absolute amax bilinear divide einsum matmul maximum mean offset power subtract sum",
+    "arithmetic": "absolute amax bilinear divide einsum exp matmul maximum mean offset power subtract sum",
     "embedding": "embedding embedding_bag parameter relative_position_bias rotary_embedding "
     "sinusoidal_position_encoding",
     "gates": "celu glu hardtanh log_sigmoid log_softmax selu softmin softplus softsign swiglu",

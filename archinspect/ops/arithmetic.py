@@ -58,6 +58,16 @@ class Absolute(_Literal):
         return TorchCall("torch.abs")
 
 
+@register("exp", category="activation", samples=[({}, _MAPS), ({}, _TOKENS)])
+class Exp(_Literal):
+    """exp(x), as of a logarithm of a variance.  Cost: one operation per element.  In PyTorch: `torch.exp`."""
+
+    per_element = (1, 0)
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return TorchCall("torch.exp")
+
+
 @register("power", category="merge", samples=[({"exponent": 2}, _MAPS), ({"exponent": 0.5}, _TOKENS)])
 class Power(_Literal):
     """x to a power.  Cost: one operation per element.  In PyTorch: `torch.pow`."""

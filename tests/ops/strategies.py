@@ -286,6 +286,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "tokens": case(maps),
     "upsample": upsampling(),
     "absolute": case(anything),
+    "exp": case(anything),
     "amax": reduced(),
     "bilinear": st.tuples(
         st.fixed_dictionaries({"out_features": channels, "bias": flag}),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,12 +20,17 @@ from ..graph import Graph, Node
 from .paste import Pasted, tables, totals
 from .printed import NotANumberError, Printed, parse
 from .quantities import kinds, params
-from .roles import LABEL, LAYER, SIZES
+from .roles import DETAILS, LABEL, LAYER, SHARES, SIZES
+from .select import all_paths
 
 _DERIVATION = "formula"
 #: headings → what the column states; the first that matches
 _HEADINGS: tuple[tuple[str, str], ...] = (
-    (r"top[- ]?[15]|accura|error|year|acc@|epoch|connected to|trainable\Z|\bid\b|\bidx\b", LABEL),
+    (
+        r"top[- ]?[15]|accura|error|year|acc@|epoch|connected to|trainable\Z|\bid\b|\bidx\b|latency|\btime\b|\bms\b",
+        LABEL,
+    ),
+    (r"(?:patch|kernel|filter)[^/]*/\s*stride|details|configuration", DETAILS),
     (r"calculat|formula|derivation|computation|how", _DERIVATION),
     (r"receptive|\brf\b", "receptive_field"),
     (r"non[- ]?trainable", "non_trainable"),
@@ -52,6 +58,17 @@ _SCALES = (
     (r"\bg\b|bil|10\^9|^g(?=flops|macs)", "G"),
 )
 _BYTES = re.compile(r"\b(KB|MB|GB|KiB|MiB|GiB)\b", re.IGNORECASE)
+_BYTE_UNITS = ("B", "BYTES", "KB", "MB", "GB", "KIB", "MIB", "GIB")
+#: what a column states whose figures are bytes
+_IN_BYTES = {
+    "params": "weight_bytes",
+    "weights": "weight_bytes",
+    "activations": "activation_bytes",
+    "output_shape": "activation_bytes",
+    "type": "activation_bytes",
+}
+_PERCENT = re.compile(r"%|per ?cent|share|\bfraction of")
+_WIDEST = 65_536  # a map's side or channels
 #: words before a figure beside a table → its quantity
 _TOTALS: tuple[tuple[str, str], ...] = (
     (r"non[- ]?trainable param", "non_trainable"),
@@ -64,6 +81,8 @@ _TOTALS: tuple[tuple[str, str], ...] = (
 )
 _EMPTY = ("", "-", "–", "—", "--", "n/a", "N/A", "(recursive)")
 _NOWHERE = -1
+_TRIVIAL = 100  # parameters that any network's layer may have
+_TELLING = ("output_shape", "params", "out_channels", "kernel_size")  # columns that tell a row's layer
 _FEWEST_ALIKE = 2  # figures in common that name a network
 _SKIPPED_ROW = 3.0  # what it costs to leave a row without a layer
 _NO_MATCH = -1e9
@@ -143,24 +162,43 @@ class _Columns:
         return found
 
     def _role(self, index: int) -> str:
-        """What a column states, by its heading; by its cells where that says nothing."""
+        """What a column states, by its heading and by its cells, which have the last word."""
         heading = self.table.headings[index].lower().strip()
         cells = [row[index] for row in self.table.rows if row[index] not in _EMPTY]
         numbers = [n for n in map(_number, cells) if n]
-        for pattern, role in _HEADINGS:
-            if re.search(pattern, heading):
-                if role in SIZES and cells and not numbers:
-                    return "type" if role == "activations" and any(map(kinds, cells)) else LABEL
-                if role == "type" and (numbers or not any(map(kinds, cells))):
-                    return "activations" if numbers and heading.startswith("activation") else LABEL
-                if role == "output_shape" and not any(n.form != "number" for n in numbers):
-                    return LABEL if not numbers else "output_shape"
-                if role == LAYER and len(numbers) == len(cells) and cells:
-                    return LABEL
-                return role
-        if cells and len(numbers) == len(cells) and all(n.form == "shape" for n in numbers):
+        role = next((role for pattern, role in _HEADINGS if re.search(pattern, heading)), LABEL)
+        if not cells:
+            return LABEL
+        if _PERCENT.search(heading) or (numbers and all(n.unit == "%" for n in numbers)):
+            share = f"{role}_share"
+            return share if share in SHARES and numbers else LABEL
+        in_bytes = sum(n.unit.upper() in _BYTE_UNITS for n in numbers) * 2 > len(numbers)
+        if in_bytes and not role.endswith("bytes"):
+            return _IN_BYTES.get(role, LABEL)
+        return self._fitting(role, heading, cells, numbers)
+
+    def _fitting(self, role: str, heading: str, cells: list[str], numbers: list[Printed]) -> str:
+        """The role that a heading names, where the cells can be that."""
+        shapes = [n for n in numbers if n.form in ("shape", "product")]
+        if role in SIZES:
+            if not numbers:
+                return "type" if role == "activations" and any(map(kinds, cells)) else LABEL
+            return "output_shape" if len(shapes) * 2 > len(numbers) else role
+        if role == "type":
+            if numbers:
+                return "activations" if heading.startswith("activation") else LABEL
+            return "type" if any(map(kinds, cells)) else LABEL
+        if role in ("output_shape", "input_shape"):
+            if numbers and not shapes and max(n.value for n in numbers) > _WIDEST:
+                return "activations" if role == "output_shape" else LABEL
+            return role if numbers else LABEL
+        if role == LAYER:
+            return LABEL if len(numbers) == len(cells) else role
+        if role in ("kernel_size", "out_channels") and len(numbers) < len(cells):
+            return DETAILS if any(re.search(r"\d+\s*[x×]\s*\d+", cell) for cell in cells) else role
+        if role == LABEL and not heading and len(shapes) == len(cells):
             return "output_shape"
-        return LABEL
+        return role
 
     def _cell(self, index: int, cell: str) -> str:
         """A cell with the unit that its heading has."""
@@ -199,7 +237,12 @@ class _Columns:
         count = 0
         for row, label, place in zip(self.cells, self.labels, places, strict=True):
             if place is None:
-                self.left.append(" | ".join(row))
+                if any(
+                    re.search(r"\d", cell)
+                    for i, cell in enumerate(row)
+                    if self.roles[i] not in (LABEL, LAYER)
+                ):
+                    self.left.append(" | ".join(row))
                 continue
             cells = [self._stated(role, cell, label) for role, cell in zip(self.roles, row, strict=True)]
             count += 1
@@ -210,11 +253,13 @@ class _Columns:
         claims = []
         for words, figure in totals(self.table.text):
             quantity = next((q for pattern, q in _TOTALS if re.search(pattern, words.lower())), "")
-            unit = _BYTES.search(words) or re.search(
-                r"\(([KMGT])\)|units\.(MEGA|GIGA|KILO|MILLI|BILLI)", words
+            unit = re.search(
+                r"\((?:units\.)?(KB|MB|GB|[KMGT](?=\W|mega|giga|kilo|ega|iga|ilo|illi))|\(units\.(B)",
+                words,
+                re.I,
             )
             text = figure + (
-                f" {unit[1] or unit[2][0].replace('B', 'G')}" if unit and not figure[-1].isalpha() else ""
+                f" {(unit[1] or 'G').upper()}" if unit and not re.search(r"[A-Za-z)]\Z", figure) else ""
             )
             key = f"{quantity} {text}"
             if not quantity or not _number(text) or graph is None:
@@ -222,6 +267,8 @@ class _Columns:
             elif key not in seen:
                 seen.add(key)
                 claim = {"id": f"{quantity}{len(seen)}", "stated": text, "quantity": quantity}
+                if re.search("mult-adds", words, re.IGNORECASE):
+                    claim["counts"] = "torchinfo"
                 claims.append(f"          - {json.dumps(claim, ensure_ascii=False)}")
         if claims:
             quote = json.dumps("; ".join(f"{w}: {f}" for w, f in totals(self.table.text)), ensure_ascii=False)
@@ -240,69 +287,113 @@ class _Columns:
         return cell
 
     def _places(self, graph: Graph) -> list[dict[str, str] | None]:
-        """For each row the layer that it speaks of."""
-        nodes = graph.layers
-        rows = list(range(len(self.cells)))
-        fixed = {
-            index: "."
-            for index in rows
-            if re.match(r"(grand )?totals?\b|sum\b|all\b", self.labels[index].lower())
-        }
-        paths = {_folded(node.name): node.name for node in nodes}
-        free = [index for index in rows if index not in fixed]
-        named = {i: paths[f] for i in free if (f := _folded(_bare(self.labels[i]))) in paths}
-        chosen = _sequence([[self._score(i, node, named) for node in nodes] for i in free])
-        places: list[dict[str, str] | None] = [None] * len(rows)
-        for index in fixed:
-            places[index] = {"layer": "."}
-        for index, at in zip(free, chosen, strict=True):
+        """For each row the layer, or the scope of layers, that it speaks of."""
+        rows = [_Row(self.roles, cells, label) for cells, label in zip(self.cells, self.labels, strict=True)]
+        own = _folded(graph.name).replace(".", "")
+        for row in rows:
+            row.total = row.total or row.name.replace(".", "") == own
+        named = _by_name(rows, graph)
+        scopes = any(not row.kinds for index, row in enumerate(rows) if index not in named)
+        parts = _parts(graph, scopes=scopes or any(path not in graph.by_name for path in named.values()))
+        free = [index for index, row in enumerate(rows) if not row.total]
+        scores = [[_score(rows[i], part, named.get(i, "")) for part in parts] for i in free]
+        places: list[dict[str, str] | None] = [{"layer": "."} if row.total else None for row in rows]
+        for index, at in zip(free, _sequence(scores), strict=True):
             if at != _NOWHERE:
-                places[index] = {"layer": nodes[at].name}
-            elif index in named:
+                places[index] = {"layer": parts[at].path}
+            elif index in named:  # out of order: a table may be sorted
                 places[index] = {"layer": named[index]}
         return places
 
-    def _score(self, index: int, node: Node, named: dict[int, str]) -> float:
-        """How well a row suits a layer."""
-        row, label = self.cells[index], self.labels[index]
-        name = named.get(index)
-        if name is not None:
-            return 20.0 if name == node.name else _NO_MATCH
-        score, kind = 0.0, _kind_of(node)
+
+class _Row:
+    """What a row says of its layer."""
+
+    def __init__(self, roles: Sequence[str], cells: Sequence[str], label: str) -> None:
+        self.name = _folded(_bare(label))
+        self.total = bool(re.match(r"(grand )?totals?\b|sum\b|all\b", label.lower()))
         said = [
-            k
-            for i, role in enumerate(self.roles)
+            kind
+            for role, cell in zip(roles, cells, strict=True)
             if role in ("type", LAYER)
-            for k in kinds(row[i].replace("_", " "))
+            for kind in kinds(cell.replace("_", " "))
         ]
-        if said:
-            if said[0].replace("depthwise ", "") != kind:
-                return _NO_MATCH
-            score += 3
-        elif _folded(_bare(label)) in _PASSIVE:
+        self.kinds = said
+        self.numbers: dict[str, Printed] = {}
+        for role, cell in zip(roles, cells, strict=True):
+            number = _number(cell) if role in _TELLING else None
+            if number is not None:
+                self.numbers.setdefault(role, number)
+
+
+class _Part:
+    """A layer, or a scope of layers, and what a row could say of it."""
+
+    def __init__(self, path: str, nodes: tuple[Node, ...]) -> None:
+        last = nodes[-1]
+        self.path = path
+        self.kind = _kind_of(last) if len(nodes) == 1 and last.name == path else ""
+        self.params = params(nodes)
+        self.shape = sorted(v for v in last.output_shape[1:] if v != 1)
+        self.width = last.output_shape[1] if len(last.output_shape) > 2 else last.output_shape[-1]
+        own = getattr(last.op, "kernel_size", None)
+        size = own if isinstance(own, tuple) else (own,)
+        self.kernel = size[0] if size else None
+
+
+def _parts(graph: Graph, *, scopes: bool) -> list[_Part]:
+    """The layers, and the scopes before theirs, in the order in which a summary prints them."""
+    if not scopes:
+        return [_Part(node.name, (node,)) for node in graph.layers]
+    inside: dict[str, list[Node]] = {}
+    for node in graph.layers:
+        names = node.name.split(".")
+        for end in range(1, len(names) + 1):
+            inside.setdefault(".".join(names[:end]), []).append(node)
+    return [_Part(path, tuple(nodes)) for path, nodes in inside.items()]
+
+
+def _by_name(rows: Sequence[_Row], graph: Graph) -> dict[int, str]:
+    """The layers and scopes that rows name, where only one row has that name."""
+    paths = {_folded(path): path for path in all_paths(graph)}
+    often = Counter(row.name for row in rows)
+    return {
+        index: paths[row.name]
+        for index, row in enumerate(rows)
+        if row.name in paths and often[row.name] == 1 and not row.total
+    }
+
+
+def _score(row: _Row, part: _Part, named: str) -> float:
+    """How well a row suits a part of the network."""
+    if named:
+        return 20.0 if named == part.path else _NO_MATCH
+    score = 0.0
+    if row.kinds:
+        if row.kinds[0].replace("depthwise ", "") != part.kind:
             return _NO_MATCH
-        for role, cell in zip(self.roles, row, strict=True):
-            number = (
-                _number(cell)
-                if role in ("output_shape", "params", "macs", "kernel_size", "out_channels")
-                else None
-            )
-            if number is None:
-                continue
-            if role == "output_shape":
-                figures = sorted(int(v) for v in number.values if v != 1)
-                score += 2 if figures == sorted(v for v in node.output_shape[1:] if v != 1) else -1
-            elif role == "params":
-                mine = params((node,))
-                score += 2 if number.agrees(mine) else (-2 if bool(mine) != bool(number.value) else -0.5)
-            elif role == "out_channels":
-                width = node.output_shape[1] if len(node.output_shape) > 2 else node.output_shape[-1]
-                score += 1 if number.value == width else -0.5
-            elif role == "kernel_size":
-                own = getattr(node.op, "kernel_size", None)
-                size = own if isinstance(own, tuple) else (own,)
-                score += 1 if size and size[0] == number.values[0] else -0.5
-        return score if score > 0 else _NO_MATCH
+        score += 3
+    elif row.name in _PASSIVE:
+        return _NO_MATCH
+    elif not part.kind:  # a scope is known by its figures
+        number = row.numbers.get("params")
+        if number is None or not part.params:
+            return _NO_MATCH
+        if not (number.value == part.params if "," in number.text else number.agrees(part.params)):
+            return _NO_MATCH
+        score += 1
+    for role, number in row.numbers.items():
+        if role == "output_shape":
+            figures = sorted(int(v) for v in number.values if v != 1)
+            score += 2 if figures == part.shape else -1
+        elif role == "params":
+            alike = number.agrees(part.params)
+            score += 2 if alike else (-2 if bool(part.params) != bool(number.value) else -0.5)
+        elif role == "out_channels":
+            score += 1 if number.value == part.width else -0.5
+        elif role == "kernel_size":
+            score += 1 if part.kernel == number.values[0] else -0.5
+    return score if score > 0 else _NO_MATCH
 
 
 def _sequence(scores: Sequence[Sequence[float]]) -> list[int]:
@@ -353,9 +444,14 @@ def _unique(headings: Sequence[str]) -> list[str]:
 
 
 def _bare(label: str) -> str:
-    """`conv1` of `conv1 (Conv2D)`, nothing of torchinfo's `Conv2d: 1-1`."""
+    """`conv1` of `conv1 (Conv2D)`, nothing of torchinfo's `Conv2d: 1-1` and torchsummary's `Conv2d-1`."""
+    inside = re.match(
+        r"[A-Z]\w*\s*\((\w[\w.]*)\)\s*:?\s*(\d+(-\d+)?)?\Z", label
+    )  # torchinfo's Conv2d (conv1)
+    if inside is not None and not kinds(inside[1].replace("_", " ")):
+        return inside[1]
     plain = re.sub(r"\(.*?\)", "", label)
-    return re.sub(r":\s*\d+-\d+.*", "", plain).strip()
+    return re.sub(r":\s*\d+-\d+.*|\A[A-Z]\w*-\d+\s*\Z", "", plain).strip()
 
 
 def _folded(text: str) -> str:
@@ -376,16 +472,22 @@ def _network(text: str, parts: Sequence[_Columns]) -> str:
     words = re.sub(r"[^a-z0-9]+", "", text.lower())
     names = sorted(shipped(), key=len, reverse=True)
     printed = [name for name in names if re.sub(r"[^a-z0-9]", "", name) in words]
-    figures = {value for part in parts for value in part.values("params") if value > 100}
+    figures = Counter(int(value) for part in parts for value in part.values("params") if value > _TRIVIAL)
 
-    def alike(name: str) -> int:
+    def alike(name: str) -> float:
+        """How many of the figures are the network's, and of its own are printed."""
         graph = load_graph(name)
-        own = {params((node,)) for node in graph.layers}
-        return len(figures & own) + 3 * (params(graph.layers) in figures)
+        own = Counter(mine for node in graph.layers if (mine := params((node,))) > _TRIVIAL)
+        common = (figures & own).total()
+        whole = params(graph.layers) in figures
+        return (common * 2 / max(1, figures.total() + own.total()) if common >= _FEWEST_ALIKE else 0) + whole
 
-    ranked = sorted(((alike(name), len(name), name) for name in printed or names), reverse=True)
-    if ranked and (ranked[0][0] >= _FEWEST_ALIKE or printed):
-        return ranked[0][2]
+    kin = [name for name in names if any(name.startswith(f"{other}_") for other in printed)]
+    ranked = sorted(
+        ((alike(name), name in printed, len(name), name) for name in printed + kin or names), reverse=True
+    )
+    if ranked and (ranked[0][0] > 0 or printed):
+        return ranked[0][3]
     raise fail(
         "A109",
         "the text names no network, and its figures are no shipped network's",

@@ -12,16 +12,28 @@ from functools import cached_property
 from math import prod
 from typing import Literal
 
+from .conventions import CONVENTIONS, count
 from .equations import evaluate
 from .ledger import Claim, Figure, Ledgers
 from .networks import Networks
-from .printed import Printed
-from .quantities import Truth, measure
+from .printed import Printed, show
+from .quantities import BYTES, Reading, Truth, measure, size, statistics
 from .roles import SIZES
 from .select import Selection
 
 #: units that may mean powers of 1024
 BINARY = {"K": 2**10, "k": 2**10, "M": 2**20, "G": 2**30}
+
+#: quantities → the other rules by which a whole table may count them
+RULES: dict[str, tuple[str, ...]] = {
+    "params": ("keras",),
+    "weight_bytes": ("keras",),
+    "macs": tuple(CONVENTIONS),
+    "flops": tuple(CONVENTIONS),
+}
+RULE_NAMES = tuple(dict.fromkeys(rule for rules in RULES.values() for rule in rules))
+TOOLS = {"flop_counter": "torch's FlopCounterMode"}  # conventions that are not named as their tool
+_FEWEST = 2  # layers that tell by which rule a table counts
 
 Relation = Literal["sum", "product", "same"]
 
@@ -104,7 +116,62 @@ class Witnesses:
         graph, chosen = self.networks.of(claim), self.networks.selection(claim)
         if graph is None or chosen is None:
             return None
-        return measure(graph, self.selected(claim, chosen), claim.quantity, claim.stated)
+        selected = self.selected(claim, chosen)
+        truth = measure(graph, selected, claim.quantity, claim.stated)
+        rule = claim.counts or self.rules.get((claim.section, claim.quantity), "")
+        known = rule in RULES.get(claim.quantity, ()) and truth is not None
+        reading = self._by_rule(rule, claim, selected) if known else None
+        return truth if truth is None or reading is None else replace(truth, others=(*truth.others, reading))
+
+    @cached_property
+    def rules(self) -> dict[tuple[str, str], str]:
+        """The sections whose layers are counted by another rule throughout, as a tool prints them.
+
+        A summary that Keras printed counts running statistics in every BatchNorm's row; nothing of it is wrong.
+        """
+        columns: dict[tuple[str, str], list[tuple[Claim, Selection, Truth]]] = {}
+        for claim in self.ledgers.claims:
+            if claim.quantity not in RULES or claim.subject or claim.stated.form != "number":
+                continue
+            graph, chosen = self.networks.of(claim), self.networks.selection(claim)
+            if graph is not None and chosen is not None and not chosen.whole and not claim.sum:
+                truth = measure(graph, chosen, claim.quantity, claim.stated)
+                if truth is not None:
+                    columns.setdefault((claim.section, claim.quantity), []).append((claim, chosen, truth))
+        found = {}
+        for column, rows in columns.items():
+            right = sum(truth.agrees(claim.stated) is not None for claim, _, truth in rows)
+            if len(rows) - right < _FEWEST:
+                continue
+            for rule in RULES[column[1]]:
+                fits, only = 0, 0
+                for claim, chosen, truth in rows:
+                    reading = self._by_rule(rule, claim, chosen)
+                    own = truth.agrees(claim.stated) is not None
+                    there = reading is not None and claim.stated.agrees(reading.value) is not None
+                    fits += there or (own and reading is None)
+                    only += there and not own
+                if only >= _FEWEST and fits > right:
+                    found[column], right = rule, fits
+        return found
+
+    def _by_rule(self, rule: str, claim: Claim, chosen: Selection) -> Reading | None:
+        """What a rule of counting gives for some layers."""
+        if rule == "keras":
+            value = size(chosen.nodes, claim.quantity)
+            kept = statistics(chosen.nodes) * (BYTES if claim.quantity == "weight_bytes" else 1)
+            words = f"with BatchNorm's running statistics, as Keras counts; without them {show(value or 0)}"
+            return Reading((value or 0) + kept, words, "statistics") if kept else None
+        key = ("counts", claim.model, rule)
+        if key not in self.networks.kept:
+            counts = count(self.networks.graph(claim.model), rule)
+            self.networks.kept[key] = counts.macs, {row.name: row.count for row in counts.rows}
+        total, rows = self.networks.kept[key]
+        macs = total if chosen.whole else sum(rows.get(node.name, 0) for node in chosen.nodes)
+        value = macs * CONVENTIONS[rule].per_mac if claim.quantity == "flops" else macs
+        return Reading(
+            int(value), f"{TOOLS.get(rule, rule)}'s rules", f"{rule} × {value // macs if macs else 1}"
+        )
 
     def selected(self, claim: Claim, chosen: Selection) -> Selection:
         """The layers that a subtotal means: those of its rows, where these name all its layers with weights.

@@ -9,6 +9,7 @@ from ..errors import Diagnostic, suggestion
 from ..formula import FormulaError
 from ..frontends.spec.nodes import Mapping, Scalar, Sequence, Tree, Value, entries
 from .equations import evaluate
+from .evidence import RULE_NAMES
 from .ledger import Claim
 from .printed import NotANumberError, Printed, parse, words
 from .roles import QUANTITIES
@@ -25,6 +26,7 @@ CLAIM_KEYS = (
     "sum",
     "product",
     "same",
+    "counts",
 )
 
 
@@ -96,11 +98,21 @@ class Fields:
         for key in ("sum", "product"):
             if key in found:
                 fields[key] = self.texts(found[key])
+        if "counts" in found:
+            fields["counts"] = self._rule(found["counts"])
         if "layer" in found:
             fields["layers"] = self.texts(found["layer"])
         quantity = self.text(found["quantity"])
         stated = self.text(found["stated"])
         return self.add(self.text(found["id"]), stated, quantity, found["stated"], quote=quote, **fields)
+
+    def _rule(self, value: Value) -> str:
+        """The rules of counting that a claim names."""
+        name = self.text(value)
+        if name not in RULE_NAMES:
+            help = suggestion(name, RULE_NAMES, otherwise="known: " + ", ".join(RULE_NAMES))
+            self.error("A207", f"nothing counts by the rules of '{name}'", value, help)
+        return name
 
     def add(
         self, id: str, stated: str, quantity: str, place: Value, *, quote: str, **fields: Any

@@ -19,7 +19,8 @@ class Claim:
 
     A claim about a network has a `model` and, for a part of it, `layers` (selectors, see `select`); a claim about the
     world has a `subject` and perhaps an `event`.  `sum`, `product` and `same` name the printed claims that this one
-    adds up, multiplies or repeats.  `row` names the table row it stands in, `column` its printed heading.
+    adds up, multiplies or repeats.  `row` names the table row it stands in, `column` its printed heading.  `counts`
+    names the tool whose rules it follows.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Claim:
     row: str = ""
     column: str = ""
     label: str = ""
+    counts: str = ""
     span: Span | None = field(default=None, compare=False, repr=False)
 
     @property

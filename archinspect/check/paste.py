@@ -10,13 +10,30 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 _RULE = re.compile(r"[\s|+:=_\-─━═┄┈╌–—┌┐└┘├┤┬┴┼┏┓┗┛┡┩┣┫╇╈╋┳┻╞╡╪╤╧╔╗╚╝╠╣╦╩╬]+\Z")
-_BARS = re.compile(r"\s*[│┃║|]\s*")
+_BARS = re.compile(r"\s*[│┃║|]{1,2}\s*")
 _TREE = re.compile(r"^[\s│]*[├└]─+\s*")  # torchinfo's tree
+_FEWEST = 2  # columns of a table
+#: a figure with its unit, a shape or a word, in a line whose columns are parted by single spaces
+_TOKEN = re.compile(
+    r"[\[(]\s*(?:None|-1|\d+)\s*(?:[,×xX]\s*\d+\s*)*[\])]"
+    r"|\d+(?:\s?[×xX@*]\s?\d+)+|[~≈]?\s?\d[\d,.]*\s?(?:[KMGTB]i?B?|million|%)(?!\w)|\S+"
+)
+_NAMES = re.compile(
+    r"layer|output|shape|param|macs|flops|kernel|stride|type|size|filter|activation", re.IGNORECASE
+)
+#: headings in a line of single spaces
+_HEADS = re.compile(
+    r"(?:output|input|feature|kernel|filter|map|layer|receptive|activation)\s(?:shape|size|map|maps|field|type|name|memory)"
+    r"|\#\s?\w+|\w+\s\#|non-trainable params|trainable params|\w+\s?\([^)]*\)|\S+",
+    re.IGNORECASE,
+)
+_Span = tuple[int, int, str]  # where a cell starts and ends in its line, and its text
 _TEX = (
     (re.compile(r"\\(?:textbf|textit|emph|text|mathrm|mathbf|num|textsc)\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\\multi(?:column|row)\{[^{}]*\}\{[^{}]*\}\{([^{}]*)\}"), r"\1"),
@@ -59,40 +76,83 @@ def _headed(raw: Pasted) -> Pasted:
     rows = [row for row in rows if any(row)]
     if not rows:
         return raw
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    rows = [_named(row, width) for row in rows]
     headings, *body = rows
-    width = len(headings)
+    if not _only_words(headings) and any(re.search(r"\d{3}|\d\s*[×x]\s*\d", cell) for cell in headings):
+        headings, body = [""] * width, rows  # a table without headings
+    width = max(width, len(headings))
+    headings += [""] * (width - len(headings))
     kept = [row + [""] * (width - len(row)) if len(row) <= width else row[:width] for row in body]
     return Pasted(headings, kept, raw.text)
 
 
+def _named(row: list[str], width: int) -> list[str]:
+    """The row with a name of several words, `FC 6`, in one cell."""
+    more = len(row) - width
+    if more > 0 and width > 1 and not any(re.search(r"\d{3}", cell) for cell in row[: more + 1]):
+        return [" ".join(row[: more + 1]), *row[more + 1 :]]
+    return row
+
+
 def _lines(text: str) -> list[Pasted]:
-    """Tables of lines: by bars, commas, tabs or wide spaces, whichever a table uses."""
-    found: list[Pasted] = [Pasted()]
-    split = _splitter(text)
-    aside: list[str] = []
+    """Tables of lines: by bars, commas, tabs, wide spaces or single ones, whichever a table uses."""
+    found = [Pasted()]
+    split, spans = _splitter(text)
+    kept: list[list[_Span]] = []
     for line in text.split("\n"):
         if not line.strip() or _RULE.match(line):
             continue
         cells = split(line)
-        if len(cells) < 2 or (not found[-1].rows and _is_prose(line, cells)):
-            aside.append(line.strip())
+        table = found[-1]
+        head = table.rows[0] if table.rows else []
+        if len(cells) < _FEWEST or (len(cells) != len(head) and _is_prose(line, cells)):
+            # What names a network stands above its table, totals stand below.
+            if head and re.match(r"\s*model\b", line, re.IGNORECASE):
+                _settle(table, kept)
+                found.append(Pasted())
+                kept = []
+            found[-1].text.append(line.strip())
             continue
-        head = found[-1].rows[0] if found[-1].rows else []
-        if head and len(cells) >= 2 and len(cells) != len(head) and _is_prose(line, cells):
-            aside.append(line.strip())
-            continue
-        if (
-            head
-            and len(cells) == len(head)
-            and _only_words(cells)
-            and _only_words(head)
-            and len(found[-1].rows) > 1
-        ):
+        again = len(cells) == len(head) and _only_words(cells) and _only_words(head)
+        if again and (cells == head or _opens(cells, head)) and len(table.rows) > 1:
+            _settle(table, kept)
             found.append(Pasted())
+            kept = []
         found[-1].rows.append(cells)
-    for table in found:
-        table.text = aside
+        if spans:
+            kept.append(_spans(line))
+    _settle(found[-1], kept)
     return _continued(found)
+
+
+def _opens(cells: list[str], head: list[str]) -> bool:
+    """Whether a row of words is a table's heading again: it shares a heading, or names what a column has."""
+    return bool(set(cells) & set(head)) or sum(bool(_NAMES.search(cell)) for cell in cells) >= _FEWEST
+
+
+def _settle(table: Pasted, spans: list[list[_Span]]) -> None:
+    """Put the cells of lines that leave some empty under the columns where they stand."""
+    counts = Counter(map(len, table.rows))
+    if len(counts) < _FEWEST:
+        return
+    if not spans:
+        return
+    width = max(counts, key=lambda count: (counts[count], count))
+    width = max(width, len(spans[0])) if len(spans[0]) in counts and len(spans[0]) >= width else width
+    full = [row for row in spans if len(row) == width]
+    columns = [(min(row[i][0] for row in full), max(row[i][1] for row in full)) for i in range(width)]
+    table.rows = [
+        row if len(row) == width else _placed(at, columns) for row, at in zip(table.rows, spans, strict=True)
+    ]
+
+
+def _placed(cells: list[_Span], columns: list[tuple[int, int]]) -> list[str]:
+    row = [""] * len(columns)
+    for start, end, text in cells:
+        at = max(range(len(columns)), key=lambda i: min(end, columns[i][1]) - max(start, columns[i][0]))
+        row[at] = f"{row[at]} {text}".strip()
+    return row
 
 
 def _continued(found: list[Pasted]) -> list[Pasted]:
@@ -122,34 +182,62 @@ def _is_prose(line: str, cells: list[str]) -> bool:
     )
 
 
-def _splitter(text: str) -> Callable[[str], list[str]]:
-    """How the lines of a text fall into cells."""
+def _splitter(text: str) -> tuple[Callable[[str], list[str]], bool]:
+    """How the lines of a text fall into cells, and whether the place of a cell in its line says its column."""
     lines = [line for line in text.split("\n") if line.strip() and not _RULE.match(line)]
     bars = sum(bool(re.search(r"[│┃║|].*[│┃║|]|\w\s+\|\s+\w", line)) for line in lines)
-    tree = any(_TREE.match(line) for line in lines)
-    if tree:
-        return _columns
+    if any(_TREE.match(line) for line in lines):
+        return _columns, True
     if bars * 2 >= len(lines) or bars >= 3:
-        return lambda line: _barred(line) if re.search(r"[│┃║|]", line) else [line]
+        return lambda line: _barred(line) if re.search(r"[│┃║|]", line) else [line], False
     if sum("\t" in line for line in lines) * 2 >= len(lines):
-        return lambda line: line.split("\t") if "\t" in line else [line]
-    commas = [len(next(csv.reader(io.StringIO(line)), [])) for line in lines]
-    if commas and commas[0] > 1 and sum(count == commas[0] for count in commas) * 3 >= 2 * len(commas):
-        wide = sum(len(_columns(line)) > 1 for line in lines)
-        if wide * 2 < len(lines):
-            return lambda line: next(csv.reader(io.StringIO(line), skipinitialspace=True), [])
-    return _columns
+        return lambda line: line.split("\t") if "\t" in line else [line], False
+    wide = sum(len(_columns(line)) > 1 for line in lines)
+    for mark in ",;":
+        counts = Counter(len(_separated(line, mark)) for line in lines if mark in line)
+        if counts and max(counts.values()) * 3 >= 2 * len(lines) and wide * 2 < len(lines):
+            return lambda line, mark=mark: _separated(line, mark) if mark in line else [line], False
+    if wide * 2 < len(lines) and sum(len(_tokens(line)) > 1 for line in lines) * 2 >= len(lines):
+        return _tokens, False
+    return _columns, True
+
+
+def _separated(line: str, mark: str) -> list[str]:
+    return next(csv.reader(io.StringIO(line), delimiter=mark, skipinitialspace=True), [])
 
 
 def _barred(line: str) -> list[str]:
-    stripped = re.sub(r"\A\s*[│┃║|]|[│┃║|]\s*\Z", "", line)
+    stripped = re.sub(r"\A\s*[│┃║|]{1,2}|[│┃║|]{1,2}\s*\Z", "", line)
     return [re.sub(r"[*`]", "", cell).strip() for cell in _BARS.split(stripped)]
 
 
+def _spans(line: str) -> list[_Span]:
+    """The cells of a line whose columns are parted by two spaces or more, and where they stand in it.
+
+    A torchinfo tree's branches belong to the first.
+    """
+    plain = _TREE.sub(lambda match: " " * len(match[0]), line.rstrip())
+    return [(match.start(), match.end(), match[0]) for match in re.finditer(r"[^\s]+(?:[^\S\t]\S+)*", plain)]
+
+
 def _columns(line: str) -> list[str]:
-    """Columns parted by two spaces or more; a torchinfo tree's branches belong to the first."""
-    plain = _TREE.sub("", line.rstrip())
-    return [cell.strip() for cell in re.split(r"\s{2,}|\t", plain.strip())]
+    return [text for _, _, text in _spans(line)]
+
+
+def _tokens(line: str) -> list[str]:
+    """Columns parted by single spaces, as in text from a PDF: words together, each figure or shape for itself."""
+    if not re.search(r"\d", line):
+        return [match[0] for match in _HEADS.finditer(line)]
+    cells: list[str] = []
+    figure = True
+    for match in _TOKEN.finditer(line.strip()):
+        is_figure = bool(re.match(r"[\[(~≈−-]?\s*\d", match[0])) or match[0] in ("-", "–", "—")
+        if cells and not is_figure and not figure:
+            cells[-1] += f" {match[0]}"
+        else:
+            cells.append(match[0])
+        figure = is_figure
+    return cells
 
 
 def _latex(text: str) -> list[Pasted]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from math import prod
 
 from ..analysis.receptive_field import receptive_fields
 from ..graph import Graph, Node, width_dimension
 from .printed import Agreement, Printed, show
-from .roles import SIZES
+from .roles import SHARES, SIZES
 from .select import Selection, has_weights
 
 BYTES = 4  # fp32
@@ -31,7 +32,8 @@ class Truth:
     """A computed figure: one value, or the readings that a printed shape, kernel or sequence may have.
 
     `readings[0]` is the one to show.  `others` are figures of the same name that are as right where they are meant.
-    `mixed` tells that the selected layers do not agree with each other.  `words` are the truth about words.
+    `mixed` tells that the selected layers do not agree with each other.  `words` are the truth about words, `share` one
+    in %.
     """
 
     readings: tuple[tuple[int, ...], ...]
@@ -39,10 +41,13 @@ class Truth:
     mixed: bool = False
     others: tuple[Reading, ...] = ()
     words: tuple[str, ...] = ()
+    share: Fraction | None = None
 
     @property
-    def value(self) -> int | None:
+    def value(self) -> int | Fraction | None:
         """The figure when it is a single number."""
+        if self.share is not None:
+            return self.share
         first = self.readings[0]
         return first[0] if len(first) == 1 and not self.mixed else None
 
@@ -60,6 +65,9 @@ class Truth:
     def _agrees(self, stated: Printed) -> Agreement | None:
         if self.mixed:
             return None
+        if self.share is not None:
+            right = stated.form == "number" and abs(stated.value - self.share) <= stated.step / 2
+            return "rounded" if right else None
         if stated.form == "words":
             return None if set(kinds(stated.text)) - set(self.words) else "exact"
         if stated.form != "number":
@@ -78,6 +86,8 @@ class Truth:
     def text(self) -> str:
         if self.words:
             return " + ".join(self.words)
+        if self.share is not None:
+            return f"{show(self.share)} %"
         joined = " or " if self.mixed else "×"
         return joined.join(show(value) for value in self.readings[0])
 
@@ -92,6 +102,8 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
         if value is None:
             return None
         return Truth(((value,),), size=True, others=tuple(_others(graph, chosen, quantity, value)))
+    if quantity in SHARES:
+        return _share(graph, chosen, SHARES[quantity])
     if quantity == "count":
         return Truth(((len(chosen.paths),),), size=False)
     if quantity == "depth":
@@ -216,6 +228,12 @@ def _stored(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Reading]
     if quantity == "forward_backward_bytes":
         learnt = outputs(node for node in chosen.nodes if node.weights)
         yield Reading(learnt * each, "outputs of layers with parameters only, as torchinfo counts")
+
+
+def _share(graph: Graph, chosen: Selection, quantity: str) -> Truth | None:
+    """The selected layers' part of the network's figure."""
+    part, whole = size(chosen.nodes, quantity), size(graph.layers, quantity)
+    return Truth(((),), size=False, share=Fraction(100 * part, whole)) if whole and part is not None else None
 
 
 def _field(graph: Graph, chosen: Selection) -> Truth | None:

@@ -49,6 +49,18 @@ SIZES = frozenset(
     }
 )
 
+#: a layer's part of the whole network's figure, in % → the quantity
+SHARES = {
+    "params_share": "params",
+    "weights_share": "weights",
+    "macs_share": "macs",
+    "flops_share": "flops",
+    "activations_share": "activations",
+    "weight_bytes_share": "weight_bytes",
+    "activation_bytes_share": "activation_bytes",
+}
+QUANTITIES |= {share: f"part of the network's {quantity} in %" for share, quantity in SHARES.items()}
+
 #: roles of columns that are no quantities
 LABEL = "-"  # states nothing
 LAYER = "layer"  # names the row's layer

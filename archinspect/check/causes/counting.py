@@ -15,6 +15,7 @@ from math import prod
 from ... import units as units_of
 from ...graph import Graph, Node
 from ..conventions import CONVENTIONS, count
+from ..evidence import TOOLS
 from ..hypotheses import Hypothesis, Kind, Step
 from ..layers import described
 from ..ledger import Claim
@@ -28,7 +29,6 @@ _CLASSES = (2, 10, 20, 100, 101, 102, 120, 200, 365, 1001, 1024, 10_450, 21_841,
 _INPUTS = (112, 128, 160, 192, 224, 227, 256, 288, 299, 320, 331, 384, 448, 512)
 _USUAL_INPUTS = (224, 227, 256, 299)
 _BATCHES = (2, 4, 8, 10, 16, 32, 64, 100, 128, 256)
-_TOOLS = {"flop_counter": "torch's FlopCounterMode"}
 #: quantities in which parameters are counted, and how many bytes or numbers each is
 _PARAMETERS = {"params": 1, "trainable": 1, "weight_bytes": BYTES}
 _WORK = ("macs", "flops")
@@ -236,7 +236,7 @@ def _tools(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Hypothesi
     for name, convention in CONVENTIONS.items():
         counts = count(graph, name)
         macs = counts.macs if chosen.whole else sum(r.count for r in counts.rows if r.name in names)
-        tool = _TOOLS.get(name, name)
+        tool = TOOLS.get(name, name)
         figures = {macs} if quantity == "macs" else {macs, 2 * macs}
         for value in sorted({*figures, convention.per_mac * macs}):
             if value:

@@ -343,3 +343,117 @@ class _Writer:
             name = f"{name.rstrip('_0123456789') or 'n'}_{number}_"
         taken.update(name + suffix for suffix in suffixes or ("",))
         return name
+
+
+# Networks of other kinds: their texts are short, since their ops have tests of their own.
+
+
+@st.composite
+def other_specs(draw: st.DrawFn) -> str:
+    """A network of words, of a signal or of a volume, or one of two inputs whose towers share their weights."""
+    kind = draw(st.sampled_from([_words, _recurrent, _signal, _volume, _two_inputs]))
+    return yaml.safe_dump({"name": "random", **kind(draw)}, sort_keys=False, width=1000)
+
+
+def _one(draw: st.DrawFn, *values: Any) -> Any:
+    return draw(st.sampled_from(values))
+
+
+def _words(draw: st.DrawFn) -> dict[str, Any]:
+    """A transformer whose layers may be repeated, and whose last layer may have the table of the first."""
+    heads, width, length = _one(draw, 1, 2, 4), _one(draw, 4, 8), draw(st.integers(2, 9))
+    words, masked, times = draw(st.integers(3, 12)), draw(FLAG), draw(st.integers(1, 3))
+    norm, activation = _one(draw, "layer_norm()", "rms_norm()"), _one(draw, "gelu", "relu", "silu")
+    places = _one(draw, "position_embedding()", "sinusoidal_position_encoding()", "identity()")
+    block = [
+        {"norm": norm},
+        {"attention": f"multihead_attention(heads, is_causal={masked}, bias={draw(FLAG)})"},
+        {"add": ["input", "attention"]},
+        {"again": norm},
+        {"mlp": f"linear(2 * in_channels) -> {activation} -> linear(in_channels // 2)"},
+        {"add": ["add", "mlp"]},
+    ]
+    last = f"linear({words}, bias=False, weight=words)" if draw(FLAG) else f"linear({draw(CHANNELS)})"
+    return {
+        "input": f"{_one(draw, 1, 2)}x{length}xint64",
+        "blocks": {"block(heads)": block},
+        "layers": [
+            {"words": f"embedding({words}, {width})"},
+            {"places": places},
+            {f"layer[1..{times}]": f"block({heads})"},
+            {"norm": norm},
+            {"last": last},
+        ],
+    }
+
+
+def _recurrent(draw: st.DrawFn) -> dict[str, Any]:
+    kind, hidden = _one(draw, "rnn", "lstm", "gru"), draw(st.integers(2, 6))
+    options = f"num_layers={draw(st.integers(1, 3))}, bidirectional={draw(FLAG)}, bias={draw(FLAG)}"
+    if kind == "lstm" and draw(FLAG):
+        options += ", proj_size=1"
+    return {
+        "input": f"{_one(draw, 1, 2)}x{draw(st.integers(2, 9))}xint64",
+        "layers": [
+            {"words": f"embedding({draw(st.integers(3, 12))}, {draw(CHANNELS)})"},
+            {"steps": f"{kind}({hidden}, {options})"},
+            _one(draw, "select_token(-1)", "mean_tokens()", "mean(1)"),
+            "dropout",
+            {"last": f"linear({draw(CHANNELS)})"},
+        ],
+    }
+
+
+def _signal(draw: st.DrawFn) -> dict[str, Any]:
+    return _maps(draw, 1, f"{draw(st.integers(9, 40))}")
+
+
+def _volume(draw: st.DrawFn) -> dict[str, Any]:
+    return _maps(draw, 3, "x".join(str(draw(st.integers(5, 9))) for _ in range(3)))
+
+
+def _maps(draw: st.DrawFn, rank: int, size: str) -> dict[str, Any]:
+    """Convolutions along one dimension or three, normalised and pooled."""
+    layers: list[Item] = []
+    for _ in range(draw(st.integers(1, 4))):
+        taps = draw(st.integers(1, 2)) if rank == 3 else draw(st.integers(1, 4))
+        call = f"conv{rank}d({draw(CHANNELS)}, {(taps,) * rank}, padding={taps // 2}, bias={draw(FLAG)})"
+        after = _one(
+            draw, f"batch_norm{rank}d", f"instance_norm{rank}d(affine=True)", "relu", f"dropout{rank}d", "elu"
+        )
+        layers += [call, after]
+    layers += _one(
+        draw,
+        [],
+        [f"adaptive_avg_pool{rank}d(1)", "flatten", f"linear({draw(CHANNELS)})"],
+        [f"max_pool{rank}d(2)"],
+        [f"zero_pad{rank}d(1)", f"avg_pool{rank}d(2, ceil_mode={draw(FLAG)})"],
+        [f"conv_transpose{rank}d(2, 2, stride=2)"],
+    )
+    return {"input": f"{_one(draw, 1, 2)}x{draw(CHANNELS)}x{size}", "layers": layers}
+
+
+def _two_inputs(draw: st.DrawFn) -> dict[str, Any]:
+    """One tower on two inputs of one shape; what they become is joined by name."""
+    shape = f"{draw(CHANNELS)}x{draw(st.integers(5, 9))}x{draw(st.integers(5, 9))}"
+    tower = [
+        "left",
+        {"conv": f"conv2d({draw(CHANNELS)}, 3, padding=1, bias={draw(FLAG)}) -> batch_norm2d -> relu"},
+        _one(draw, "max_pool2d(2)", "identity", "conv2d(4, 1)"),
+        {"fc": f"flatten -> linear({draw(CHANNELS)})"},
+    ]
+    return {
+        "inputs": {"left": shape, "right": shape},
+        "layers": [
+            {"tower": tower},
+            {"twin": "right -> same_as(tower)"},
+            _one(
+                draw,
+                {"join": "subtract(tower, twin) -> absolute"},
+                {"concat": ["tower", "twin"]},
+                {"add": ["tower", "twin"]},
+                {"multiply": ["tower", "twin"]},
+            ),
+            {"score": f"linear({draw(CHANNELS)})"},
+        ],
+    }

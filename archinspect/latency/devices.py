@@ -14,6 +14,8 @@ from ..errors import ArchinspectError, fail, suggestion
 from ..files import read_text
 from .ceilings import Ceilings
 
+#: Of any figure of a device: TFLOP/s, GB/s, microseconds, GB, shares.
+_LEAST, _MOST = 1e-9, 1e9
 #: Assumed where a device says nothing else (docs/latency.md gives the reasons).  `attainable`: the share of the sheet's
 #: peak and bandwidth that a large matrix product and a large copy reach.  `dispatch_us`: what one layer costs the host
 #: in eager PyTorch.  `launch_us`: what one kernel costs the device at least.
@@ -165,7 +167,9 @@ def _entry(path: Path, name: str, entry: Any) -> Device:
     numbers = {**peak, **{k: v for k, v in entry.items() if k not in ("title", "match", "peak", "source")}}
     for key, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-            raise refuse(f"'{key}' is {value!r}, not a positive number")
+            raise refuse(f"'{key}' is {_short(value)}, not a positive number")
+        if not _LEAST <= value <= _MOST:
+            raise refuse(f"'{key}' is {_short(value)}; no device is so", f"from {_LEAST:g} to {_MOST:g}")
     match = entry.get("match", [])
     if not isinstance(match, list) or not all(
         isinstance(pattern, str) and _compiles(pattern) for pattern in match
@@ -180,6 +184,11 @@ def _entry(path: Path, name: str, entry: Any) -> Device:
         source=str(entry.get("source", path.name)),
         **{"memory": None, **given},
     )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _compiles(pattern: str) -> bool:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
+import yaml
 from hypothesis import strategies as st
 
 import archinspect
@@ -31,6 +34,8 @@ from archinspect.analysis.receptive_field import sights
 from archinspect.cli import app
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.spec import dump
+from archinspect.frontends.spec.reuse import Reuse
+from archinspect.graph import Graph
 from archinspect.latency import devices, predict, saved
 from archinspect.latency.ceilings import precision
 from archinspect.pytorch import build
@@ -38,7 +43,7 @@ from archinspect.pytorch.checked import checked_source
 from archinspect.pytorch.weights.read import read_state
 from archinspect.sweep.variants import Evaluator
 from tests.latency.test_saved import DOCUMENT
-from tests.strategies_networks import graph_of, specs
+from tests.strategies_networks import graph_of, other_specs, specs
 from tests.support import SPECS, clean_environment
 
 Draw = st.DrawFn
@@ -66,21 +71,21 @@ def counts_of_the_real_module(text: str) -> None:
     graph = graph_of(text)
     totals = analyse(graph).totals
     module = build(graph, device="meta").eval()
-    outputs = module(torch.zeros(graph.input_shape, device="meta"))
+    outputs = module(*inputs_of(graph, "meta"))
     assert totals.params == sum(parameter.numel() for parameter in module.parameters())
     assert totals.buffers == sum(tensor.numel() for tensor in module.buffers())
     found = outputs if isinstance(outputs, tuple) else (outputs,)
     assert [tuple(one.shape) for one in found] == [graph.nodes[index].output_shape for index in graph.outputs]
     named = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
     ours = {f"{node.name}.{name}": shape for node in graph.layers for name, shape in node.weights.items()}
-    assert named == ours
+    assert named.items() <= ours.items()  # what is shared has its name once
 
 
 def counts_of_the_captured_module(text: str) -> None:
     """The closed form, and the capture of the module that was built from it."""
     graph = graph_of(text)
     module = build(graph).eval()
-    captured = archinspect.load(module, tuple(graph.input_shape)).graph
+    captured = archinspect.load(module, *inputs_of(graph)).graph
     ours, theirs = analyse(graph).totals, analyse(captured).totals
     assert theirs.params == ours.params
     assert theirs.buffers >= ours.buffers
@@ -132,27 +137,57 @@ def derivations_are_their_figures(text: str) -> None:
 
 
 def fields_are_not_understated(text: str) -> None:
-    """Gradients of the middle element of the output, where it has a map."""
+    """Gradients of a middle element of each layer's map, as far as no layer before it sees the whole map."""
     graph = graph_of(text)
     mixing = ("group_norm", "layer_norm", "local_response_norm", "layer_norm2d")
-    if len(graph.output_shape) != 4 or any(node.op.type in mixing for node in graph.nodes):
+    if any(node.op.type in mixing for node in graph.nodes):
         return
     module = build(graph).double().eval()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.fill_(0.1)
+    maps: dict[str, torch.Tensor] = {}
+    for name, layer in module.named_modules():
+        layer.register_forward_hook(lambda _, __, output, name=name: maps.__setitem__(name, output))
     x = torch.rand(graph.input_shape, dtype=torch.float64, requires_grad=True)
-    output = module(x)
-    output = output[0] if isinstance(output, tuple) else output
-    middle = tuple(size // 2 for size in output.shape)
-    (gradient,) = torch.autograd.grad(output[middle], x, allow_unused=True)
-    field, _ = sights(graph)[graph.outputs[0]]
-    if gradient is None or field is None:
-        return
-    sides = field if isinstance(field, tuple) else (field, field)
-    for side, others in zip(sides, ((0, 1, 3), (0, 1, 2)), strict=True):
-        along = gradient.abs().sum(others).nonzero().flatten().tolist()
-        assert not along or along[-1] - along[0] + 1 <= side
+    module(x)
+    fields = sights(graph)
+    for index, node in enumerate(graph.nodes):
+        output = maps.get(node.name)
+        field = fields[index][0]
+        if output is None or field is None or len(node.output_shape) != 4 or not output.requires_grad:
+            continue
+        middle = tuple(size // 2 for size in output.shape)
+        (gradient,) = torch.autograd.grad(output[middle], x, allow_unused=True, retain_graph=True)
+        if gradient is None:
+            continue
+        sides = field if isinstance(field, tuple) else (field, field)
+        for side, others in zip(sides, ((0, 1, 3), (0, 1, 2)), strict=True):
+            along = gradient.abs().sum(others).nonzero().flatten().tolist()
+            assert not along or along[-1] - along[0] + 1 <= side, node.name
+
+
+def reuse_changes_nothing(text: str) -> None:
+    """A block's second use is copied from its first; laid out anew it is the same."""
+    with mock.patch.object(Reuse, "find", return_value=None):
+        anew = graph_of(text)
+    assert graph_of(text) == anew
+
+
+def titles_end_no_line(example: tuple[str, str, list[str]]) -> None:
+    """Letters that move a cursor or end a string: refused, or written so that they do nothing."""
+    title, command, options = example
+    document = {"name": "net", "title": title, "input": "3x8x8", "layers": [{"a": "conv2d(4, 3)"}, "relu"]}
+    with folder():
+        text = yaml.safe_dump(document, allow_unicode=True)
+        Path("net.yaml").write_text(text, encoding="utf-8", newline="")
+        status, out, err = in_process([command, "net.yaml", *options])
+        assert (status == 2) == ("error[" in err), err
+        made = [path for path in Path().iterdir() if path.suffix not in (".yaml", ".pdf")]
+        for text in (out, err, *(path.read_text(encoding="utf-8") for path in made)):
+            assert not commanding(text), repr(text)
+        if command == "export" and status == 0:
+            compile(out or made[0].read_text(encoding="utf-8"), "net.py", "exec")
 
 
 def predictions_are_finite(text: str) -> None:
@@ -247,6 +282,8 @@ def damaged(draw: Draw, names: tuple[str, ...]) -> tuple[str, bytes]:
     """A file with bytes changed, cut, doubled, or with parts of it put elsewhere."""
     name = draw(st.sampled_from([name for name in names if name in seed_files()]))
     content = bytearray(seed_files()[name])
+    if name.endswith((".json", ".toml")) and draw(st.booleans()):
+        return name, draw(with_another_value(bytes(content)))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, max(0, len(content) - 1)))
         kind = draw(st.sampled_from(["byte", "cut", "drop", "insert", "double", "digits", "nest"]))
@@ -260,6 +297,7 @@ def damaged(draw: Draw, names: tuple[str, ...]) -> tuple[str, bytes]:
             content[at:at] = content[at : at + 200]
         else:
             pieces = {"insert": [b"\0", b"\xff", b": ", b"- ", b'"', b"{", b"[", b"\n", b"  ", b"*a", b"!!x"]}
+            pieces["insert"] += [b"\x1b[2J", b"\xc2\x9b31m"]
             pieces |= {
                 "digits": [b"9" * 5000, b"-1", b"1e999", b"0"],
                 "nest": [b"[" * 3000, b"{" * 300, b"(" * 300],
@@ -268,13 +306,22 @@ def damaged(draw: Draw, names: tuple[str, ...]) -> tuple[str, bytes]:
     return name, bytes(content)
 
 
+@st.composite
+def with_another_value(draw: Draw, content: bytes) -> bytes:
+    """A file that can be read, with one of its values replaced by another, of another type perhaps."""
+    places = list(re.finditer(rb'(?<=[=:,\[ ])\s?("[^"]*"|-?[0-9.]+|null|true|false)', content))
+    place = draw(st.sampled_from(places))
+    new = draw(st.sampled_from([b"null", b"-1", b"0", b"1e999", b'"x"', b"[]", b"{}", b"true", b"9" * 400]))
+    return content[: place.start(1)] + new + content[place.end(1) :]
+
+
 READ_BY: dict[str, list[str]] = {
-    "net.yaml": ["params", "net.yaml"],
+    "net.yaml": ["params", "net.yaml", "--format", "json"],
     "claims.yaml": ["check", "--claims", "claims.yaml"],
     "devices.toml": ["latency", "lenet5", "--predict", "mine", "--devices", "devices.toml"],
-    "w.pth": ["params", "w.pth"],
-    "old.pth": ["params", "old.pth"],
-    "w.safetensors": ["params", "w.safetensors"],
+    "w.pth": ["params", "w.pth", "--format", "json"],
+    "old.pth": ["params", "old.pth", "--format", "json"],
+    "w.safetensors": ["params", "w.safetensors", "--format", "json"],
 }
 
 
@@ -284,9 +331,13 @@ def damage_is_an_error(example: tuple[str, bytes]) -> None:
     with folder():
         Path(name).write_bytes(content)
         if name in READ_BY:
-            status, _, err = in_process(READ_BY[name])
+            status, out, err = in_process(READ_BY[name])
             assert status in (0, 1, 2)
-            assert status != 2 or "error[" in err
+            assert (status == 2) == ("error[" in err), err
+            assert not commanding(out + err), (out, err)
+            if status == 0 and READ_BY[name][0] == "params":
+                found = json.loads(out)
+                assert all(row["params"] >= 0 for row in (*found["rows"], found["totals"]))
         with suppress(ArchinspectError):
             if name == "run.json":
                 for measurement in saved.read(name).measurements:
@@ -309,7 +360,7 @@ def interrupts_leave_nothing_behind(after: float) -> None:
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=120)
         # Before our own first line runs, while Python imports, Python itself answers with a traceback.
-        ours = "Traceback" not in err or "in main" in err
+        ours = "Traceback" not in err or re.search(r'__main__\.py", line \d+, in main', err) is not None
         assert not ours or process.returncode in (0, 130, -signal.SIGINT), err
         assert not ours or "Traceback" not in err, err
         assert set(os.listdir()) <= {"x.csv"}
@@ -356,6 +407,20 @@ def surroundings_change_no_answer(example: tuple[dict[str, str], str]) -> None:
 # What they need.
 
 
+def inputs_of(graph: Graph, device: str = "cpu") -> list[torch.Tensor]:
+    """A tensor of zeros for each input of a network: of whole numbers where it reads these."""
+    return [
+        torch.zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
+        for node in graph.nodes[: graph.inputs]
+        for value in node.values
+    ]
+
+
+def commanding(text: str) -> set[str]:
+    """The letters of a text that a terminal would obey instead of showing them."""
+    return {letter for letter in text if ord(letter) < 32 or 127 <= ord(letter) < 160} - {"\n"}
+
+
 @contextmanager
 def folder() -> Iterator[None]:
     """An empty folder to work in."""
@@ -379,16 +444,35 @@ def in_process(words: list[str]) -> tuple[int, str, str]:
 
 
 TEXTS = specs(max_layers=12)
+OTHERS = other_specs()
+TITLES = st.text(st.sampled_from("aé =+@\"'\\<&{}$%_#\n\x00\x1b\x07\x9b\u202e]"), max_size=12)
 CHECKS = [
     Check("counts of the real module", TEXTS, counts_of_the_real_module, 4),
     Check("counts of the captured module", TEXTS, counts_of_the_captured_module, 2, 4),
+    Check("other kinds: counts of the real module", OTHERS, counts_of_the_real_module, 3),
+    Check("other kinds: counts of the captured module", OTHERS, counts_of_the_captured_module, 2, 4),
+    Check("other kinds: written and read again", OTHERS, written_and_read_again, 2, 6),
+    Check("other kinds: derivations", OTHERS, derivations_are_their_figures, 2),
+    Check("other kinds: predictions", OTHERS, predictions_are_finite, 1),
     Check("written and read again", TEXTS, written_and_read_again, 3, 6),
     Check("figures agree", TEXTS, figures_agree_with_one_another, 4),
     Check("derivations", TEXTS, derivations_are_their_figures),
     Check("receptive fields", TEXTS, fields_are_not_understated),
+    Check("blocks used again", TEXTS, reuse_changes_nothing, 2),
     Check("predictions", TEXTS, predictions_are_finite, 1),
     Check(
         "commands", st.tuples(TEXTS, commands).map(lambda pair: (pair[0], *pair[1])), every_command_answers, 4
+    ),
+    Check(
+        "commands on other kinds",
+        st.tuples(OTHERS, commands).map(lambda pair: (pair[0], *pair[1])),
+        every_command_answers,
+        3,
+    ),
+    Check(
+        "titles",
+        st.tuples(TITLES, commands).map(lambda pair: (pair[0], *pair[1])),
+        titles_end_no_line,
     ),
     Check("damaged specs", damaged(("net.yaml",)), damage_is_an_error),
     Check("damaged claims", damaged(("claims.yaml",)), damage_is_an_error, 1, 3),

@@ -6,12 +6,12 @@ an exponential, logarithm or error function counts as one operation.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import OpError
-from .attributes import integer, number, one_of
+from .attributes import integer, number, one_of, optional
 from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, numel, register
-from .dimensions import no_such_dimension
+from .dimensions import DIMENSION, numbered
 from .pointwise import Pointwise
 
 _MAPS: Shapes = ((1, 64, 112, 112),)
@@ -184,27 +184,31 @@ class Softmax(Op):
     Source: PyTorch `nn.Softmax`.
     """
 
-    dim: int = attr(
-        integer(-4), "dimension that sums to one; PyTorch asks for it, here it is the channels'", 1
+    named_dimensions: ClassVar[tuple[str, ...]] = ("dim",)
+    dim: int | None = attr(
+        optional(DIMENSION),
+        "dimension that sums to one; PyTorch asks for it, here None is the channels'",
+        None,
     )
 
+    def _dim(self, x: Shape) -> int:
+        return 1 if self.dim is None else numbered(self.dim, x)
+
     def shape(self, inputs: Shapes) -> Shape:
-        (x,) = inputs
-        if not -len(x) <= self.dim < len(x):
-            raise no_such_dimension(f"dimension {self.dim}", x, "dim")
-        return x
+        self._dim(inputs[0])
+        return inputs[0]
 
     def mixes(self, inputs: Shapes) -> tuple[int, ...]:
-        return (self.dim % len(inputs[0]),)
+        return (self._dim(inputs[0]),)
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
         count = numel(output)
-        groups = count // output[self.dim]
+        groups = count // output[self._dim(output)]
         return Cost(elementwise=4 * count - groups, comparisons=count - groups)
 
     def derive_flops(self, inputs: Shapes, output: Shape) -> str:
-        size = output[self.dim]
+        size = output[self._dim(output)]
         return f"{numel(output) // size}×(5×{size} − 2)" if numel(output) != size else f"5×{size} − 2"
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return TorchCall("nn.Softmax", (), {"dim": self.dim})
+        return TorchCall("nn.Softmax", (), {"dim": 1 if self.dim is None else self.dim})

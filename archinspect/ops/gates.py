@@ -153,13 +153,13 @@ class LogSoftmax(Softmax):
     predicted: ClassVar[bool] = False
 
     def cost(self, inputs: Shapes, output: Shape) -> Cost:
-        return super().cost(inputs, output) + Cost(elementwise=numel(output) // output[self.dim])
+        return super().cost(inputs, output) + Cost(elementwise=numel(output) // output[self._dim(output)])
 
     def derive_flops(self, inputs: Shapes, output: Shape) -> str:
-        return f"{super().derive_flops(inputs, output)} + {numel(output) // output[self.dim]}"
+        return f"{super().derive_flops(inputs, output)} + {numel(output) // output[self._dim(output)]}"
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return TorchCall("nn.LogSoftmax", (), {"dim": self.dim})
+        return TorchCall("nn.LogSoftmax", (), {"dim": 1 if self.dim is None else self.dim})
 
 
 @register("softmin", category="activation", samples=[({}, ((1, 1000),)), ({"dim": -1}, ((2, 5, 8),))])
@@ -172,4 +172,4 @@ class Softmin(Softmax):
     predicted: ClassVar[bool] = False
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return TorchCall("nn.Softmin", (), {"dim": self.dim})
+        return TorchCall("nn.Softmin", (), {"dim": 1 if self.dim is None else self.dim})

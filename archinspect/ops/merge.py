@@ -107,14 +107,19 @@ class Elementwise(Op):
                     "A304",
                     f"{self.type} needs branches of equal {name}",
                     notes=[f"{name}: {_unequal(sizes)}"],
-                    help=self._advice(name),
+                    help=self._advice(name, sizes),
                 )
             result += wide
         return tuple(result)
 
-    def _advice(self, dimension: str) -> str:
-        if self.type == "add" and dimension in _ADVICE:
-            return _ADVICE[dimension]
+    def _advice(self, dimension: str, sizes: list[int]) -> str:
+        if self.type == "add" and dimension == "channels":
+            return "give the shortcut a 1×1 convolution with as many channels as the other branch"
+        if self.type == "add" and dimension in ("height", "width"):
+            # A stride divides sizes; what a kernel takes off at the borders is a little.
+            if min(sizes) * 3 > max(sizes) * 2:
+                return "pad the convolutions of the smaller one: padding=1 keeps the size under a kernel of 3"
+            return "give the shortcut the stride of the other branch"
         return "sizes must be equal, or 1, which is repeated"
 
     def _steps(self, inputs: Shapes) -> list[Shape]:
@@ -129,13 +134,6 @@ class Elementwise(Op):
         if len(set(steps)) == 1:
             return (f"{len(steps)}×" if len(steps) > 1 else "") + product(output)
         return " + ".join(map(product, steps))
-
-
-_ADVICE = {
-    "channels": "give the shortcut a 1×1 convolution with as many channels as the other branch",
-    "height": "give the shortcut the stride of the other branch",
-    "width": "give the shortcut the stride of the other branch",
-}
 
 
 @register(

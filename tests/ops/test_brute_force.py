@@ -144,7 +144,7 @@ def groups_of(op: Any, shape: Shape) -> list[list[Shape]]:
     def group(index: Shape) -> Shape:
         match op.type:
             case "softmax":
-                axis = op.dim % len(shape)
+                axis = op._dim(shape)
                 return index[:axis] + index[axis + 1 :]
             case "layer_norm":
                 return index[: len(shape) - len(op.normalized_shape or shape[-1:])]

@@ -45,6 +45,24 @@ SINGLE: dict[str, tuple[str, str, str, str]] = {
     "  - a: conv2d(8)\n": ("A204", "conv2d(8)", "a", "conv2d(out_channels, kernel_size"),
     "  - a: relu(3)\n": ("A205", "3", "a", "write relu()"),
     "  - a: conv2d(8, 3, kernel_size=3)\n": ("A205", "kernel_size=3", "a", "write conv2d("),
+    "  - a: conv2d(3, 8, kernel_size=3)\n": (
+        "A205",
+        "kernel_size=3",
+        "a",
+        "did you mean conv2d(8, kernel_size=3)?",
+    ),
+    "  - b: batch_norm2d(64)\n": ("A205", "64", "b", "did you mean batch_norm2d()?"),
+    "  - b: tokens -> lstm(3, 128)\n": ("A205", "3", "b.lstm", "did you mean lstm(128)?"),
+    "  - b: tokens -> multihead_attention(3, 1, 1)\n": ("A206", "1", "b.multihead_attention", "(1, 1)?"),
+    "  - a: tokens -> softmax\n": ("A305", "softmax", "a.softmax", "dim=sequence or dim=feature"),
+    "  - a: tokens -> chunk(3)\n": ("A305", "chunk(3)", "a.chunk", "dim=sequence or dim=feature"),
+    "  - a_: conv2d(8, 3)\n  - s: add(a_)\n": ("A204", "add(a_)", "s", "add(a_, a_)"),
+    "  - a: conv2d(8, 3, activation='relu')\n": ("A203", "activation='relu'", "a", "-> relu"),
+    "  - a: view(10)\n": ("A202", "view", "a", "did you mean 'reshape'?"),
+    "  - a: weight_norm(3)\n": ("A202", "weight_norm", "a", "attribute of the layer"),
+    "  - a: xpand(2)\n": ("A202", "xpand", "a", "archinspect ops"),  # no name that only sounds alike
+    "  - conv2d: 8, 3\n": ("A201", "8, 3", "conv2d", "- conv2d(8, 3)"),
+    "  - add:\n      a: conv2d(3, 3)\n      b: identity\n": ("A304", "add", "add", "padding=1"),
     "  - a: conv2d(8, 3, stride='2')\n": ("A206", "stride='2'", "a", "'stride' takes int or (int, int)"),
     "  - a: conv2d(8, 6 / 2)\n": ("A206", "6 / 2", "a", "write 3"),
     "  - a: conv2d('8' + 1, 3)\n": ("A206", "'8' + 1", "a", "numbers"),
@@ -301,3 +319,29 @@ def test_the_way_out_of_a_wrong_number_of_dimensions(line: str, size: str, help:
         load_graph(line, input=size)
     (error,) = caught.value.diagnostics
     assert (error.code, help in error.help) == ("A301", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "size", "right"),
+    [
+        ("conv2d(8, 3)", "224x224x3", "3x224x224"),
+        ("conv1d(8, 3)", "16000x1", "1x16000"),
+        ("conv3d(8, 3)", "16x112x112x3", "3x16x112x112"),
+    ],
+)
+def test_channels_stand_first(line: str, size: str, right: str) -> None:
+    with pytest.raises(ArchinspectError) as caught:
+        load_graph(line, input=size)
+    assert f"write {right}" in caught.value.diagnostics[0].help
+    assert load_graph(line.replace("3)", "1)"), input=f"Nx{size}").input_shape[-1] == int(size[-1])
+
+
+def test_an_input_that_no_layer_reads_is_refused() -> None:
+    (error,) = refused("name: n\ninputs: {a: 3x8x8, b: 3x8x8}\nlayers:\n  - c: conv2d(8, 3)\n")
+    assert (error.code, error.message) == ("A212", "no layer reads the input 'b'")
+
+
+def test_a_word_that_is_no_model_may_be_nearly_a_layer() -> None:
+    with pytest.raises(ArchinspectError) as caught:
+        load_graph("layernorm", input="3")
+    assert "the layer 'layer_norm'" in caught.value.diagnostics[0].help

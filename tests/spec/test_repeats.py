@@ -71,6 +71,14 @@ def test_the_number_reaches_inner_repeats_and_branches_and_no_further() -> None:
     assert (error.code, error.span and error.span.line) == ("A208", 5)
 
 
+def test_a_number_that_nothing_uses_is_a_warning() -> None:
+    graph = graph_of(HEAD + "arguments: {width: 8}\nlayers:\n  - c[i=1..2]: conv2d(width, 1)\n")
+    assert names(graph) == ["c1", "c2"]
+    (remark,) = graph.metadata["remarks"]
+    assert "uses 'i'" in remark
+    assert "c[1..2] says the same" in remark
+
+
 def test_a_name_may_follow_an_argument_that_is_a_word() -> None:
     text = HEAD + "arguments: {act: relu}\nlayers:\n  - my_{act}[1..2]: relu\n"
     assert names(graph_of(text)) == ["my_relu1", "my_relu2"]
@@ -79,7 +87,6 @@ def test_a_name_may_follow_an_argument_that_is_a_word() -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ("  - c[i=1..2]: relu\n", "A212"),  # nothing uses i
         ("  - c[width=1..2]: conv2d(width, 1)\n", "A210"),
         ("  - c[in_channels=1..2]: conv2d(width, 1)\n", "A209"),
         ("  - c[1=1..2]: conv2d(width, 1)\n", "A209"),

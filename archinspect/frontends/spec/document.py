@@ -146,6 +146,7 @@ class Document:
     errors: Problems = field(default_factory=Problems)  # met while reading
     unread: list[str] = field(default_factory=list)
     lost_blocks: set[str] = field(default_factory=set)  # names of blocks whose definition could not be read
+    remarks: list[str] = field(default_factory=list)  # what looks like a slip and changes nothing
 
     @property
     def space(self) -> int:

@@ -80,6 +80,7 @@ class Expander(Naming):
                 **document.metadata,
                 "init": document.initializers,
                 "weights": document.weight_names,
+                **({"remarks": tuple(document.remarks)} if document.remarks else {}),
             },
         )
 

@@ -10,6 +10,7 @@ from ...errors import OpError, Span
 from ...graph import Node, Parameter, Value
 from ...input_size import EXAMPLES
 from ...ops import REGISTRY, Op, show_shape
+from ...ops.base import Shape
 from ...ops.dimensions import dimension_of
 from .calls import Argument, Call
 from .contiguity import with_copy
@@ -17,13 +18,25 @@ from .document import Document
 from .expressions import Ref
 from .guesses import Guess, is_echo, likely_shape, passed_on
 from .nodes import Scalar
-from .signatures import op_signature
+from .signatures import op_signature, without_width
 from .values import UNKNOWN, Environment, Values
 
 _Given = tuple[tuple[int, ...], list[str]]  # values that a call names, and their names
 _NOTHING: dict[str, Ref] = {}
 #: what works on channels where no dimension is named, and cannot tell them among tokens
-_OF_CHANNELS = frozenset({"concat", "slice_channels", "split"})
+_OF_CHANNELS = frozenset({"chunk", "concat", "log_softmax", "slice_channels", "softmax", "softmin", "split"})
+#: the attribute, by its place, that takes what in PyTorch's calls of a family follows or is the input width
+_AFTER_WIDTH = {
+    "batch_norm": 0,
+    "sync_batch_norm": 0,
+    "instance_norm": 0,
+    "group_norm": 1,
+    "rnn": 1,
+    "gru": 1,
+    "lstm": 1,
+}
+#: no recurrent network is said to have so many layers without their name
+_MOST_LAYERS = 8
 
 
 class Layers(Values):
@@ -278,6 +291,8 @@ class Layers(Values):
             message = f"flatten has nothing to join: {size} are {shape[0]} vectors of {shape[1]} features"
             self.error("A301", message, span, path, help=f"one image of one channel is 1x{size}")
             return True
+        if self._has_surplus_width(op, call, text, path, shape):
+            return True
         given = [argument for argument in call.arguments if argument.name is None]
         if not op.family.startswith("conv") or len(given) < 3 or len(shape) < 2:
             return False
@@ -291,17 +306,41 @@ class Layers(Values):
             op.shape((shape,))
         except OpError:
             return False  # which says it better
-        rest = ", ".join(argument.value.text for argument in given[1:])
         self.error(
             "A205",
             f"{call.name} gets a kernel of {kernel} and a stride of {stride}",
             text.span_of(given[1].column, given[1].length),
             path,
             notes=(f"its arguments are {', '.join(a.name for a in op.attributes[:3])}",),
-            help=f"the input width, {width}, is inferred: did you mean {call.name}({rest})? "
-            f"If the kernel is meant, write stride={stride}",
+            help=f"{without_width(call)} If the kernel is meant, write stride={stride}",
         )
         return True
+
+    def _has_surplus_width(self, op: Op, call: Call, text: Scalar, path: str, shape: Shape) -> bool:
+        """Refuse a number that PyTorch takes for the input width and we for an epsilon, or a number of layers."""
+        place = _AFTER_WIDTH.get(op.family)
+        given = [argument for argument in call.arguments if argument.name is None]
+        if place is None or len(given) <= place:
+            return False
+        meant = op.attributes[place].name
+        value = getattr(op, meant)
+        if op.layout == 1 and meant == "num_layers":
+            width = shape[-1]
+            wrong = value >= _MOST_LAYERS and given[0].value.text == str(width)
+            surplus = given[0]
+        else:
+            wrong = value >= 1
+            surplus = given[place]
+        if wrong:
+            self.error(
+                "A205",
+                f"{call.name} gets {meant} = {given[place].value.text}",
+                text.span_of(surplus.column, surplus.length),
+                path,
+                notes=(f"its arguments are {', '.join(a.name for a in op.attributes[:3])}",),
+                help=f"{without_width(call)} If it is meant, write {meant}={given[place].value.text}",
+            )
+        return wrong
 
     def _refuse(
         self,
@@ -326,7 +365,9 @@ class Layers(Values):
                 if REGISTRY[call.name].category in ("attention", "sequence") and len(shapes[0]) == 2:
                     size = "NxLxwidth, with the letter N for the batch: Nx100x64"
                 error.help = f"it reads the network's input: write the size as {size}"
-            error.help = self._without_input_width(call, inputs[0]) or error.help
+            channels = self.shape_of(inputs[0])[1:2]
+            if call.name.startswith("conv") and len(call.arguments) > 2 and channels:
+                error.help = without_width(call, channels[0]) or error.help
             self.op_error(error, self._argument_span(text, call, error.attribute), path, inputs[0])
             return
         width = max(map(len, labels))
@@ -339,14 +380,6 @@ class Layers(Values):
             path,
             None,
         )
-
-    def _without_input_width(self, call: Call, current: int) -> str:
-        """What to write for PyTorch's `Conv2d(3, 64, 3)`, whose first argument is inferred here."""
-        given = [argument.value.text for argument in call.arguments if argument.name is None]
-        width = self.shape_of(current)[1]
-        if not call.name.startswith("conv") or len(given) < 3 or given[0] != str(width):
-            return ""
-        return f"the input width, {width}, is inferred: did you mean {call.name}({', '.join(given[1:])})?"
 
     def _op(
         self, call: Call, text: Scalar, path: str, env: Environment, current: int | None
@@ -425,6 +458,12 @@ class Layers(Values):
         if len(plain) < count and (kind.arity == 1 or len(plain) == count - 1):
             if current is None:
                 return None
+            if plain and plain[0][1] == current:
+                name = plain[0][0]
+                message = f"'{call.name}' reads '{name}' twice: it comes in, and is named"
+                help = f"name the other value; if it is meant, write {call.name}({name}, {name})"
+                self.error("A204", message, self.call_span(text, call), path, help=help)
+                return None
             plain.insert(0, (self.named(current), current))
         if len(plain) < count or (kind.arity is not None and len(plain) > count):
             message = f"'{call.name}' reads {count} values, and {len(plain)} are named"
@@ -457,9 +496,9 @@ class Layers(Values):
             except OpError as error:
                 failed = True
                 error.message = f"'{name}' of '{call.name}': {error.message}"
-                if (call.name, name, type(value)) == ("linear", "bias", int):
-                    error.help = f"the input width is inferred: did you mean linear({value})?"
-                error.help = error.help or f"'{name}' takes {kinds[name].schema}"
+                beyond = argument.name is None and position >= len(REGISTRY[call.name]._required)
+                surplus = without_width(call) if beyond and type(value) is int else ""
+                error.help = surplus or error.help or f"'{name}' takes {kinds[name].schema}"
                 span = text.span_of(argument.column, argument.length)
                 self.op_error(error, span, path, None)
         missing = [a.name for a in attributes if a.required and a.name not in given]

@@ -77,7 +77,8 @@ def _of_other_weights(graph: Graph, document: Document, settings: Mapping[str, A
         f"is {shapes[0]}, not {shapes[1]}; trained weights do not fit.  A pool to a fixed size before it, as "
         "torchvision's VGG has, would keep them."
     )
-    return replace(graph, metadata={**graph.metadata, "remarks": (remark,)})
+    remarks = (*graph.metadata.get("remarks", ()), remark)
+    return replace(graph, metadata={**graph.metadata, "remarks": remarks})
 
 
 @uncollected
@@ -98,7 +99,7 @@ class Prepared:
 
     def __init__(self, document: Document, expander: type[Expander] = Expander) -> None:
         # What is found here and while it is expanded stays out of the document that was given.
-        self.document = replace(document, errors=document.errors.copy())
+        self.document = replace(document, errors=document.errors.copy(), remarks=[*document.remarks])
         self._expander = expander
         validator = Validator(self.document)
         validator.validate()
@@ -163,14 +164,20 @@ def _given_inputs(document: Document, input: InputSize | Sequence[InputText]) ->
 
 
 def _refuse_channels_last(document: Document, one: InputText, space: int, where: str) -> None:
-    """Say of an image whose last size is a number of colours that channels come first."""
-    sizes = one.sizes[-3:]
-    if space != 2 or one.without_batch or len(one.sizes) not in (3, 4) or one.dtype not in (None, "uint8"):
+    """Say of a signal, image or volume whose last size is a number of channels that these come first."""
+    sizes = one.sizes[-(space + 1) :]
+    if one.without_batch or len(one.sizes) not in (space + 1, space + 2) or len(sizes) <= space:
         return
-    if sizes[2] not in (1, 3, 4) or min(sizes[:2]) < 16 or (sizes[2] == 1 and sizes[0] != sizes[1]):
+    if one.dtype not in (None, "uint8") or (space == 1 and len(one.sizes) != 2):
+        return
+    last, sides = sizes[-1], sizes[:-1]
+    colours = (1, 2) if space == 1 else (1, 3, 4)
+    if last not in colours or min(sides) < (4 if space == 3 else 16) or max(sides) < 16:
+        return
+    if space == 2 and last == 1 and sides[0] != sides[1]:
         return
     text = "x".join(map(str, one.sizes))
-    right = "x".join(map(str, (*one.sizes[:-3], sizes[2], *sizes[:2])))
+    right = "x".join(map(str, (*one.sizes[: -space - 1], last, *sides)))
     document.errors.add(
         "A402",
         f"'{text}' has its channels last",

@@ -14,6 +14,7 @@ from .document import Body, Document, Statement
 from .nodes import Scalar, Tree
 from .problems import Problems
 from .reader import read_tree
+from .signatures import nearest_layer
 from .source import MAX_BYTES, Source, read, source_of
 from .statements import chain_statements
 
@@ -86,13 +87,18 @@ def _find(model: str | os.PathLike[str]) -> tuple[str, str]:
         return name, name
     plain = re.sub(r"[-.]", "", name.lower())
     close = (nearest(name, shipped()) or nearest(plain, shipped())) if len(name) < 100 else None
+    layer = nearest_layer(name) if len(name) < 100 else None
     more = "`archinspect list` shows the networks that ship; a path to a .yaml file or layers joined by -> work too"
     raise ArchinspectError(
         Diagnostic(
             "A101",
             f"no network is called '{name}'",
             Span(MODEL, 1, 1, max(1, len(name)), name),
-            help=f"did you mean '{close}'? {more}" if close else more,
+            help=f"did you mean '{close}'? {more}"
+            if close
+            else f"did you mean the layer '{layer}'? {more}"
+            if layer
+            else more,
         )
     )
 

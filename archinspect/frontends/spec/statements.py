@@ -6,6 +6,7 @@ import keyword
 import re
 
 from ...errors import Span
+from ...ops import REGISTRY
 from .calls import Chain
 from .chains import read_chain
 from .document import INLINE, JOINS, LET, SIDE_OUTPUT, Body, Document, Named, Statement
@@ -95,13 +96,16 @@ class StatementReader:
         if not isinstance(value, Scalar):
             return Body(sequence=self._sequence(value))
         if value.value:
-            return self._chain_body(value)
+            return self._chain_body(value, name)
         help = "write the layer after the colon, e.g. relu"
         self.error("A107", f"'{name}' has no layer", key, help=help)
         return Body(chain=(), text=value, unreadable=True)
 
-    def _chain_body(self, text: Scalar) -> Body:
+    def _chain_body(self, text: Scalar, name: str = "") -> Body:
         chain, errors = read_chain(text.value)
+        if errors and name in REGISTRY:
+            errors = (ExpressionError("A201", errors[0].message, errors[0].column, errors[0].length),)
+            errors[0].help = f"write the layer as a call: - {name}({text.value})"
         for error in errors:
             self._at(error, text)
         if errors:

@@ -13,7 +13,15 @@ from .document import SAME_AS, Block, Document, Statement, statements, texts
 from .expressions import Expression
 from .nodes import Scalar
 from .problems import Problems
-from .signatures import Signature, attribute_help, block_signature, op_signature, spelling
+from .signatures import (
+    Signature,
+    attribute_help,
+    block_signature,
+    nearest_layer,
+    op_signature,
+    spelling,
+    without_width,
+)
 
 IN_CHANNELS = "in_channels"
 
@@ -46,11 +54,30 @@ class Validator:
         self._body(document.layers, self.arguments, set())
         for output in document.outputs:
             self._names(output.value, output.text, self.arguments, self.used)
+        self._unread_inputs()
         for name, key in document.argument_keys.items():
             if name not in self.used and name not in self._unread():
                 message = f"argument '{name}' is used by no layer"
                 self._error("A212", message, key, help="remove it, or use it in a layer")
         self._recursion()
+
+    def _unread_inputs(self) -> None:
+        """Refuse inputs after the first, which comes in by itself, that nothing names."""
+        later = [given.name for given in self.document.inputs[1:] if given.name]
+        if not later:
+            return
+        bodies = (self.document.layers, *[block.body for block in self.document.blocks.values()])
+        written = [text.value for body in bodies for _, text in texts(body)]
+        written += [output.text.value for output in self.document.outputs]
+        words = _words(tuple(written)) | self._unread()
+        for name in later:
+            if name not in words:
+                self.errors.add(
+                    "A212",
+                    f"no layer reads the input '{name}'",
+                    self.document.source.span(0, 0, 1),
+                    help=f"a chain begins at a value: x: {name} -> conv2d(64, 3); or leave the input out",
+                )
 
     def _unread(self) -> frozenset[str]:
         """The words of what could not be read."""
@@ -116,8 +143,11 @@ class Validator:
             message = f"'{variable}' is the name of an argument already"
             self._error("A210", message, key, help="count with another name")
         elif variable not in inner and variable not in self._unread():
-            message = f"nothing in this repeat uses '{variable}'"
-            self._error("A212", message, key, help="leave it out: name[1..3]")
+            place = f"{key.span.file}:{key.span.line}"
+            self.document.remarks.append(
+                f"Warning: nothing in the repeat {key.value} ({place}) uses '{variable}'; without it, "
+                f"{key.value.replace(f'{variable}=', '', 1)} says the same."
+            )
         used |= inner - {variable}
 
     def _inside(self, statement: Statement, known: frozenset[str], used: set[str]) -> None:
@@ -182,12 +212,11 @@ class Validator:
 
         if name in shipped():
             return f"a network stands alone, its arguments behind a colon: {name}:argument=value"
-        near = _NEAREST.get(spelling(name).lower().replace("_", ""))
-        if near:
-            return near
-        return suggestion(
-            spelling(name), [*self.blocks, *REGISTRY], otherwise="`archinspect ops` lists the ops"
-        )
+        known = _NEAREST.get(spelling(name).lower().replace("_", ""))
+        if known:
+            return known
+        near = nearest_layer(name, self.blocks)
+        return f"did you mean '{near}'?" if near else "`archinspect ops` lists the ops"
 
     def _arguments(self, call: Call, signature: Signature, text: Scalar, *, complete: bool) -> None:
         """Compare the arguments given with those that the op or block takes; all are there if `complete`."""
@@ -209,7 +238,7 @@ class Validator:
                     count = len(signature.names)
                     takes = f"takes {count or 'no'} argument{'s' * (count != 1)}"
                     message = f"too many arguments: {signature.kind} '{call.name}' {takes}"
-                    error("A205", message, argument, f"write {call.name}({signature})")
+                    error("A205", message, argument, without_width(call) or f"write {call.name}({signature})")
                     break
                 name = signature.names[positional]
                 positional += 1
@@ -218,7 +247,10 @@ class Validator:
                 error("A203", message, argument, attribute_help(name, signature))
             elif name in given:
                 message = f"argument '{name}' of '{call.name}' is given twice"
-                error("A205", message, argument, f"write {call.name}({signature})")
+                at = signature.names.index(name)
+                first = call.arguments[at].value.text if at < positional else argument.value.text
+                surplus = without_width(call) if first != argument.value.text else ""
+                error("A205", message, argument, surplus or f"write {call.name}({signature})")
             given.add(name)
         missing = [name for name in signature.names if name in signature.required and name not in given]
         if missing and complete:
@@ -328,14 +360,40 @@ def _words(texts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
 
 
-#: modules of PyTorch that are several layers of ours
+#: what the language has no layer for, and how it is said instead
 _NEAREST = {
     "transformerencoderlayer": "write a block: layer_norm, multihead_attention and linear, joined by add",
+    "transformerencoder": "write a block of layer_norm, multihead_attention and linear, and repeat it: layer[1..6]",
     "transformerdecoderlayer": "write a block: multihead_attention, and one more with key=memory",
+    "transformerdecoder": "write a block: multihead_attention, and one more with key=memory, and repeat it",
     "transformer": "write blocks of multihead_attention and linear; vit_b_16 is an example",
     "lstmcell": "lstm runs its cell over a sequence: lstm(hidden_size)",
     "grucell": "gru runs its cell over a sequence: gru(hidden_size)",
     "rnncell": "rnn runs its cell over a sequence: rnn(hidden_size)",
+    "sequential": "layers in a chain are one: conv2d(64, 3) -> relu; a list below a name is a scope",
+    "modulelist": "a list below a name is a scope; name[1..3] repeats",
+    "residual": "a residual connection is a join: add, with branches body and shortcut: identity",
+    "skip": "a skip is a join: add or concat, of branches or of values by name",
+    "stack": "concat joins along a dimension that is there; reshape makes one of size 1",
+    "repeat": "a repeat is in the name: block[1..3]; sizes of 1 are repeated by add and multiply themselves",
+    "expand": "sizes of 1 are repeated by add and multiply themselves",
+    "weightnorm": "it is an attribute of the layer: conv2d(64, 3, weight_norm=True)",
+    "spectralnorm": "it is an attribute of the layer: conv2d(64, 3, spectral_norm=True)",
+    "separableconv2d": "two layers: conv2d(in_channels, 3, groups=in_channels) -> conv2d(64, 1)",
+    "depthwiseconv2d": "conv2d(in_channels, 3, groups=in_channels)",
+    "maxunpool2d": "it needs the places of a max_pool2d, which are no value here; upsample and conv_transpose2d "
+    "enlarge a map",
+    "fractionalmaxpool2d": "its windows are random; adaptive_max_pool2d has windows of nearly equal size",
+    "clamp": "hardtanh(min_val, max_val) keeps x between two bounds",
+    "batchnorm": "batch_norm1d, batch_norm2d or batch_norm3d, by the dimensions of the input",
+    "minimum": "the smaller of a and b is a + b - maximum(a, b); relu and hardtanh are bounds of one value",
+    "alphadropout": "dropout has the same shapes and costs in evaluation",
+    "featurealphadropout": "dropout2d has the same shapes and costs in evaluation",
+    "argmax": "the language computes with numbers; what chooses among them stands behind the network",
+    "topk": "mixture_of_experts chooses among experts; other choices stand behind the network",
+    "onehot": "embedding looks up integers; it is linear of one-hot vectors",
+    "lazylinear": "every layer infers its input width: linear(out_features)",
+    "lazyconv2d": "every layer infers its input width: conv2d(out_channels, kernel_size)",
 }
 _NAME_HELP = {
     "true": "write True, as Python does",

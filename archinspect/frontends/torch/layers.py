@@ -244,7 +244,8 @@ def _prelu(o: Operation) -> Candidate:
 def _softmax(o: Operation) -> Candidate | None:
     if o.argument("dtype") not in (None, o.args[0].spec.dtype):
         return None
-    return Candidate("softmax", {"dim": o.args[1]}, (o.args[0],), {})
+    x, dim = o.args[:2]
+    return Candidate("softmax", {"dim": None if dim == 1 and len(_shape(x)) != 3 else dim}, (x,), {})
 
 
 def _channel_dropout(o: Operation) -> Candidate:

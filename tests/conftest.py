@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 # A shared, slow machine must not turn a sound property into a failure: no deadline on a single example.
 settings.register_profile(
-    "usual", max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "usual", max_examples=40, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("many", settings.get_profile("usual"), max_examples=10_000)
 

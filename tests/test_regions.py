@@ -212,7 +212,7 @@ def flowing(nodes: list[Node], inputs: int) -> set[int]:
 
 
 @given(flows())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_layer_with_effect_is_there_once_and_after_what_it_reads(
     drawn_flow: tuple[list[Node], int, list[int]],
 ) -> None:
@@ -231,7 +231,7 @@ def test_every_layer_with_effect_is_there_once_and_after_what_it_reads(
 
 
 @given(flows())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_branches_of_a_join_read_one_value_and_lead_only_to_it(
     drawn_flow: tuple[list[Node], int, list[int]],
 ) -> None:

@@ -154,7 +154,7 @@ def point(params: int, macs: int, elements: int = 0) -> Variant:
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=25), st.sampled_from([2, 3]), st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_the_front_is_what_no_other_point_beats(
     points: list[tuple[int, int, int]], count: int, largest: bool
 ) -> None:

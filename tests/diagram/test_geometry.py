@@ -40,14 +40,14 @@ def test_every_shipped_network(name: str, request_: Options) -> None:
 
 
 @given(networks(max_layers=40), st.sampled_from(list(REQUESTS.values())))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_random_networks(graph: Graph, options: Options) -> None:
     assert list(faults(scene(graph, options), insets=options.overview)) == []
 
 
 @pytest.mark.slow
 @given(networks(max_layers=120), st.sampled_from(list(REQUESTS.values())))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_many_and_larger_random_networks(graph: Graph, options: Options) -> None:
     assert list(faults(scene(graph, options), insets=options.overview)) == []
 

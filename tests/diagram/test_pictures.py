@@ -40,7 +40,7 @@ def test_folded_totals_are_flat_totals(name: str, folding: Folding) -> None:
 
 
 @given(networks(max_layers=30), st.sampled_from(FOLDINGS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_folded_totals_of_random_networks(graph: Graph, folding: Folding) -> None:
     check_totals(graph, folding)
 

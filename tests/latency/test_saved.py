@@ -116,7 +116,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(places(DOCUMENT)), value=ODD)
 def test_any_other_value_anywhere_is_read_or_refused(place: str, value: Any, tmp_path: Path) -> None:
     """What is read can be shown: every derived figure is computed."""

@@ -79,7 +79,7 @@ def seen(value: Any) -> Any:
 
 
 @given(calls(), st.sampled_from(["", "relu -> "]))
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_plain_calls_are_those_of_the_parser(text: str, before: str) -> None:
     chain, errors = read_chain.__wrapped__(before + text)
     with pytest.MonkeyPatch.context() as patch:

@@ -34,14 +34,14 @@ def test_every_shipped_network(name: str, request_: Options) -> None:
 
 
 @given(networks(max_layers=40), st.sampled_from(list(REQUESTS.values())))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_random_networks(graph: Graph, options: Options) -> None:
     assert list(faults(scene(graph, options))) == []
 
 
 @pytest.mark.slow
 @given(networks(max_layers=150), st.sampled_from(list(REQUESTS.values())))
-@settings(max_examples=400)
+@settings(max_examples=250)
 def test_many_and_larger_random_networks(graph: Graph, options: Options) -> None:
     assert list(faults(scene(graph, options))) == []
 

@@ -36,7 +36,7 @@ SINGLE: dict[str, tuple[str, str, str, str]] = {
     "  - a: xyz(3)\n": ("A202", "xyz", "a", "archinspect ops"),
     "  - s: relu -> cnv2d(8, 3) -> tanh\n": ("A202", "cnv2d", "s.cnv2d", "did you mean 'conv2d'?"),
     "  - relu -> conv2d(8, 3, pad=1)\n": ("A203", "pad=1", "conv2d", "did you mean 'padding'?"),
-    "  - a: vgg16(num_classes=10)\n": ("A202", "vgg16", "a", "vgg16:argument=value"),
+    "  - a: vgg16(num_clases=10)\n": ("A203", "num_clases=10", "a", "num_classes"),
     "  - a: conv2d(3, 64, 3)\n": ("A302", "conv2d(3, 64, 3)", "a", "did you mean conv2d(64, 3)?"),
     "  - a: flatten -> linear(3072, 10)\n": ("A206", "10", "a.linear", "did you mean linear(10)?"),
     "  - add()\n": ("A204", "add()", "add", "add(a, b)"),

@@ -147,13 +147,20 @@ class Document:
     unread: list[str] = field(default_factory=list)
     lost_blocks: set[str] = field(default_factory=set)  # names of blocks whose definition could not be read
     remarks: list[str] = field(default_factory=list)  # what looks like a slip and changes nothing
+    networks: dict[str, Document] = field(default_factory=dict)  # that its calls name, as read
+    within: tuple[str, ...] = ()  # files of the networks that this one is a part of
 
     @property
     def space(self) -> int:
         """How many spatial dimensions its layers work on."""
+        return space_of(self._called())
+
+    def _called(self) -> Iterator[str]:
+        """The names of all calls, those of networks inside it, too."""
         bodies = (self.layers, *[block.body for block in self.blocks.values()])
-        chains = [chain for body in bodies for chain, _ in texts(body)]
-        return space_of(call.name for chain in chains for call in calls(chain))
+        yield from (call.name for body in bodies for chain, _ in texts(body) for call in calls(chain))
+        for network in self.networks.values():
+            yield from network._called()
 
     @property
     def by_values(self) -> bool:
@@ -176,8 +183,7 @@ class Document:
     @property
     def reads_sequences(self) -> bool:
         """Whether three sizes of an input are a batch, a sequence and its features: no layer works on a signal."""
-        bodies = (self.layers, *[block.body for block in self.blocks.values()])
-        found = [REGISTRY.get(c.name) for body in bodies for chain, _ in texts(body) for c in calls(chain)]
+        found = map(REGISTRY.get, self._called())
         return not any(op is not None and op.spatial == 1 and op.family != "batch_norm" for op in found)
 
 

@@ -22,8 +22,10 @@ from .paths import with_paths
 from .problems import in_reading_order
 from .reuse import Reuse
 from .scopes import Names
+from .settings import KINDS
 from .statements import chain_statements
 from .syntax import ExpressionError
+from .validate import UNTIL
 from .values import UNKNOWN, Environment
 
 __all__ = ["Environment", "Expander"]
@@ -41,6 +43,7 @@ class Expander(Naming):
         self.side_outputs: list[int] = []
         self._blocks_at: dict[str, BlockUse] = {}
         self._reuse = Reuse(self.nodes)
+        self._until: str | None = None  # the layer or scope after which the network inside is left
 
     def expand(self, inputs: Sequence[tuple[str, Value]]) -> Graph:
         """The graph.  Raises ArchinspectError with all errors of the document."""
@@ -84,9 +87,9 @@ class Expander(Naming):
             },
         )
 
-    def _output(self, named: Named, env: Environment) -> int:
+    def _output(self, named: Named, env: Environment, path: str = "") -> int:
         """The value of an output that the spec names."""
-        found = self.value(named.value, named.text, env, None)
+        found = self.value(named.value, named.text, env, None, path)
         if isinstance(found, Ref):
             return self.value_of(found)
         if not self.errors:
@@ -137,6 +140,8 @@ class Expander(Naming):
                 assert text is not None
                 item, current = self._call(call, text, statement.key, statement.name, env, names, current)
                 items += item
+                if self._until is not None and self._is_reached(self._until):
+                    break
                 continue
             condition, made = statement.condition, statement.body
             if condition is not None and not self.truth(condition, statement.key, env, current, names.path):
@@ -161,6 +166,10 @@ class Expander(Naming):
                     else:
                         item, current = self._item(statement, name, inner, names, current)
                     items += item
+                    if self._until is not None and self._is_reached(self._until):
+                        break
+            if self._until is not None and self._is_reached(self._until):
+                break
         return items, current
 
     def _let(self, named: tuple[Named, ...], env: Environment, current: int | None, path: str) -> Environment:
@@ -280,6 +289,8 @@ class Expander(Naming):
         if name is None:
             name = names.free(call.name)
         path = self._take(names, name, key)
+        if block is None and call.name in self.document.networks and call.name not in REGISTRY:
+            return self._network(self.document.networks[call.name], call, text, name, path, env, current)
         if block is None:
             index = self.layer(call, text, path, env, current)
             return (() if index is None else (Layer(index),)), index
@@ -292,6 +303,8 @@ class Expander(Naming):
         What has the name of an op or block too is one where that cannot stand alone.
         """
         if not isinstance(part, Call) or part.arguments or part.name == SAME_AS:
+            return False
+        if part.name in self.document.networks:
             return False
         block = self.document.blocks.get(part.name)
         if block is not None:
@@ -429,7 +442,7 @@ class Expander(Naming):
                 self._ends[path] = end
             return Scope(name, tuple(items), use), end
         key = reuse.key(block, values, current)
-        known = reuse.find(key, path)
+        known = reuse.find(key, path) if self._until is None else None  # which may be inside
         if known is not None and current is not None:
             self._count(known.work)
             items, end = reuse.again(known, path, current)
@@ -443,6 +456,121 @@ class Expander(Naming):
         if end is not None:
             self._ends[path] = end
         return Scope(name, tuple(items), use), end
+
+    def _network(
+        self,
+        network: Document,
+        call: Call,
+        text: Scalar,
+        name: str,
+        path: str,
+        env: Environment,
+        current: int | None,
+    ) -> Laid:
+        """Another network as a scope, with its own arguments and blocks; up to `until` where the call says so."""
+        given = self._network_arguments(network, call, text, path, env, current)
+        if given is None or self._too_deep(path, text):
+            return (), None
+        values, read, until = given
+        current = next(iter(read.values()), current)
+        use = BlockUse(call.name, {k: v for k, v in values.items() if k in network.argument_keys})
+        self._blocks_at[path] = use
+        self._starts[path] = current
+        inside = {**values, **{k: self.ref_of(v, k) for k, v in read.items()}}
+        # What follows from arguments alone is kept by call and by block: another network has others.
+        kept = self.document, self._arguments, self._bound, self._reuse, self._until
+        self.document, self._arguments, self._bound, self._reuse = network, values, {}, Reuse(self.nodes)
+        self._until = f"{path}.{until.text}" if until is not None else None
+        self.uses.append((text, call))
+        self._bodies.append((path, current))
+        items, end = self._sequence(network.layers, dict(inside), Names(path), current)
+        if until is not None and end is not None:
+            end = self._cut(self._until or "", until, text, path)
+        elif network.outputs and end is not None:
+            end = self._output(network.outputs[0], dict(inside), path)
+        self._bodies.pop()
+        self.uses.pop()
+        self.document, self._arguments, self._bound, self._reuse, self._until = kept
+        if end is not None:
+            self._ends[path] = end
+        return (Scope(name, tuple(items), use),), end
+
+    def _network_arguments(
+        self,
+        network: Document,
+        call: Call,
+        text: Scalar,
+        path: str,
+        env: Environment,
+        current: int | None,
+    ) -> tuple[dict[str, Any], dict[str, int], Expression | None] | None:
+        """The values of a network's arguments, what it reads by the names of its inputs, and where it ends."""
+        if self.broken and (id(text), call.column) in self.broken:
+            return None
+        names, inputs = list(network.argument_keys), [one.name or "input" for one in network.inputs]
+        values, read = dict(network.arguments), dict[str, int]()
+        plain: list[int] = []
+        until: Expression | None = None
+        position = 0
+        for argument in call.arguments:
+            if argument.name == UNTIL:
+                until = argument.value
+                continue
+            value = self.value(argument.value, text, env, current, path)
+            if value is UNKNOWN:
+                return None
+            if isinstance(value, Ref):
+                if argument.name is None:
+                    plain.append(self.value_of(value))
+                else:
+                    read[argument.name] = self.value_of(value)
+                continue
+            own = argument.name or names[min(position, len(names) - 1)] if names else ""
+            position += argument.name is None
+            default = network.arguments.get(own)
+            same = type(value) is type(default) or (type(default) is float and type(value) is int)
+            if not same and default is not None:
+                span = text.span_of(argument.column, argument.length)
+                kind = KINDS.get(type(default), "a list")
+                help = f"give {kind}, as in {own}={default!r}"
+                self.error(
+                    "A206", f"'{own}' of '{call.name}' must be {kind}, not {value!r}", span, path, help=help
+                )
+                return None
+            values[own] = value
+        if current is not None and len(plain) + len(read) < len(inputs):
+            plain.insert(0, current)
+        free = [name for name in inputs if name not in read]
+        if len(plain) != len(free):
+            message = f"'{call.name}' has {len(inputs)} inputs, and reads {len(plain) + len(read)}"
+            help = f"write {call.name}({', '.join(inputs)}), with the values in their places"
+            self.error("A204", message, self.call_span(text, call), path, help=help)
+            return None
+        read.update(zip(free, plain, strict=True))
+        return values, {name: read[name] for name in inputs}, until
+
+    def _cut(self, place: str, until: Expression, text: Scalar, path: str) -> int | None:
+        """The value of the layer or scope where a network is left; it must be what was laid out last."""
+        found = self._layer_at(place)
+        last = len(self.nodes) - 1
+        if found is not None and self._is_reached(place) and self.port_of(found)[0] == last:
+            return found
+        span = text.span_of(until.column, until.length)
+        if found is not None:
+            message = f"'{until.text}' stands in a branch, beside which others are left"
+            self.error("A208", message, span, path, help="end at a layer or scope of the main path")
+            return None
+        root = f"{path}."
+        tops = dict.fromkeys(
+            n.name[len(root) :].partition(".")[0] for n in self.nodes if n.name.startswith(root)
+        )
+        message = f"no layer or scope of it is called '{until.text}'"
+        self.error("A208", message, span, path, help=f"it has {', '.join(list(tops)[:12])}")
+        return None
+
+    def _is_reached(self, place: str) -> bool:
+        """Whether a layer or a whole scope has been laid out."""
+        return place in self._ends or self.nodes[-1].name == place or place in self._paths
 
     def _reads_only(self, start: int, current: int) -> bool:
         """Whether the layers from `start` on read themselves and `current` alone, and have weights of their own."""

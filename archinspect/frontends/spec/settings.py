@@ -13,7 +13,8 @@ from .models import is_one_line
 from .nodes import parse_plain
 
 _SETTINGS = re.compile(r"(?P<model>.+?):(?P<settings>[A-Za-z_]\w*=.*)\Z", re.DOTALL)
-_KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a word"}
+#: how messages speak of the types of arguments
+KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a word"}
 
 
 def split_settings(model: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], dict[str, Any]]:
@@ -74,10 +75,10 @@ def _same_type(document: Document, name: str, value: Any, default: Any, text: st
     place = key.span
     document.errors.add(
         "A401",
-        f"'{name}' must be {_KINDS[kind]}, not {value!r}",
+        f"'{name}' must be {KINDS[kind]}, not {value!r}",
         _span(text, len(name) + 1, len(text) - len(name) - 1),
-        help=f"write {_KINDS[kind]}, as in {name}={_written(default)}",
-        call_help=f"give {_KINDS[kind]}, as in {name}={default!r}",
+        help=f"write {KINDS[kind]}, as in {name}={_written(default)}",
+        call_help=f"give {KINDS[kind]}, as in {name}={default!r}",
         related=((place, f"its default is {_written(default)}"),),
     )
     return default

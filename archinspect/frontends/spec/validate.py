@@ -24,6 +24,7 @@ from .signatures import (
 )
 
 IN_CHANNELS = "in_channels"
+UNTIL = "until"  # of a network's call: the last layer or scope of it
 
 
 class Validator:
@@ -37,6 +38,7 @@ class Validator:
         #: calls that cannot be laid out, by the identity of their text and their column in it
         self.broken: set[tuple[int, int]] = set()
         self.arguments = frozenset(document.argument_keys)
+        self._networks: dict[str, Signature] = {}  # that calls name
         self._layers: re.Pattern[str] | None = None
         self._all_layers = re.compile("")
 
@@ -178,9 +180,13 @@ class Validator:
     ) -> None:
         op = None if call.name in self.blocks else REGISTRY.get(call.name)
         with_words = known | WORDS if op is not None and op.named_dimensions else known
-        for argument in call.arguments:
-            self._names(argument.value, text, with_words, used)
         signature = self.blocks.get(call.name) or op_signature(call.name)
+        network = signature is None and not self._means_value(call, known) and self._network(call.name)
+        for argument in call.arguments:
+            if not (network and argument.name == UNTIL):
+                self._names(argument.value, text, with_words, used)
+        if network:
+            signature = network
         if signature is None and call.name == SAME_AS:
             if len(call.arguments) != 1 or call.arguments[0].name is not None:
                 self.broken.add((id(text), call.column))
@@ -189,7 +195,7 @@ class Validator:
                     "A204", "same_as names one layer or scope", text, call.column, call.length, help=help
                 )
             return
-        if signature is None and not call.arguments and (call.name in known or self._is_layer(call.name)):
+        if signature is None and self._means_value(call, known):
             used.add(call.name)  # a value, not a layer
             return
         if signature is None:
@@ -207,11 +213,28 @@ class Validator:
         if len(self.errors) > before:
             self.broken.add((id(text), call.column))
 
-    def _help_with(self, name: str) -> str:
-        from .models import shipped  # only a mistake needs it
+    def _means_value(self, call: Call, known: frozenset[str]) -> bool:
+        return not call.arguments and (call.name in known or self._is_layer(call.name))
 
-        if name in shipped():
-            return f"a network stands alone, its arguments behind a colon: {name}:argument=value"
+    def _network(self, name: str) -> Signature | None:
+        """What a call of a network may give; None where no network has the name.  The network is checked, too."""
+        if name in self._networks or name == SAME_AS or "." in name:
+            return self._networks.get(name)
+        from .networks import network_named, network_signature  # most specs hold none
+
+        network = network_named(self.document, name)
+        if network is None:
+            return None
+        checked = Validator(network)
+        checked.validate()
+        self.errors += network.errors
+        network.errors.clear()
+        self.broken |= checked.broken
+        self.document.remarks += network.remarks
+        self._networks[name] = network_signature(network)
+        return self._networks[name]
+
+    def _help_with(self, name: str) -> str:
         known = _NEAREST.get(spelling(name).lower().replace("_", ""))
         if known:
             return known

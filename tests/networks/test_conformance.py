@@ -42,6 +42,9 @@ OTHERS = [
     ("vit_b_16:dropout=0.0", "3x384x384"),
     ("lenet5:original=true", None),
     ("xception", "3x224x224"),
+    ("resnet20_cifar:depth=32,option_a=false", None),
+    ("shufflenet_v2:width=48", "3x128x128"),
+    ("dcgan:width=16", None),
 ]
 
 

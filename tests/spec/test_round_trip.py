@@ -54,3 +54,17 @@ def test_any_words_about_a_network(words: str, key: str) -> None:
     graph = graph_of(text)
     object.__setattr__(graph, "metadata", {**graph.metadata, key: words})
     assert graph_of(dump(graph)).metadata[key] == words
+
+
+def test_side_outputs_of_a_network_that_reads_values_by_name_stay_outputs() -> None:
+    text = (
+        "name: n\ninput: 3x8x8\nlayers:\n  - a: conv2d(4, 1)\n  - side_output:\n      aux: conv2d(2, 1)\n"
+        "  - b: conv2d(4, 3, padding=1)\n  - c: conv2d(4, 3, padding=1)\n  - d: multiply(a, b)\n  - e: subtract(c, d)\n"
+    )
+    graph = graph_of(text)
+    again = graph_of(dump(graph))
+    assert (
+        [again.nodes[i].name for i in again.outputs]
+        == [graph.nodes[i].name for i in graph.outputs]
+        == ["e", "aux"]
+    )

@@ -14,7 +14,7 @@ HEAVY = {"fvcore", "matplotlib", "numpy", "onnx", "pandas", "rich", "torch", "to
 
 #: Commands that run a real module; all others work where torch is not installed.  `export` holds what it writes
 #: against the real module where torch is installed, and says so where it is not (`smoke.py` has none).
-NEED_TORCH = {"export", "verify"}
+NEED_TORCH = {"export", "signal", "verify"}
 #: One use of each of the others, on a network with branches where it takes one.
 WITHOUT_TORCH = {
     "bottleneck": ("googlenet",),

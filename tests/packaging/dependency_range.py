@@ -1,7 +1,8 @@
-"""The commands with the oldest typer that is promised and the newest there is: `python typer_range.py [VERSION...]`.
+"""The commands with the oldest dependencies that are promised and with the newest: `python dependency_range.py`.
 
-Each version is installed with what plain archinspect needs into an environment of its own, from the package registry:
-CI runs this, the default tests do not.  Exits 1 at the first thing that is not as it should be.
+Each set is installed into an environment of its own, from the package registry: CI runs this, the default tests do not.
+PyTorch's own packages are left out, of which each version takes gigabytes.  Exits 1 at the first thing that is not as
+it should be.
 """
 
 from __future__ import annotations
@@ -38,7 +39,15 @@ SAYS: dict[tuple[str, ...], tuple[int, str]] = {
     ("params", "vgg16", "--fromat", "csv"): (2, "did you mean '--format'?"),
     ("params", "vgg16", "--format", "cvs"): (2, "did you mean 'csv'?"),
     ("parmas", "vgg16"): (2, "did you mean 'params'?"),
+    ("params", "lenet5", "--format", "rst"): (0, "61,706"),
+    ("diagram", "lenet5", "-o", "lenet5.png"): (0, "lenet5.png"),
+    ("diagram", "lenet5", "--engine", "graphviz-pure", "-o", "graph.svg"): (0, "graph.svg"),
 }
+#: extras whose packages are small
+LIGHT = ("diagram",)
+VERSIONS = (
+    "import sys; from importlib.metadata import version; print(*(f'{n} {version(n)}' for n in sys.argv[1:]))"
+)
 IMPORTED = (
     "import sys; from archinspect.cli.app import run; run(['params', 'lenet5']); print(*sorted(sys.modules))"
 )
@@ -50,22 +59,21 @@ def expect(holds: bool, what: str) -> None:
         sys.exit(1)
 
 
-def oldest() -> str:
-    """The oldest version of typer that pyproject.toml promises."""
-    [line] = [line for line in PYPROJECT["project"]["dependencies"] if line.startswith("typer")]
-    return re.findall(r">=([\d.]+)", line)[0] + ".0"
+def promised() -> list[str]:
+    """What pyproject.toml promises to run with: `name>=oldest`."""
+    project = PYPROJECT["project"]
+    extras = [line for extra in LIGHT for line in project["optional-dependencies"][extra]]
+    return [*project["dependencies"], *extras]
 
 
-def check(version: str | None, folder: Path) -> None:
-    """The commands with this version of typer; None is the newest."""
+def check(wanted: list[str], folder: Path) -> None:
+    """The commands with these versions."""
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    wanted = "typer" if version is None else f"typer=={version}"
-    subprocess.run([python, "-m", "pip", "install", "-q", str(ROOT), wanted], check=True)
-    shown = subprocess.run(
-        [python, "-c", "import typer; print(typer.__version__)"], capture_output=True, text=True
-    )
-    print(f"typer {shown.stdout.strip()}", flush=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", str(ROOT), *wanted], check=True)
+    names = [re.split(r"[>=]", line)[0] for line in promised()]
+    shown = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True)
+    print(shown.stdout.strip(), flush=True)
     for words, (status, says) in SAYS.items():
         done = subprocess.run(
             [python, "-P", "-m", "archinspect", *words],
@@ -84,12 +92,13 @@ def check(version: str | None, folder: Path) -> None:
     expect(not heavy, f"a command imports neither pydantic nor rich {heavy or ''}")
 
 
-def main(versions: list[str]) -> None:
-    wanted: list[str | None] = [*versions] or [oldest(), None]
+def main() -> None:
+    oldest = [line.replace(">=", "==") for line in promised()]
+    newest = [re.split(r"[>=]", line)[0] for line in promised()]
     with tempfile.TemporaryDirectory() as place:
-        for number, version in enumerate(wanted):
-            check(version, Path(place) / str(number))
+        for number, wanted in enumerate((oldest, newest)):
+            check(wanted, Path(place) / str(number))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

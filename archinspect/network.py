@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .latency.results import Measurement
     from .pytorch.weights import Weights
     from .report import Report
+    from .signal import Modes, Plan, Signal
     from .sweep import Sweep
 
 
@@ -368,6 +369,47 @@ class Network:
 
         return fitted(graph, plan, amount("memory", fit, "fit"))
 
+    def signal(
+        self,
+        *,
+        init: str | Sequence[str] = (),
+        activation: str | Sequence[str] = (),
+        without: str | Sequence[str] = (),
+        depth_argument: Mapping[str, Sequence[Any]] | None = None,
+        seeds: int = 3,
+        batch: int | None = None,
+        mode: str = "train",
+        input_image: str | Sequence[str] = (),
+    ) -> Signal:
+        """Signal and gradient through the layers from a random start, measured over seeds beside theory.
+
+        Options as those of the command; several values of one make variants, and `depth_argument={"depth": [4, 64]}`
+        varies an argument of the spec.
+
+        >>> chain = archinspect.load("linear(64) -> relu -> linear(64) -> relu -> linear(10)", input="64")
+        >>> [verdict.code for verdict in chain.signal(init="zero").verdicts]
+        ['symmetric', 'symmetric']
+        """
+        from .signal import signal
+
+        graphs: dict[str, Graph] = {}
+        for name, values in (depth_argument or {}).items():
+            origin = self._origin("depth_argument varies")
+            for value in values:
+                arguments = {**origin.arguments, name: value}
+                graphs[f"{name}={value}"] = load(origin.model, origin.input, **arguments).graph
+        return signal(
+            graphs or self.graph, _signal_plan(init, activation, without, seeds, batch, mode, input_image)
+        )
+
+    def signal_modes(
+        self, *, init: str = "", batch: int | None = None, input_image: str | Sequence[str] = ()
+    ) -> Modes:
+        """What batch normalisation and dropout do in training and in evaluation, as `signal --modes` shows it."""
+        from .signal import modes
+
+        return modes(self.graph, _signal_plan(init, (), (), 1, batch, "train", input_image))
+
     def _origin(self, what: str) -> Origin:
         if self.origin is None:
             raise fail(
@@ -583,6 +625,25 @@ class Network:
 
     def _repr_html_(self) -> str:
         return self.analyse()._repr_html_()
+
+
+def _signal_plan(
+    init: str | Sequence[str],
+    activation: str | Sequence[str],
+    without: str | Sequence[str],
+    seeds: int,
+    batch: int | None,
+    mode: str,
+    images: str | Sequence[str],
+) -> Plan:
+    """A plan of `signal`, where one text may stand for a sequence of one."""
+    from .signal import Plan
+
+    listed = [
+        ((given,) if given else ()) if isinstance(given, str) else tuple(given)
+        for given in (init, activation, without, images)
+    ]
+    return Plan(seeds, batch, mode, *listed)
 
 
 def _need(package: str, what: str, extra: str) -> None:

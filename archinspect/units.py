@@ -7,6 +7,7 @@ All roundings are of the exact quotient, half to even.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
@@ -80,6 +81,16 @@ def significant(value: float, digits: int = 3) -> str:
     rounded = float(f"{value:.{digits - 1}e}")
     places = digits - 1 - int(f"{rounded:e}".partition("e")[2])
     return f"{value:,.{max(places, 0)}f}"
+
+
+def scientific(value: float) -> str:
+    """0.01234 → `0.0123`, 4.5e-9 → `4.50e−9`: three digits, with a power of ten where there would be many zeros."""
+    if math.isinf(value) or math.isnan(value):
+        return "∞" if value > 0 else "nan"
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return significant(value)
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}e{'−' if exponent[0] == '-' else ''}{exponent[1:].lstrip('0')}"
 
 
 def seconds(duration: float) -> str:

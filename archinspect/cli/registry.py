@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "flops": Entry("flops:flops", "Count the multiply-accumulates and FLOPs of each layer.", NUMBERS),
     "summary": Entry("summary:summary", "Show shapes, parameters, MACs and memory in one table.", NUMBERS),
     "memory": Entry("memory:memory", "Show what a pass or a training step takes, and what fits.", NUMBERS),
+    "signal": Entry("signal:signal", "Follow signal and gradient through the layers.", NUMBERS),
     "bottleneck": Entry("bottleneck:bottleneck", "Show what a 1×1 bottleneck saves.", NUMBERS),
     "compare": Entry(
         "compare:compare", "Show how networks differ, and where the difference comes from.", NUMBERS

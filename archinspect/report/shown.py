@@ -146,6 +146,18 @@ def _measurement(found: Any) -> Report:
     return measurement(found)
 
 
+def _signal(found: Any) -> Report:
+    from .signal import signal_report
+
+    return signal_report(found)
+
+
+def _modes(found: Any) -> Report:
+    from .signal import modes_report
+
+    return modes_report(found)
+
+
 def _contest(found: Any) -> Report:
     from .latency_comparison import comparison
 
@@ -172,5 +184,7 @@ _BUILDERS: dict[str, Callable[[Any], Report]] = {
     "archinspect.latency.predict.Prediction": _prediction,
     "archinspect.latency.results.Comparison": _contest,
     "archinspect.latency.results.Measurement": _measurement,
+    "archinspect.signal.results.Modes": _modes,
+    "archinspect.signal.results.Signal": _signal,
     "archinspect.sweep.run.Sweep": _sweep,
 }

@@ -51,6 +51,7 @@ SEVERAL = {
     "--dtype": "Precision of weights and activations; several between commas where a command runs them all.",
     "--format": "Format of what is written: of a table, or for `diagram` of a picture.",
     "--input": "Input size; for `sweep` several.",
+    "--mode": "How it is run: for `latency` which figure is wanted, for `signal` as in training or evaluation.",
     "--only": "What is shown, by name or pattern: layers, and for `check` claims, too.",
     "--output": "Write to a file.",
     "--save": "Write what was found to a file, to be used again: a run, or a rewritten network.",

@@ -8,6 +8,7 @@ import pytest
 
 from archinspect.errors import ArchinspectError
 from archinspect.frontends.spec import dump, load_graph
+from archinspect.graph import Scope
 
 from ..support import run_cli
 from .support import graph_of, layers, names, refused
@@ -93,3 +94,14 @@ def test_commands_take_networks_inside_networks(tmp_path: Path) -> None:
         done = run_cli(command[0], str(tmp_path / "net.yaml"), *command[1:], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert "nn.Conv2d" in (tmp_path / "net.py").read_text()
+
+
+def test_a_network_inline_has_the_names_of_its_own_layers() -> None:
+    bare, inline = load_graph("vgg11:batch_norm=true"), load_graph("vgg11_bn")
+    assert [(n.name, n.op, n.output_shape) for n in inline.nodes] == [
+        (n.name, n.op, n.output_shape) for n in bare.nodes
+    ]
+    text = "name: n\ninput: 3x64x64\nlayers:\n  - inline: resnet18(until=conv2_x)\n  - boxes: conv2d(4, 1)\n"
+    cut = graph_of(text)
+    assert [item.name for item in cut.structure.items if isinstance(item, Scope)] == ["conv1", "conv2_x"]
+    assert cut.output_shape == (1, 4, 16, 16)

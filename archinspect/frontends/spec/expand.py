@@ -290,7 +290,8 @@ class Expander(Naming):
             name = names.free(call.name)
         path = self._take(names, name, key)
         if block is None and call.name in self.document.networks and call.name not in REGISTRY:
-            return self._network(self.document.networks[call.name], call, text, name, path, env, current)
+            inside = self.document.networks[call.name]
+            return self._network(inside, call, text, name, Names(path), env, current)
         if block is None:
             index = self.layer(call, text, path, env, current)
             return (() if index is None else (Layer(index),)), index
@@ -462,28 +463,33 @@ class Expander(Naming):
         network: Document,
         call: Call,
         text: Scalar,
-        name: str,
-        path: str,
+        name: str | None,
+        names: Names,
         env: Environment,
         current: int | None,
     ) -> Laid:
-        """Another network as a scope, with its own arguments and blocks; up to `until` where the call says so."""
+        """Another network, with its own arguments and blocks; up to `until` where the call says so.
+
+        It is a scope of this name, or has none of its own where it is laid out inline.
+        """
+        path = names.path
         given = self._network_arguments(network, call, text, path, env, current)
         if given is None or self._too_deep(path, text):
             return (), None
         values, read, until = given
         current = next(iter(read.values()), current)
         use = BlockUse(call.name, {k: v for k, v in values.items() if k in network.argument_keys})
-        self._blocks_at[path] = use
-        self._starts[path] = current
+        if name is not None:
+            self._blocks_at[path] = use
+            self._starts[path] = current
         inside = {**values, **{k: self.ref_of(v, k) for k, v in read.items()}}
         # What follows from arguments alone is kept by call and by block: another network has others.
         kept = self.document, self._arguments, self._bound, self._reuse, self._until
         self.document, self._arguments, self._bound, self._reuse = network, values, {}, Reuse(self.nodes)
-        self._until = f"{path}.{until.text}" if until is not None else None
+        self._until = below(path, until.text) if until is not None else None
         self.uses.append((text, call))
         self._bodies.append((path, current))
-        items, end = self._sequence(network.layers, dict(inside), Names(path), current)
+        items, end = self._sequence(network.layers, dict(inside), names, current)
         if until is not None and end is not None:
             end = self._cut(self._until or "", until, text, path)
         elif network.outputs and end is not None:
@@ -491,6 +497,8 @@ class Expander(Naming):
         self._bodies.pop()
         self.uses.pop()
         self.document, self._arguments, self._bound, self._reuse, self._until = kept
+        if name is None:
+            return items, end
         if end is not None:
             self._ends[path] = end
         return (Scope(name, tuple(items), use),), end
@@ -609,7 +617,10 @@ class Expander(Naming):
             if call is None:
                 return items, None
             block = self.document.blocks.get(call.name)
-            if block is None:
+            network = self.document.networks.get(call.name)
+            if block is None and network is not None and call.name not in REGISTRY:
+                more, current = self._network(network, call, body.text, None, names, env, current)
+            elif block is None:
                 more, current = self._call(call, body.text, body.text, None, env, names, current)
             else:
                 values = self._block_arguments(block, call, body.text, env, current, names.path)

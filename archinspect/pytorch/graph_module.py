@@ -12,7 +12,7 @@ from ..errors import fail
 from ..graph import Graph, Node, refuse_parameters_only
 from ..ops import TorchCall
 from .construct import construct, target
-from .initialization import start_as_published
+from .initialization import Starts
 from .names import class_name
 from .weights import Weights, load_weights
 
@@ -44,18 +44,21 @@ def build(
         )
     device = _device(device)
     root = nn.Module()
-    with torch.device("meta") if weights is not None else device:  # weights that are read need no start
-        for node in graph.layers:
-            call = node.op.torch_call(node.input_shapes)
-            if call.is_module and not node.module:
+    starts = Starts(graph) if weights is None and device.type != "meta" else None
+    for node in graph.layers:
+        call = node.op.torch_call(node.input_shapes)
+        if call.is_module and not node.module:
+            # What is read or set later needs no start: drawing it twice would take as long again.
+            with device if starts is not None and not starts.cover(node) else torch.device("meta"):
                 _place(root, node, construct(call))
     _tie(root, graph)
     module = fx.GraphModule(root, _forward(graph), class_name=class_name(graph))
-    if weights is not None:
+    if device.type != "meta":
         _allocate(module, device)
+    if weights is not None:
         load_weights(module, graph, weights)
-    elif device.type != "meta":
-        start_as_published(module, graph)
+    elif starts is not None:
+        starts.apply(module)
     return module
 
 
@@ -84,16 +87,19 @@ def _tie(root: nn.Module, graph: Graph) -> None:
 
 
 def _allocate(module: nn.Module, device: torch.device) -> None:
-    """Give a module of the meta device memory, as `Module.to_empty` does in half a second more."""
+    """Give what is on the meta device memory, as `Module.to_empty` does in half a second more."""
     made: dict[int, nn.Parameter] = {}  # tensors that layers share stay one
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
+            if not parameter.is_meta:
+                continue
             if id(parameter) not in made:
                 empty = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
                 made[id(parameter)] = nn.Parameter(empty)
             setattr(part, name, made[id(parameter)])
         for name, buffer in list(part.named_buffers(recurse=False)):
-            setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=device))
+            if buffer.is_meta:
+                setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=device))
 
 
 def _place(root: nn.Module, node: Node, layer: nn.Module) -> None:

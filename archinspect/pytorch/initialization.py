@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ..errors import fail, suggestion
 from ..graph import Graph, Node
+from ..initializers import Rule, fans, is_bias, is_factor, numbers, starting_rules
 from .construct import construct
-from .source.initialise import initialised
 
 #: `as-published`: the spec's `init`, PyTorch's own start where it says nothing; `default`: PyTorch's own.  The others
 #: set the weights of layers that multiply by them (convolutions, linear, attention, recurrent), biases of these to 0:
@@ -38,26 +38,75 @@ def initialize(
     spec that does not suit its weight.
     """
     if scheme not in SCHEMES:
-        known = f"known: {', '.join(SCHEMES)}"
-        help = suggestion(scheme, SCHEMES, otherwise=known)
+        help = suggestion(scheme, SCHEMES, otherwise=f"known: {', '.join(SCHEMES)}")
         raise fail("A403", f"no initialisation is called '{scheme}'", help=help)
     parameter = next(module.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
     if device.type == "meta":
         raise fail("A403", "weights on the meta device have no values", help="build(graph, device='cpu')")
+    plan = Starts(graph, scheme)
     done: set[int] = set()  # tensors that layers share start once, as their first layer says
     with _seeded(seed, device), torch.no_grad(), device:
         for node in graph.layers:
             if node.op.torch_call(node.input_shapes).is_module and not node.module:
-                _start_layer(module.get_submodule(node.name), node, _starts(node, graph, scheme), done)
+                _start_layer(module.get_submodule(node.name), node, plan.of(node), done)
 
 
-def start_as_published(module: nn.Module, graph: Graph) -> None:
-    """Apply the spec's `init` to a module whose layers have just been made: all else is as PyTorch starts it."""
-    with torch.no_grad():
-        for node in graph.layers:
-            for name, start in _published(node, graph).items():
-                start(module.get_parameter(f"{node.name}.{name}"))
+class Starts:
+    """What sets each tensor of a graph's layers, by a scheme."""
+
+    def __init__(self, graph: Graph, scheme: str = "as-published") -> None:
+        self.graph = graph
+        self.scheme = scheme
+        self._rules = starting_rules(graph) if scheme == "as-published" else {}
+
+    def of(self, node: Node) -> dict[str, Start]:
+        """By the layer's names of its tensors; those that are not named start as PyTorch starts them."""
+        if self.scheme == "as-published":
+            rules = {name: self._rules.get(f"{node.name}.{name}") for name in node.weights}
+            return {name: partial(self._published, node, name, rule) for name, rule in rules.items() if rule}
+        if self.scheme == "default" or node.cost is None or not node.cost.macs:
+            return {}
+        found: dict[str, Start] = {name: nn.init.zeros_ for name in node.weights if is_bias(name)}
+        factors = [name for name in node.weights if is_factor(node, name)]
+        return found | {name: partial(_by_scheme, self.scheme, node, name) for name in factors}
+
+    def cover(self, node: Node) -> bool:
+        """Whether no tensor of a layer stays as its constructor makes it: each is set here, or another layer's."""
+        named = self.of(node)
+        given = node.parameters or {}
+        return (
+            bool(node.weights)
+            and not node.buffers
+            and all(
+                name in named or (name in given and given[name].name != f"{node.name}.{name}")
+                for name in node.weights
+            )
+        )
+
+    def apply(self, module: nn.Module) -> None:
+        """Set the tensors of a module whose layers have just been made."""
+        with torch.no_grad():
+            for node in self.graph.layers:
+                if not node.module:
+                    for name, start in self.of(node).items():
+                        start(module.get_parameter(f"{node.name}.{name}"))
+
+    def _published(self, node: Node, name: str, rule: Rule, weight: Tensor) -> None:
+        """Apply a rule of the spec to one tensor."""
+        given = numbers(rule, node, name, self.graph)
+        try:
+            getattr(nn.init, f"{rule.function}_")(weight, **given)
+        except (ValueError, RuntimeError) as error:
+            raise fail(
+                "A207",
+                f"'{rule.function}' cannot initialise {node.name}.{name} {tuple(weight.shape)}",
+                notes=[str(error)],
+                help=f"give another initialiser for {rule.target}, or none",
+            ) from None
+        padding = getattr(node.op, "padding_idx", None)
+        if padding is not None:
+            weight[padding].zero_()
 
 
 @contextmanager
@@ -66,14 +115,17 @@ def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
     if seed is None:
         yield
         return
-    others = {} if device.type == "cpu" else {"devices": [device], "device_type": device.type}
-    with torch.random.fork_rng(**others or {"devices": []}):
+    if device.type == "cpu":
+        forked = torch.random.fork_rng(devices=[])
+    else:
+        forked = torch.random.fork_rng(devices=[device], device_type=device.type)
+    with forked:
         torch.manual_seed(seed)
         yield
 
 
 def _start_layer(layer: nn.Module, node: Node, starts: dict[str, Start], done: set[int]) -> None:
-    """Set the tensors of one layer: those that `starts` has no rule for as a new layer has them."""
+    """Set the tensors of one layer: those that `starts` does not name as a new layer has them."""
     own = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
     if own.keys() - starts.keys():
         new = construct(node.op.torch_call(node.input_shapes))
@@ -86,59 +138,21 @@ def _start_layer(layer: nn.Module, node: Node, starts: dict[str, Start], done: s
     done.update(map(id, own.values()))
 
 
-def _starts(node: Node, graph: Graph, scheme: str) -> dict[str, Start]:
-    """What sets each weight of a layer; PyTorch's own start for those that are not named."""
-    if scheme == "as-published":
-        return _published(node, graph)
-    if scheme == "default" or node.cost is None or not node.cost.macs:
-        return {}
-    return {name: nn.init.zeros_ if _is_bias(name) else _scheme(node, name, scheme) for name in node.weights}
-
-
-def _published(node: Node, graph: Graph) -> dict[str, Start]:
-    """The spec's `init` for a layer of its op: every learnt tensor except biases."""
-    item = next((item for item in graph.metadata.get("init", ()) if item.op == node.op.type), None)
-    if item is None:
-        return {}
-
-    def start(weight: Tensor, name: str) -> None:
-        try:
-            getattr(nn.init, f"{item.function}_")(weight, **item.kwargs)
-        except (ValueError, RuntimeError) as error:
-            raise fail(
-                "A207",
-                f"'{item.function}' cannot initialise {node.name}.{name} {tuple(weight.shape)}",
-                notes=[str(error)],
-                help=f"give another initialiser for {node.op.type}, or none",
-            ) from None
-
-    return {name: partial(start, name=name) for name in initialised(node.weights)}
-
-
-def _is_bias(name: str) -> bool:
-    """Whether a tensor of a layer that multiplies is added: biases, tables of attention's biases, b1 of experts."""
-    return "bias" in name or name in ("b1", "b2", "b3")
-
-
-def _scheme(node: Node, name: str, scheme: str) -> Start:
-    """How a scheme sets one weight of a layer that multiplies by it."""
-
-    def start(weight: Tensor) -> None:
-        for matrix in _matrices(node, name, weight):
-            fan_in, fan_out = fans(node, matrix)
-            if scheme == "zero":
-                matrix.zero_()
-            elif scheme == "small":
-                matrix.normal_(std=0.01)
-            elif scheme == "xavier":
-                bound = math.sqrt(6 / (fan_in + fan_out))
-                matrix.uniform_(-bound, bound)
-            elif scheme == "he":
-                matrix.normal_(std=math.sqrt(2 / fan_in))
-            else:
-                nn.init.orthogonal_(matrix)
-
-    return start
+def _by_scheme(scheme: str, node: Node, name: str, weight: Tensor) -> None:
+    """Set one weight of a layer that multiplies by it."""
+    for matrix in _matrices(node, name, weight):
+        fan_in, fan_out = fans(node, matrix.shape)
+        if scheme == "zero":
+            matrix.zero_()
+        elif scheme == "small":
+            matrix.normal_(std=0.01)
+        elif scheme == "xavier":
+            bound = math.sqrt(6 / (fan_in + fan_out))
+            matrix.uniform_(-bound, bound)
+        elif scheme == "he":
+            matrix.normal_(std=math.sqrt(2 / fan_in))
+        else:
+            nn.init.orthogonal_(matrix)
 
 
 def _matrices(node: Node, name: str, weight: Tensor) -> list[Tensor]:
@@ -150,20 +164,3 @@ def _matrices(node: Node, name: str, weight: Tensor) -> list[Tensor]:
     if name.startswith(("weight_ih", "weight_hh")):
         return list(weight.chunk(getattr(node.op, "gates", 1)))
     return [weight]
-
-
-def fans(node: Node, weight: Tensor) -> tuple[int, int]:
-    """How many inputs each output of a layer sums, and how many outputs each input goes to.
-
-    Groups are separate layers: with `groups=g` both are those of one group.  A transposed convolution sums
-    kernel / stride inputs along each dimension.
-    """
-    rows, columns = weight.shape[:2]
-    window = math.prod(weight.shape[2:])
-    groups = getattr(node.op, "groups", 1)
-    if node.op.type.startswith("conv_transpose"):
-        stride = math.prod(getattr(node.op, "stride", (1,)))
-        return max(1, rows // groups * window // stride), columns * window
-    if node.op.type.startswith("conv"):
-        return columns * window, rows // groups * window
-    return columns * window, rows

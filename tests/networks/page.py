@@ -9,6 +9,7 @@ from archinspect import units
 from archinspect.analysis import analyse
 from archinspect.check.reading import published
 from archinspect.graph import Graph
+from archinspect.initializers import initialization
 from archinspect.report.networks import challenge_results, paper
 
 from .zoo import PUBLISHED, network
@@ -84,6 +85,10 @@ def _family(graphs: list[Graph]) -> Iterator[str]:
         yield f"| {' | '.join(map(str, cells))} |"
         settings = ", ".join(f"`{name}={_value(value)}`" for name, value in graph.arguments.items())
         text = f"{graph.metadata['source']}. {graph.metadata.get('notes', '')}".rstrip()
+        start = initialization(graph)
+        if start.source:
+            rules = "; ".join(f"`{rule.target}: {rule}`" for rule in start.rules)
+            text += f" Weights start as in {start.source}{f': {rules}' if rules else ''}."
         notes.append(f"- **{graph.metadata['title']}**: {text} Arguments: {settings}.")
     yield ""
     yield from notes

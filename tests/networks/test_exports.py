@@ -10,6 +10,7 @@ import torch
 from archinspect.frontends.spec import dump, lay_out
 from archinspect.frontends.spec.load import read_text
 from archinspect.graph import Graph
+from archinspect.initializers import called, initialization, starting_rules
 from archinspect.pytorch import build
 from tests.pytorch.programs import exported, outputs, random_state
 
@@ -45,7 +46,9 @@ def test_programs_compute_the_same(model: str, input: str | None) -> None:
 def plain(graph: Graph) -> dict[str, Any]:
     """What a network says of itself; initialisers and rules for checkpoints' names as plain values."""
     found = dict(graph.metadata)
-    found["init"] = [(i.op, i.function, i.kwargs) for i in found["init"]]
+    rules = starting_rules(graph).items()
+    started = {path: called(r.function, r.written(graph.arguments)) if r else "" for path, r in rules}
+    found["init"] = started, initialization(graph).source
     found["weights"] = [(w.ours, w.theirs) for w in found.get("weights", ())]
     return found
 

@@ -159,7 +159,7 @@ def same_outputs(graph: Graph, theirs: nn.Module, name: str) -> None:
     weights = _weights(theirs)
     theirs.load_state_dict(weights)
     wanted = ours.state_dict()
-    given = sorted(weights, key=lambda key: _order(name, key))
+    given = sorted(weights, key=lambda key: order(name, key))
     for key, other in zip(wanted, given, strict=True):
         assert _shape(wanted[key].shape) == _shape(weights[other].shape), (key, other)
     ours.load_state_dict(
@@ -172,7 +172,7 @@ def same_outputs(graph: Graph, theirs: nn.Module, name: str) -> None:
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
-def _order(name: str, key: str) -> tuple[int, ...]:
+def order(name: str, key: str) -> tuple[int, ...]:
     """Where weights belong that a released module registers elsewhere than it uses them; sorting is stable."""
     if name == "vit_b_16":  # the class token and the position embedding come after the patches' convolution
         if key.startswith("conv_proj"):

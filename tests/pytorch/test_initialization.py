@@ -122,10 +122,9 @@ def test_a_seed_says_all_and_leaves_the_global_generator_alone(graph: Graph, sch
 
 
 def started_alike(graph: Graph, scheme: str, seed: int) -> dict[str, Tensor]:
-    """As `started`, of a module whose own start has not drawn from the global generator, and that has been used."""
+    """As `started`, of a module whose own start has not drawn from the global generator, with other weights."""
     with torch.random.fork_rng(devices=[]):
         module = build(graph)
-        module(torch.rand(4, 16, 12, 12))
         for parameter in module.parameters():
             nn.init.constant_(parameter, 7.0)
     initialize(module, graph, scheme, seed=seed)

@@ -64,7 +64,7 @@ def test_every_construct_is_valid(schema: Any) -> None:
         ("arguments: {width: 8, norm: true}", "arguments: [width]"),
         ("{width: 8,", "{width: {least: 8},"),
         ("{width: 8,", "{1width: 8,"),
-        ("{conv2d: ", "{conv2D: "),
+        ("{conv2d: ", "{conv-2d: "),
         ("normal(", "nrmal("),
         ("unit(width, stride=1):", "unit(width, stride=1:"),
         ("- stem:", "- 1stem:"),

@@ -60,6 +60,8 @@ def borrow(document: Document, read: ReadSpec, folder: str, shipped: Iterable[st
     document.lost_blocks |= lender.lost_blocks
     document.blocks |= taken
     document.weight_names = document.weight_names or lender.weight_names  # rules are about layers of blocks
+    if document.init is None and lender.init is not None:
+        document.init = lender.init.within(document.argument_keys)
 
 
 def _lender(

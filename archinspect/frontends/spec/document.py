@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from .problems import Problems
 from .source import Source
 
 if TYPE_CHECKING:
+    from ...initializers import Initialization, Rule
     from .weight_names import WeightName
 
 #: statement keys that are structure, not names
@@ -115,15 +116,6 @@ class Block:
 
 
 @dataclass(slots=True, eq=False)
-class Initializer:
-    """How the weights of one op type start: a function of torch.nn.init (without its underscore)."""
-
-    op: str
-    function: str
-    kwargs: Mapping[str, Any]
-
-
-@dataclass(slots=True, eq=False)
 class Document:
     """A whole spec file.
 
@@ -141,7 +133,8 @@ class Document:
     blocks: dict[str, Block] = field(default_factory=dict)
     lender: Scalar | None = None  # the network whose blocks it uses too
     layers: tuple[Statement, ...] = ()
-    initializers: tuple[Initializer, ...] = ()
+    init: Initialization | None = None
+    init_places: tuple[tuple[Rule, Scalar, Scalar], ...] = ()  # its rules with their keys and texts
     weight_names: tuple[WeightName, ...] = ()
     errors: Problems = field(default_factory=Problems)  # met while reading
     unread: list[str] = field(default_factory=list)

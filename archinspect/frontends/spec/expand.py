@@ -81,7 +81,7 @@ class Expander(Naming):
             arguments=dict(self._arguments),
             metadata={
                 **document.metadata,
-                "init": document.initializers,
+                **({"init": document.init} if document.init else {}),
                 "weights": document.weight_names,
                 **({"remarks": tuple(document.remarks)} if document.remarks else {}),
             },

@@ -6,17 +6,20 @@ Every error is recorded and reading goes on, so that one run shows all of them.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import nearest, suggestion
 from ...input_size import INPUT_HELP, parse_input_text
 from .calls import Call
 from .chains import parse_chain
-from .document import Block, Document, Initializer, Named, Parameter
+from .document import Block, Document, Named, Parameter
 from .nodes import Mapping, Scalar, Sequence, Tree, Value, entries, plain_value
 from .source import MAX_NAME
 from .statements import StatementReader
 from .syntax import ExpressionError
+
+if TYPE_CHECKING:
+    from ...initializers import Rule
 
 #: optional top-level keys that describe the network, and the type of their values
 METADATA: dict[str, type] = {
@@ -185,20 +188,36 @@ class Reader(StatementReader):
     def _read_init(self, value: Value) -> None:
         if not isinstance(value, Mapping):
             help = "write init: {conv2d: normal(std=0.01)}"
-            self.error("A107", "'init' must be a mapping of ops and initialisers", value, help=help)
+            self.error("A107", "'init' must be a mapping of ops or paths and initialisers", value, help=help)
             return
-        from .initializers import check_initializer
+        from ...initializers import Initialization
+        from .initializers import MOST_RULES, check_function, check_target
 
-        for op, key, text in entries(value):
-            initializer = self._initializer(op, text)
-            if initializer is None:
+        if len(value.entries) > MOST_RULES:
+            message = f"{len(value.entries):,} rules of how weights start are too many"
+            self.error(
+                "A103", message, value, help=f"use at most {MOST_RULES}; one rule may be for many layers"
+            )
+            return
+
+        source = ""
+        for target, key, text in entries(value):
+            if target == "source":
+                source = self._text(text, "where the initialisers come from", "source: He et al. 2015") or ""
                 continue
-            problem = check_initializer(initializer)
-            if problem is None:
-                self.document.initializers += (initializer,)
-            else:
-                span = self._span(key if problem.attribute == "op" else text)
-                self.errors.append(problem.diagnostic(span))
+            try:
+                check_target(target)
+            except ExpressionError as error:
+                self._at(error, key)
+                continue
+            rule = self._rule(target, text)
+            problem = check_function(rule) if rule is not None else None
+            if problem is not None:
+                self.errors.append(problem.diagnostic(self._span(text)))
+            elif rule is not None:
+                assert isinstance(text, Scalar)
+                self.document.init_places += ((rule, key, text),)
+        self.document.init = Initialization(tuple([rule for rule, _, _ in self.document.init_places]), source)
 
     def _read_weights(self, value: Value) -> None:
         if not isinstance(value, Mapping):
@@ -220,23 +239,27 @@ class Reader(StatementReader):
             except ExpressionError as error:
                 self._at(error, key if error.code == "A209" else theirs)
 
-    def _initializer(self, op: str, text: Value) -> Initializer | None:
+    def _rule(self, target: str, text: Value) -> Rule | None:
+        from ...initializers import Rule
+
         help = "e.g. normal(std=0.01)"
         chain = self._chain(text) if isinstance(text, Scalar) else None
         call = chain[0] if chain and len(chain) == 1 else None
         if not isinstance(call, Call):
             if chain is not None or not isinstance(text, Scalar):
-                self.error("A107", f"expected one initialiser for '{op}'", text, help=help)
+                self.error("A107", f"expected one initialiser for '{target}'", text, help=help)
             return None
-        if any(a.name is None or a.value.names for a in call.arguments):
+        if any(a.name is None for a in call.arguments):
             self.error("A207", "an initialiser takes named numbers and words only", text, help=help)
             return None
-        try:
-            kwargs = {a.name: a.value.evaluate({}) for a in call.arguments if a.name}
+        try:  # what depends on the layer or on arguments of the network stays an expression
+            given = {
+                a.name: a.value if a.value.names else a.value.evaluate({}) for a in call.arguments if a.name
+            }
         except ExpressionError as error:
             self._at(error, text)
             return None
-        return Initializer(op, call.name, kwargs)
+        return Rule(target, call.name, given)
 
     def _read_blocks_of(self, value: Value) -> None:
         if self._text(value, "the network whose blocks it uses", "blocks_of: resnet50") is not None:

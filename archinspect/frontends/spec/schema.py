@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...initializers import EVERYWHERE, INITIALIZERS
 from ...ops import REGISTRY
 from .document import JOINS, LET, SIDE_OUTPUT
-from .initializers import INITIALIZERS
 from .reader import METADATA
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -86,8 +86,14 @@ def json_schema() -> dict[str, Any]:
             },
             "init": {
                 "type": "object",
-                "description": "how the weights of an op start; PyTorch's own way where nothing is said",
-                "propertyNames": {"enum": sorted(REGISTRY)},
+                "description": "how weights start, the later rule counting; PyTorch's own way where none is",
+                "properties": {"source": {**word, "description": "where the rules come from"}},
+                "propertyNames": {
+                    "anyOf": [
+                        {"enum": ["source", *EVERYWHERE, *sorted(REGISTRY)]},
+                        {"pattern": r"^([A-Za-z0-9_.]|\{[A-Za-z_]\w*\})+$"},
+                    ]
+                },
                 "additionalProperties": {"type": "string", "pattern": f"^({'|'.join(INITIALIZERS)})\\b"},
             },
             "weights": {

@@ -57,6 +57,10 @@ class Validator:
         for output in document.outputs:
             self._names(output.value, output.text, self.arguments, self.used)
         self._unread_inputs()
+        if document.init_places:
+            from .initializers import check_places
+
+            self.used |= check_places(document, self.errors)
         for name, key in document.argument_keys.items():
             if name not in self.used and name not in self._unread():
                 message = f"argument '{name}' is used by no layer"

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import fail
 from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs, refuse_parameters_only
+from ...initializers import called, initialization, starting_rules
 from ...input_size import with_batch
-from .document import JOINS, Initializer, space_of
+from .document import JOINS, space_of
 from .reader import METADATA
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ def dump(graph: Graph) -> str:
         values = [_value(graph, i, port) for i, port in zip(graph.outputs, ports, strict=True)]
         names = [f"{name}:" for name in graph.output_names] or ["-"] * len(values)
         lines += ["outputs:", *(f"  {name} {value}" for name, value in zip(names, values, strict=True))]
-    initializers: tuple[Initializer, ...] = graph.metadata.get("init", ())
-    if initializers:
-        lines += ["init:", *(f"  {i.op}: {_scalar(_call(i))}" for i in initializers)]
+    start = initialization(graph)
+    if start.rules or start.source:
+        lines.append("init:")
+        if start.source:
+            lines.append(f"  source: {_scalar(start.source)}")
+        at_work = set(starting_rules(graph).values())  # others may be for layers that arguments left out
+        for rule in [rule for rule in start.rules if rule in at_work]:
+            text = called(rule.function, rule.written(graph.arguments))
+            lines.append(f"  {_scalar(rule.target)}: {_scalar(text)}")
     rules: tuple[WeightName, ...] = graph.metadata.get("weights", ())
     if rules:
         lines += ["weights:", *(f"  {_scalar(rule.ours)}: {_scalar(rule.theirs)}" for rule in rules)]
@@ -193,10 +200,6 @@ def _scope(graph: Graph, scope: Scope, start: str, indent: str) -> Iterator[str]
         yield from _sequence(graph, scope.items, indent)
     else:
         yield f"{start}{scope.name}: []"
-
-
-def _call(initializer: Initializer) -> str:
-    return f"{initializer.function}({', '.join(f'{k}={v!r}' for k, v in initializer.kwargs.items())})"
 
 
 def _scalar(value: Any) -> str:

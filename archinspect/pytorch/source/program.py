@@ -14,7 +14,7 @@ from .carried import carried
 from .classes import Classes, Definition
 from .expressions import WIDTH, Expr, Literal, layout
 from .forward import forward
-from .initialise import initialisation
+from .initialization import method
 from .layers import own_class
 from .plan import plan
 from .straight import is_straight
@@ -58,15 +58,14 @@ def _straight(graph: Graph, weights: str | None) -> str:
     name = class_name(graph)
     shapes = ["×".join(map(str, node.output_shape[1:])) for node in graph.nodes[: graph.inputs]]
     made = "×".join(map(str, graph.output_shape[1:]))
-    starts = initialisation(graph)
+    starts = method(graph, "initialise")
     lines = [f"class {name}(nn.Module):", f'    """From N×{" and N×".join(shapes)} to N×{made}."""', ""]
     lines += ["    def __init__(self) -> None:", "        super().__init__()", *straight.modules(graph)]
     if starts:
         lines.append("        self.initialise()")
     lines += ["", *straight.forward(graph)]
     if starts:
-        head = ["    def initialise(self) -> None:", '        """Start weights as the spec says."""']
-        lines += ["", *head, *starts]
+        lines += ["", *starts]
     body = [*sources, "\n".join(lines)]
     if "scope(" in body[-1]:
         body.insert(0, straight.HELPER)
@@ -116,7 +115,7 @@ _STANDARD = {"math": "import math", "OrderedDict": "from collections import Orde
 
 def _class(definition: Definition, graph: Graph | None = None) -> Iterator[str]:
     """The lines of a class; `graph` is given for the network's own."""
-    starts = initialisation(graph) if graph is not None else []
+    starts = method(graph, _method(definition)) if graph is not None else []
     yield f"class {definition.name}(nn.Module):"
     if graph is not None:
         shape = "×".join(map(str, graph.input_shape[1:]))
@@ -137,10 +136,8 @@ def _class(definition: Definition, graph: Graph | None = None) -> Iterator[str]:
             yield f"        self.{_method(definition)}()"
         yield ""
     yield from forward(definition, shapes=graph is not None)
-    if graph is not None and starts:
+    if starts:
         yield ""
-        yield f"    def {_method(definition)}(self) -> None:"
-        yield '        """Start weights as the spec says."""'
         yield from starts
 
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from .diagram.picture import Picture
     from .frontends.spec.load import InputSize
     from .latency.predict import Prediction
+    from .latency.profile import Profile
     from .latency.results import Measurement
+    from .latency.utilisation import ProfilePrediction
     from .pytorch.weights import Weights
     from .report import Report
     from .signal import Modes, Plan, Signal
@@ -564,13 +566,41 @@ class Network:
             ),
         )
 
-    def predict(self, device: str, batch: int | None = None, dtype: str = "fp32") -> Prediction:
-        """How long a forward pass should take on a device of the table, from the closed form alone."""
+    @overload
+    def predict(
+        self, device: str, batch: int | None = None, dtype: str = "fp32", *, profile: None = None
+    ) -> Prediction: ...
+    @overload
+    def predict(
+        self, *, batch: int | None = None, profile: str | os.PathLike[str] | Profile
+    ) -> ProfilePrediction: ...
+    def predict(
+        self,
+        device: str | None = None,
+        batch: int | None = None,
+        dtype: str = "fp32",
+        *,
+        profile: str | os.PathLike[str] | Profile | None = None,
+    ) -> Prediction | ProfilePrediction:
+        """How long a forward pass should take on a device of the table, from the closed form alone.
+
+        With `profile`, the file that `archinspect calibrate` wrote, how long it takes on the device that was measured.
+        """
+        if profile is not None:
+            from .latency.profile import Profile, read
+            from .latency.utilisation import predict_by_profile
+
+            known = profile if isinstance(profile, Profile) else read(profile)
+            return predict_by_profile(self.graph, known, batch)
         from .latency.ceilings import precision
-        from .latency.devices import device as known
+        from .latency.devices import device as named
         from .latency.predict import predict
 
-        return predict(self.graph, known(device), batch, precision(dtype))
+        if device is None:
+            raise fail(
+                "A403", "no device to predict for", help='predict("h100") or predict(profile="PROFILE.json")'
+            )
+        return predict(self.graph, named(device), batch, precision(dtype))
 
     def compare(self, other: Any) -> Comparison:
         """What another network has more or less than this one, layer by layer; `other` may be all that `load` takes.

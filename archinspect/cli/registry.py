@@ -44,6 +44,12 @@ COMMANDS: dict[str, Entry] = {
     "latency": Entry(
         "latency:latency", "Time forward passes, whole and per layer, or predict them.", RESULTS
     ),
+    "calibrate": Entry(
+        "predict:calibrate", "Measure how fast this device runs each kind of kernel.", RESULTS
+    ),
+    "predict": Entry(
+        "predict:predict", "Predict how long networks take on a device that was calibrated.", RESULTS
+    ),
     "export": Entry("export:export", "Write the network as PyTorch source, ONNX or a spec.", RESULTS),
     "list": Entry("listing:list_networks", "List the networks that ship.", REFERENCE),
     "ops": Entry("ops:ops", "List the layer types, or document one of them.", REFERENCE),

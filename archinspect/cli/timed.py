@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ..latency.predict import predict
 from ..latency.results import Comparison, Measurement
 from ..latency.saved import Request, save
 from ..latency.sizes import batches_of
-from ..report.table import Report
+from ..report.table import Report, Table
 from .options import load
 from .output import say
 from .pictures import emit_with_charts, refuse_early
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..graph import Graph
     from ..latency.devices import Device
     from ..latency.predict import Prediction
+    from ..latency.profile import Profile
     from .views import View
 
 
@@ -43,13 +44,15 @@ def measure_it(
     from ..report.latency_charts import measured
     from ..report.latency_comparison import comparison
 
-    known = [device(name, devices) for name in targets if name != "here"]
+    profiles, names = _profiles(targets)
+    known = [device(name, devices) for name in names if name != "here"]
     _refuse_early(request, save_to, format, output)
     request, found, graphs = _run(request)
     report = comparison(found) if isinstance(found, Comparison) else measurement(found)
     measurements = _measurements(found)
     if targets:
-        report = _beside(report, measurements, graphs, known, "here" in targets)
+        report = _beside(report, measurements, graphs, known, "here" in names)
+        report = _beside_profiles(report, measurements, graphs, profiles)
     emit_with_charts(report, lambda: measured(measurements), format, output, view)
     if save_to is not None:
         save(found.to_dict(), request, save_to)
@@ -140,12 +143,78 @@ def predict_only(
     from ..report.latency_prediction import predictions
 
     _check(request)
-    known = [device(name, devices) for name in targets]
+    profiles, names = _profiles(targets)
+    known = [device(name, devices) for name in names]
     graphs = _graphs(request)
-    found = _predictions(graphs, known, _at_batches(request, graphs))
-    report = predictions(found, layers=request.layers)
+    request = _at_batches(request, graphs)
+    found = _predictions(graphs, known, request)
+    report = predictions(found, layers=request.layers) if found else Report(())
+    if profiles:
+        report = _with_profiles(report, graphs, profiles, request)
     emit_with_charts(report, lambda: predicted(found), format, output, view)
     return 0
+
+
+def _profiles(targets: Sequence[str]) -> tuple[list[Profile], list[str]]:
+    """The profiles among the targets, which are files, and the names of devices."""
+    from ..latency.profile import read
+
+    files = [name for name in targets if name.lower().endswith(".json")]
+    return [read(name) for name in files], [name for name in targets if name not in files]
+
+
+def _with_profiles(
+    report: Report, graphs: Sequence[Graph], profiles: Sequence[Profile], request: Request
+) -> Report:
+    """The report with predictions by profiles."""
+    from ..latency.utilisation import predict_by_profile
+    from ..report.latency_profile import profile_predictions
+
+    for profile in profiles:
+        if set(request.dtype) != {profile.dtype}:
+            raise fail(
+                "A403",
+                f"the profile of {profile.device} is of {profile.dtype}, not of {', '.join(request.dtype)}",
+                help=f"--dtype {profile.dtype}, or calibrate with another --dtype",
+            )
+    found = [
+        predict_by_profile(graph, profile, batch)
+        for graph in graphs
+        for profile in profiles
+        for batch in request.batch
+    ]
+    found = found if request.depth is None else [each.fold(request.depth) for each in found]
+    more = profile_predictions(found, layers=request.layers)
+    records = [each.to_dict() for each in found]
+    return _joined(report, more.tables, records)
+
+
+def _beside_profiles(
+    report: Report, measurements: Sequence[Measurement], graphs: Sequence[Graph], profiles: Sequence[Profile]
+) -> Report:
+    """The report with predictions by profiles beside what was measured."""
+    from ..latency.utilisation import predict_by_profile
+    from ..report.latency_profile import beside_profile
+
+    for found, graph in zip(measurements, graphs, strict=True):
+        for profile in profiles:
+            batches = sorted({run.batch for run in found.runs if run.dtype == profile.dtype})
+            predicted = [predict_by_profile(graph, profile, batch) for batch in batches]
+            if predicted:
+                records = [each.to_dict() for each in predicted]
+                report = _joined(report, [beside_profile(found, predicted)], records)
+    return report
+
+
+def _joined(report: Report, tables: Iterable[Table], records: Sequence[Mapping[str, Any]]) -> Report:
+    """The report with more tables, and more predictions in its document."""
+    made = report.document
+
+    def document() -> dict[str, Any]:
+        before = dict(made()) if made is not None else {}
+        return {**before, "predictions": [*before.get("predictions", ()), *records]}
+
+    return Report((*report.tables, *tables), document)
 
 
 def _refuse_early(request: Request, save_to: str | None, format: str | None, output: str | None) -> None:

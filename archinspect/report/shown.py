@@ -170,6 +170,18 @@ def _prediction(found: Any) -> Report:
     return predictions([found])
 
 
+def _profile_prediction(found: Any) -> Report:
+    from .latency_profile import profile_predictions
+
+    return profile_predictions([found])
+
+
+def _prediction_error(found: Any) -> Report:
+    from .latency_profile import errors
+
+    return errors(found)
+
+
 #: the full name of a result's class → its report
 _BUILDERS: dict[str, Callable[[Any], Report]] = {
     "archinspect.analysis.results.Analysis": _analysis,
@@ -182,6 +194,8 @@ _BUILDERS: dict[str, Callable[[Any], Report]] = {
     "archinspect.check.claims.Checked": _checked,
     "archinspect.check.verification.Verification": _verification,
     "archinspect.latency.predict.Prediction": _prediction,
+    "archinspect.latency.utilisation.ProfilePrediction": _profile_prediction,
+    "archinspect.latency.prediction_error.PredictionError": _prediction_error,
     "archinspect.latency.results.Comparison": _contest,
     "archinspect.latency.results.Measurement": _measurement,
     "archinspect.signal.results.Modes": _modes,

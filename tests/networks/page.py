@@ -86,9 +86,10 @@ def _family(graphs: list[Graph]) -> Iterator[str]:
         settings = ", ".join(f"`{name}={_value(value)}`" for name, value in graph.arguments.items())
         text = f"{graph.metadata['source']}. {graph.metadata.get('notes', '')}".rstrip()
         start = initialization(graph)
-        if start.source:
+        if start.source or start.rules:
             rules = "; ".join(f"`{rule.target}: {rule}`" for rule in start.rules)
-            text += f" Weights start as in {start.source}{f': {rules}' if rules else ''}."
+            origin = f" as in {start.source}" if start.source else ""
+            text += f" Weights start{origin}{f': {rules}' if rules else ''}."
         notes.append(f"- **{graph.metadata['title']}**: {text} Arguments: {settings}.")
     yield ""
     yield from notes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean, stdev
 
 from archinspect import sweep as sweeps
 from archinspect.analysis import analyse
@@ -124,6 +126,28 @@ def sweep(sizes: int = 10, classes: int = 50) -> Iterator[Figure]:
     yield Figure(what, f"{rate:,.0f} /s", f"{1 / alone:,.0f} /s", rate, 1000, "/s", at_least=True)
 
 
+#: networks whose predictions are held to the recorded error
+PREDICTED = ("alexnet_torchvision", "googlenet", "resnet18", "mobilenet_v2", "squeezenet1_1", "densenet121")
+RECORD = Path(__file__).parents[2] / "docs" / "measurements" / "prediction-error-cpu.json"
+
+
+def prediction(minutes: float = 2.0) -> Iterator[Figure]:
+    """The mean error of predictions by a fresh profile, beside that of the record and the noise of its mean."""
+    from archinspect.latency.ceilings import PRECISIONS
+    from archinspect.latency.measure.calibrate import calibrate
+    from archinspect.latency.measure.prediction_error import prediction_error
+
+    record = json.loads(RECORD.read_text(encoding="utf-8"))["networks"]
+    errors = [abs(entry["error"]) for entry in record if entry["model"] in PREDICTED]
+    noise = 2 * stdev(errors) / len(errors) ** 0.5
+    profile = calibrate("cpu", minutes=minutes, dtype=PRECISIONS["fp32"])
+    found = prediction_error(((name, load_graph(name)) for name in PREDICTED), profile)
+    what = f"predicted times of {len(PREDICTED)} networks at batch 1 and 8, mean error"
+    ours, theirs = f"{found.mean_error:.1%}", f"{mean(errors):.1%} recorded"
+    bound = 100 * (mean(errors) + noise)
+    yield Figure(what, ours, theirs, 100 * found.mean_error, bound, "%", at_least=False)
+
+
 def _analysed(settings: dict[str, object]) -> int:
     input = str(settings.pop("input"))
     return analyse(load_graph("resnet50", arguments=settings, input=input)).totals.macs
@@ -143,4 +167,9 @@ def _seconds(pair: Pair) -> tuple[str, str]:
     return text(pair.ours.median), text(pair.theirs.median)
 
 
-FIGURES: dict[str, Callable[[], Iterator[Figure]]] = {"cold": cold, "resnet50": resnet50, "sweep": sweep}
+FIGURES: dict[str, Callable[[], Iterator[Figure]]] = {
+    "cold": cold,
+    "resnet50": resnet50,
+    "sweep": sweep,
+    "prediction": prediction,
+}

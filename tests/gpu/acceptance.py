@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
         truths.no_false_alarms,
         conditions.answers_in_time,
         roofs.roofs_are_near_the_datasheet,
+        roofs.calibration_predicts_networks,
         agreement.against_the_profiler,
         conditions.another_process_is_seen,
         roofs.predictions_hold_measurements,

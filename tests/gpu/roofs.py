@@ -61,3 +61,34 @@ def predictions_hold_measurements() -> Finding:
     figures = {"cases": count, "below the floor": below, "inside the range": inside, **figures}
     # Winograd needs fewer multiplications than are counted, and may pass a floor of fp32
     return Finding("predictions", below <= 0.2 * count, "at most 1 in 5 is faster than its floor", figures)
+
+
+def calibration_predicts_networks() -> Finding:
+    """A minute of calibration, then networks that it has not seen, measured beside what it predicts of them."""
+    from archinspect.latency.measure.calibrate import calibrate
+    from archinspect.latency.measure.prediction_error import prediction_error
+
+    profile = calibrate("cuda", minutes=1.0, dtype=PRECISIONS["fp32"])
+    names = (
+        "alexnet",
+        "vgg16",
+        "googlenet",
+        "resnet18",
+        "resnet50",
+        "densenet121",
+        "mobilenet_v2",
+        "efficientnet_b0",
+    )
+    networks = ((name, load_graph(name)) for name in names)
+    found = prediction_error(networks, profile, (1, 8, 32), time_s=0.5)
+    figures: dict[str, Any] = {
+        "kernels": len(profile.samples),
+        "networks": len(names),
+        "median error": found.median_error,
+        "90th percentile": found.p90_error,
+        "roofline's median error": found.roofline_median_error,
+        "within the interval": found.coverage,
+    }
+    figures |= {f"{each.model}, batch {each.batch}": each.error for each in found.networks}
+    passed = found.median_error <= 0.15 and found.median_error < found.roofline_median_error
+    return Finding("calibration", passed, "median error at most 15 %, and less than the roofline's", figures)

@@ -45,7 +45,7 @@ def test_what_another_machine_found_is_not_mixed_in(tmp_path: Path) -> None:
 
 def test_every_check_has_a_name_of_its_own_and_says_what_it_does() -> None:
     assert all(check.__doc__ for check in CHECKS.values())
-    assert len(CHECKS) == 14
+    assert len(CHECKS) == 15
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -106,8 +106,9 @@ def title(node: Node) -> str:
     if op.type in _WINDOWED and not isinstance(op, TensorOp):
         return _windowed(node)
     if op.type.startswith("adaptive_"):
-        size = _square(op.output_size)
-        return f"Global {short_name(node)}" if set(op.output_size) == {1} else f"{short_name(node)} to {size}"
+        sizes = node.output_shape[2:]
+        size = _square(sizes)
+        return f"Global {short_name(node)}" if set(sizes) == {1} else f"{short_name(node)} to {size}"
     if op.type == "multihead_attention" and len(node.inputs) == 1:
         return f"Self-attention, {op.num_heads} heads"
     if op.type in ("multihead_attention", "dot_product_attention"):

@@ -27,9 +27,10 @@ _LATER = {
     "recurrent": "gru lstm rnn",
     "rearranging": "center_crop chunk pixel_unshuffle reshape roll select slice split transpose",
     "transformer": "dot_product_attention merge_patches mixture_of_experts shifted_window_attention",
+    "unfolding": "fold lp_pool1d lp_pool2d lp_pool3d unfold",
 }
 #: ops that came after specs were written: a block of theirs may have such a name, and is then meant
-NEWER = frozenset({"rms_norm", *" ".join(_LATER.values()).split()})
+NEWER = frozenset({"rms_norm", "sync_batch_norm", *" ".join(_LATER.values()).split()})
 REGISTRY.declare({file: names.split() for file, names in _LATER.items()})
 
 __all__ = [

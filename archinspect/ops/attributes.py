@@ -100,6 +100,26 @@ def sizes(dimensions: int, least: int) -> Kind:
 
 
 @cache
+def kept_sizes(dimensions: int) -> Kind:
+    """A size for each spatial dimension, or one for all; None in a list of them keeps the input's."""
+    plain, one = sizes(dimensions, 1), integer(1)
+    if dimensions == 1:
+        return plain
+
+    def parse(value: Any) -> tuple[int | None, ...]:
+        if not isinstance(value, tuple) or None not in value:
+            return plain.parse(value)  # type: ignore[no-any-return]
+        if len(value) != dimensions:
+            raise OpError("A207", f"expected {_COUNTS[dimensions]} sizes, got {len(value)}")
+        return tuple([None if size is None else one.parse(size) for size in value])
+
+    def show(value: tuple[int | None, ...]) -> str:
+        return f"({', '.join(map(str, value))})" if None in value else plain.show(value)
+
+    return Kind(f"{plain.schema}; None in a list keeps a size", parse, show)
+
+
+@cache
 def borders(dimensions: int, least: int) -> Kind:
     """Widths before and after each spatial dimension, the last one first as PyTorch has it, or one for all."""
     kind = _repeated(2 * dimensions, least, SPACES[dimensions]["border"])

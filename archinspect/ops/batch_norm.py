@@ -132,3 +132,24 @@ class BatchNorm2d(BatchNorm):
 )
 class BatchNorm3d(BatchNorm):
     spatial: ClassVar[int] = 3
+
+
+@register(
+    "sync_batch_norm",
+    category="normalisation",
+    samples=[({}, ((1, 64, 56, 56),)), ({"eps": 0.001}, ((2, 6),))],
+)
+class SyncBatchNorm(BatchNorm):
+    """Batch normalisation over (N, C, ...) whose statistics in training are those of all devices together.
+
+    Costs are those of `batch_norm2d`.  Source: PyTorch `nn.SyncBatchNorm`.
+    """
+
+    predicted: ClassVar[bool] = False
+
+    def _need_layout(self, x: Shape) -> None:
+        if len(x) < 2:
+            raise OpError("A301", f"sync_batch_norm needs (N, C, ...), and gets {len(x)}-D")
+
+    def torch_call(self, inputs: Shapes) -> TorchCall:
+        return module_call(self, "nn.SyncBatchNorm", inputs[0][1])

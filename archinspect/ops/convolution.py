@@ -30,6 +30,9 @@ class Convolution(Op):
     dilation: tuple[int, ...] = attr(lambda n: sizes(n, 1), "distance between kernel elements", 1)
     groups: int = attr(integer(1), "independent groups of channels", 1)
     bias: bool = attr(FLAG, "add a learnable bias per output channel", True)
+    padding_mode: str = attr(
+        one_of("zeros", "reflect", "replicate", "circular"), "what the padding is filled with", "zeros"
+    )
 
     def windows(self, inputs: Shapes) -> tuple[Window, ...]:
         kernel, stride, dilation = self.kernel_size, self.stride, self.dilation
@@ -66,7 +69,22 @@ class Convolution(Op):
         divide_groups(self.groups, x[1], "in_channels")
         divide_groups(self.groups, self.out_channels, "out_channels")
         windows = self.windows(inputs)
+        if self.padding_mode in ("reflect", "circular"):
+            self._need_border(x, windows)
         return x[0], self.out_channels, *[w.output(size) for w, size in zip(windows, x[2:], strict=True)]
+
+    def _need_border(self, x: Shape, windows: tuple[Window, ...]) -> None:
+        """Refuse an input that is too small to fill the padding from."""
+        shorter = self.padding_mode == "reflect"
+        for window, size in zip(windows, x[2:], strict=True):
+            if max(window.before, window.after) > size - shorter:
+                raise OpError(
+                    "A302",
+                    f"a side of {size} has no {max(window.before, window.after)} elements to repeat",
+                    notes=[f"{max(window.before, window.after)} > {size}" + (" − 1" if shorter else "")],
+                    help=f"use a padding of at most {size - shorter}",
+                    attribute="padding",
+                )
 
     def weights(self, inputs: Shapes) -> dict[str, Shape]:
         weight = (self.out_channels, inputs[0][1] // self.groups, *self.kernel_size)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from ..errors import OpError
 from .attributes import FLAG, integer
 from .base import (
+    Axes,
     Cost,
     Op,
     Positions,
@@ -30,10 +31,11 @@ from .derivation import product
         ({"out_features": 4096}, ((1, 9216),)),
         ({"out_features": 10, "bias": False}, ((3, 84),)),
         ({"out_features": 12}, ((2, 5, 8),)),
+        ({"out_features": 12}, ((2, 4, 3, 8),)),
     ],
 )
 class Linear(Op):
-    """Fully connected layer on the last dimension of (N, features) or of tokens (N, L, features).
+    """Fully connected layer on the last dimension of (N, features), of tokens (N, L, features), or of (N, H, W, C).
 
     Source: PyTorch `nn.Linear`.
     """
@@ -44,20 +46,22 @@ class Linear(Op):
 
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs
-        if len(x) == 4:
+        if len(x) < 2:
+            raise OpError("A301", f"linear needs features, and gets {show_shape(x)}")
+        return *x[:-1], self.out_features
+
+    def need_features(self, x: Shape, axes: Axes) -> None:
+        """Refuse a map whose last dimension is a side of it: PyTorch would multiply the width.
+
+        Behind `permute((0, 2, 3, 1))`, as ConvNeXt has it, the last dimension is the channels.
+        """
+        if axes[-1] == "space":
             raise OpError(
                 "A301",
-                f"linear needs (N, features) or (N, L, features), and gets 4-D {show_shape(x)}",
+                f"linear needs (N, features) or (N, L, features), and gets {len(x)}-D {show_shape(x)}",
                 notes=[f"flattened, one image has {product(x[1:])} = {numel(x[1:]):,} features"],
                 help="put flatten before it",
             )
-        if len(x) not in (2, 3):
-            raise OpError(
-                "A301",
-                f"linear needs (N, features) or (N, L, features), and gets {show_shape(x)}",
-                help="put flatten before it",
-            )
-        return *x[:-1], self.out_features
 
     def mixes(self, inputs: Shapes) -> tuple[int, ...]:
         return (len(inputs[0]) - 1,)  # tokens stay apart

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import OpError
 from ..geometry import AdaptiveWindow, Window
-from .attributes import FLAG, optional, sizes
+from .attributes import FLAG, kept_sizes, optional, sizes
 from .base import Cost, Op, Shape, Shapes, TorchCall, attr, module_call, need_map, numel, register
 from .derivation import product, shape_of
 
@@ -201,15 +201,25 @@ class AvgPool3d(AvgPool):
 class _AdaptivePool(Op):
     """What the two pools share whose window follows from the output size."""
 
-    output_size: tuple[int, ...] = attr(lambda n: sizes(n, 1), "{sides} of the output")
+    output_size: tuple[int | None, ...] = attr(kept_sizes, "{sides} of the output")
+
+    def _sizes(self, inputs: Shapes) -> Shape:
+        """The output's sizes: None is the input's."""
+        sides = zip(self.output_size, inputs[0][2:], strict=True)
+        return tuple([side if wanted is None else wanted for wanted, side in sides])
 
     def windows(self, inputs: Shapes) -> tuple[AdaptiveWindow, ...]:
-        return tuple(map(AdaptiveWindow, inputs[0][2:], self.output_size))
+        return tuple(map(AdaptiveWindow, inputs[0][2:], self._sizes(inputs)))
 
     def shape(self, inputs: Shapes) -> Shape:
         (x,) = inputs
         need_map(self, x)
-        return x[0], x[1], *self.output_size
+        return x[0], x[1], *self._sizes(inputs)
+
+    def _torch_call(self, name: str) -> TorchCall:
+        if None in self.output_size:  # PyTorch takes None in a list only
+            return TorchCall(name, (self.output_size,))
+        return module_call(self, name)
 
     def _window_elements(self, inputs: Shapes) -> int:
         """Elements of all windows together, for all channels and images."""
@@ -228,6 +238,7 @@ _ADAPTIVE_SAMPLES: dict[int, list[tuple[dict[str, Any], Shapes]]] = {
         ({"output_size": 1}, ((1, 512, 7, 7),)),
         ({"output_size": (6, 5)}, ((2, 3, 13, 7),)),
         ({"output_size": 7}, ((1, 4, 3, 14),)),
+        ({"output_size": (None, 3)}, ((2, 4, 5, 7),)),
     ],
     3: [
         ({"output_size": 1}, ((1, 512, 2, 7, 7),)),
@@ -247,7 +258,7 @@ class AdaptiveAvgPool(_AdaptivePool):
         return Cost(elementwise=self._window_elements(inputs))
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return module_call(self, f"nn.AdaptiveAvgPool{self.spatial}d")
+        return self._torch_call(f"nn.AdaptiveAvgPool{self.spatial}d")
 
     def derive_flops(self, inputs: Shapes, output: Shape) -> str:
         return self._derive_elements(inputs)
@@ -279,7 +290,7 @@ class AdaptiveMaxPool(_AdaptivePool):
         return Cost(comparisons=self._window_elements(inputs) - numel(output))
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
-        return module_call(self, f"nn.AdaptiveMaxPool{self.spatial}d")
+        return self._torch_call(f"nn.AdaptiveMaxPool{self.spatial}d")
 
     def derive_flops(self, inputs: Shapes, output: Shape) -> str:
         return f"{self._derive_elements(inputs)} − {product(output)}"

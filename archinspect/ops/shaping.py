@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import OpError
 from ..geometry import Reach, Window
-from .attributes import Kind, borders, integer
+from .attributes import LARGEST, Kind, borders, integer
 from .base import (
     NO_COST,
     Axes,
@@ -118,7 +118,7 @@ class Identity(Moving):
 class _Pad(Moving):
     """What the paddings share, whatever they fill the border with."""
 
-    padding: tuple[int, ...] = attr(lambda n: borders(n, 0), "one width for all sides, or {border}")
+    padding: tuple[int, ...]
 
     def windows(self, inputs: Shapes) -> tuple[Window, ...]:
         return tuple([Window(1, 1, before, after) for before, after in self._sides()])
@@ -132,7 +132,16 @@ class _Pad(Moving):
         (x,) = inputs
         need_map(self, x)
         sides = zip(x[2:], self._sides(), strict=True)
-        return x[0], x[1], *[size + before + after for size, (before, after) in sides]
+        sizes = [size + before + after for size, (before, after) in sides]
+        if min(sizes) < 1:
+            raise OpError(
+                "A302",
+                f"{self.type} crops more than there is of {show_shape(x)}",
+                notes=[f"a side of {min(sizes)} would be left"],
+                help="crop less",
+                attribute="padding",
+            )
+        return x[0], x[1], *sizes
 
     def torch_call(self, inputs: Shapes) -> TorchCall:
         return module_call(self, f"nn.{type(self).__name__}")
@@ -145,7 +154,11 @@ class _Pad(Moving):
 
 
 class ZeroPad(_Pad):
-    """Zeros around {layout}.  Source: PyTorch `nn.ZeroPad{n}d`."""
+    """Zeros around {layout}; a negative width crops.  Source: PyTorch `nn.ZeroPad{n}d`."""
+
+    padding: tuple[int, ...] = attr(
+        lambda n: borders(n, -LARGEST), "one width for all sides, or {border}; below 0 it crops"
+    )
 
 
 @register(
@@ -160,7 +173,7 @@ class ZeroPad1d(ZeroPad):
 @register(
     "zero_pad2d",
     category="shape",
-    samples=[({"padding": 3}, ((1, 3, 224, 224),)), ({"padding": (0, 1, 2, 3)}, ((2, 3, 5, 4),))],
+    samples=[({"padding": 3}, ((1, 3, 224, 224),)), ({"padding": (0, -1, 2, 3)}, ((2, 3, 5, 4),))],
 )
 class ZeroPad2d(ZeroPad):
     spatial: ClassVar[int] = 2
@@ -183,6 +196,7 @@ class _MirrorPad(_Pad):
 
     #: by how much a border has to be shorter than the side
     _shorter: ClassVar[int]
+    padding: tuple[int, ...] = attr(lambda n: borders(n, 0), "one width for all sides, or {border}")
 
     def shape(self, inputs: Shapes) -> Shape:
         output = super().shape(inputs)
@@ -233,6 +247,8 @@ class ReflectionPad3d(ReflectionPad):
 
 class ReplicationPad(_Pad):
     """{layout} with its outermost elements repeated.  Source: PyTorch `nn.ReplicationPad{n}d`."""
+
+    padding: tuple[int, ...] = attr(lambda n: borders(n, 0), "one width for all sides, or {border}")
 
 
 @register(

@@ -95,6 +95,11 @@ def joined(draw: st.DrawFn, equal: bool) -> Case:
     return {}, tuple(branches)
 
 
+def kept_sizes(n: int) -> st.SearchStrategy[Any]:
+    """Sizes of the output of an adaptive pool; None keeps the input's."""
+    return sizes(n, 1, 8) if n == 1 else sizes(n, 1, 8) | st.tuples(*[st.none() | st.integers(1, 8)] * n)
+
+
 def _families(n: int) -> dict[str, st.SearchStrategy[Case]]:
     """The ops that exist for each number of spatial dimensions."""
     inputs = spaces[n]
@@ -107,9 +112,14 @@ def _families(n: int) -> dict[str, st.SearchStrategy[Case]]:
     border = st.integers(0, 3) | st.tuples(*[st.integers(0, 3)] * (2 * n))
     statistics = {"eps": eps, "momentum": st.none() | rate, "affine": flag, "track_running_stats": flag}
     return {
-        f"adaptive_avg_pool{n}d": case(inputs, output_size_=sizes(n, 1, 8)),
-        f"adaptive_max_pool{n}d": case(inputs, output_size_=sizes(n, 1, 8)),
+        f"adaptive_avg_pool{n}d": case(inputs, output_size_=kept_sizes(n)),
+        f"adaptive_max_pool{n}d": case(inputs, output_size_=kept_sizes(n)),
         f"avg_pool{n}d": case(inputs, **pool, count_include_pad=flag),
+        f"lp_pool{n}d": case(
+            inputs,
+            norm_type_=st.sampled_from([1.0, 2.0]),
+            **{name: drawn for name, drawn in pool.items() if name != "padding"},
+        ),
         f"batch_norm{n}d": case(inputs | features if n == 1 else inputs, **statistics),
         f"circular_pad{n}d": case(inputs, padding_=border),
         f"conv{n}d": case(
@@ -121,6 +131,7 @@ def _families(n: int) -> dict[str, st.SearchStrategy[Case]]:
             dilation=sizes(n, 1, 3),
             groups=small,
             bias=flag,
+            padding_mode=st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
         ),
         f"conv_transpose{n}d": case(
             inputs,
@@ -138,7 +149,7 @@ def _families(n: int) -> dict[str, st.SearchStrategy[Case]]:
         f"max_pool{n}d": case(inputs, **pool, dilation=sizes(n, 1, 2)),
         f"reflection_pad{n}d": case(inputs, padding_=border),
         f"replication_pad{n}d": case(inputs, padding_=border),
-        f"zero_pad{n}d": case(inputs, padding_=border),
+        f"zero_pad{n}d": case(inputs, padding_=border | st.integers(-2, 0)),
     }
 
 
@@ -263,7 +274,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "layer_norm2d": case(maps, eps=eps),
     "layer_scale": case(anything, init=rate),
     "leaky_relu": case(anything, negative_slope=rate),
-    "linear": case(features | tokens, out_features_=channels, bias=flag),
+    "linear": case(anything, out_features_=channels, bias=flag),
     "local_response_norm": case(maps, size_=small, alpha=rate, beta=rate, k=rate),
     "mish": case(anything),
     "mean_tokens": case(tokens),
@@ -335,6 +346,12 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "softsign": case(anything),
     "split": case(anything, split_size_=small | st.tuples(small, small), dim=dimension),
     "subtract": of_two(),
+    "sync_batch_norm": case(anything, eps=eps, momentum=st.none() | rate, affine=flag),
+    "fold": st.tuples(
+        st.fixed_dictionaries({"output_size": st.integers(2, 5), "kernel_size": st.integers(1, 2)}),
+        st.just(((2, 4, 9),)),
+    ),
+    "unfold": case(maps, kernel_size_=sizes(2, 1, 3), stride=sizes(2, 1, 2), padding=sizes(2, 0, 2)),
     "sum": reduced(),
     "swiglu": case(anything, dim=dimension),
     "transpose": case(anything, dim0_=dimension, dim1_=dimension),

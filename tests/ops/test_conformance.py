@@ -122,6 +122,7 @@ STRICTER = {
 }
 STRICTER |= {
     ("reshape", "A207"): "a size of 0",
+    **{(f"zero_pad{n}d", "A302"): "torch would give an empty tensor" for n in (1, 2, 3)},
 }
 
 

@@ -59,7 +59,7 @@ SINGLE: dict[str, tuple[str, str, str, str]] = {
     "  - a_: conv2d(8, 3)\n  - s: add(a_)\n": ("A204", "add(a_)", "s", "add(a_, a_)"),
     "  - a: conv2d(8, 3, activation='relu')\n": ("A203", "activation='relu'", "a", "-> relu"),
     "  - a: view(10)\n": ("A202", "view", "a", "did you mean 'reshape'?"),
-    "  - a: weight_norm(3)\n": ("A202", "weight_norm", "a", "attribute of the layer"),
+    "  - a: weight_norm(3)\n": ("A202", "weight_norm", "a", "net.py:Net"),
     "  - a: xpand(2)\n": ("A202", "xpand", "a", "archinspect ops"),  # no name that only sounds alike
     "  - conv2d: 8, 3\n": ("A201", "8, 3", "conv2d", "- conv2d(8, 3)"),
     "  - add:\n      a: conv2d(3, 3)\n      b: identity\n": ("A304", "add", "add", "padding=1"),
@@ -81,6 +81,7 @@ SINGLE: dict[str, tuple[str, str, str, str]] = {
     "  - a: conv2d(stride=1, 8)\n": ("A201", ")", "a", "without a name"),
     "  - relu -> -> tanh\n": ("A201", ">", "relu", "both sides"),
     "  - a: flatten -> conv2d(8, 3)\n": ("A301", "conv2d(8, 3)", "a.conv2d", "flatten"),
+    "  - a: linear(8)\n": ("A301", "linear(8)", "a", "put flatten before it"),
     "  - a: conv2d(8, 40)\n": ("A302", "conv2d(8, 40)", "a", "smaller kernel"),
     "  - a: conv2d(8, 3, groups=2)\n": ("A303", "groups=2", "a", "divide 3"),
     "  - add:\n      a: conv2d(8, 1)\n      b: identity\n": ("A304", "add", "add", "1×1"),
@@ -345,3 +346,8 @@ def test_a_word_that_is_no_model_may_be_nearly_a_layer() -> None:
     with pytest.raises(ArchinspectError) as caught:
         load_graph("layernorm", input="3")
     assert "the layer 'layer_norm'" in caught.value.diagnostics[0].help
+
+
+def test_a_linear_layer_reads_the_channels_where_they_stand_last() -> None:
+    graph = load_graph("permute((0, 2, 3, 1)) -> linear(10)", input="3x8x8")
+    assert (graph.output_shape, sum(graph.learnt)) == ((1, 8, 8, 10), 40)

@@ -12,6 +12,7 @@ from ...input_size import EXAMPLES
 from ...ops import REGISTRY, Op, show_shape
 from ...ops.base import Shape
 from ...ops.dimensions import dimension_of
+from ...ops.linear import Linear
 from .calls import Argument, Call
 from .contiguity import with_copy
 from .document import Document
@@ -100,6 +101,8 @@ class Layers(Values):
         plain = min(inputs, default=0) >= 0
         shapes = tuple([nodes[i].output_shape if plain else self.shape_of(i) for i in inputs])
         try:
+            if isinstance(op, Linear) and len(shapes[0]) > 3:
+                op.need_features(shapes[0], self._axes_of(inputs[0]))
             shape = op.shape(shapes)
         except OpError as error:
             guesses = [self.guessed.get(self.port_of(i)[0]) for i in inputs]

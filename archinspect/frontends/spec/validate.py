@@ -404,8 +404,8 @@ _NEAREST = {
     "stack": "concat joins along a dimension that is there; reshape makes one of size 1",
     "repeat": "a repeat is in the name: block[1..3]; sizes of 1 are repeated by add and multiply themselves",
     "expand": "sizes of 1 are repeated by add and multiply themselves",
-    "weightnorm": "it is an attribute of the layer: conv2d(64, 3, weight_norm=True)",
-    "spectralnorm": "it is an attribute of the layer: conv2d(64, 3, spectral_norm=True)",
+    "weightnorm": "the language has no normed weights; a module that has them is a MODEL itself: net.py:Net",
+    "spectralnorm": "the language has no normed weights; a module that has them is a MODEL itself: net.py:Net",
     "separableconv2d": "two layers: conv2d(in_channels, 3, groups=in_channels) -> conv2d(64, 1)",
     "depthwiseconv2d": "conv2d(in_channels, 3, groups=in_channels)",
     "maxunpool2d": "it needs the places of a max_pool2d, which are no value here; upsample and conv_transpose2d "

@@ -114,8 +114,10 @@ def _per_axis(value: Any, axes: int, default: int) -> Any:
     return tuple(value) * axes if len(value) == 1 else tuple(value)
 
 
-def _linear(o: Operation) -> Candidate:
+def _linear(o: Operation) -> Candidate | None:
     x, weight, bias = o.args[0], o.args[1], o.argument("bias")
+    if len(_shape(x)) > 3:  # what other tools see of it follows from the call
+        return None
     attributes = {"out_features": _shape(weight)[0], "bias": bias is not None}
     return Candidate("linear", attributes, (x,), _weights(weight=weight, bias=bias))
 

@@ -90,6 +90,8 @@ def footprint(call: Call) -> Footprint | None:
     """The footprint of a call; None where nobody has a rule for it."""
     if call.op.type in _OF_LAYERS and REGISTRY.read.get(call.op.type) is not type(call.op):
         return None
+    if getattr(call.op, "padding_mode", "zeros") != "zeros":
+        return None  # which pads a copy first
     rule = _RULES.get(call.op.family or call.op.type) or _RULES.get(call.op.type)
     return rule(call) if rule is not None else None
 

@@ -110,11 +110,89 @@ def _frozen() -> nn.Module:
     return net
 
 
+class Dense(nn.Module):
+    """Each layer reads all before it: no branches that join again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 1)
+        self.layers = nn.ModuleList([nn.Conv2d(4 * n, 4, 3, padding=1) for n in (1, 2, 3)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = [self.first(x)]
+        for layer in self.layers:
+            found.append(layer(torch.cat(found, 1)))
+        return torch.cat(found, 1)
+
+
+class Unit(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.right = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a, b = x.chunk(2, dim=1)
+        x = torch.cat([a, self.right(b)], 1)
+        return x.view(x.shape[0], 2, 4, *x.shape[2:]).transpose(1, 2).contiguous().view(x.shape)
+
+
+class Pair(nn.Module):
+    """Two inputs, one tower for both, and two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tower = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+        self.head = nn.Linear(8, 1)
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        a, b = self.tower(left), self.tower(right)
+        return self.head(a * b), a - b
+
+
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(x)
+        return self.head(x + self.attention(y, y, y, need_weights=False)[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "shapes"),
+    [
+        (Dense, [(1, 3, 8, 8)]),
+        (lambda: nn.Sequential(nn.Conv2d(3, 8, 1), Unit(), Unit()), [(1, 3, 8, 8)]),
+        (Pair, [(1, 4), (1, 4)]),
+        (Words, [(1, 5, 8)]),
+        (Tied, [(1, 4)]),
+    ],
+    ids=["dense", "shuffled", "pair", "words", "tied"],
+)
+def test_values_by_name_say_any_flow(
+    make: Callable[[], nn.Module], shapes: list[tuple[int, ...]], tmp_path: Path
+) -> None:
+    net = make().eval()
+    captured = archinspect.load(net, *shapes)
+    again = archinspect.from_text(captured.dump())
+    assert captured.analyse().totals.params == again.analyse().totals.params
+    assert captured.analyse().totals.macs == again.analyse().totals.macs
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    built = again.build(weights=str(tmp_path / "net.pth")).eval()
+    values = [torch.rand(shape) for shape in shapes]
+    with torch.no_grad():
+        ours, theirs = built(*values), net(*values)
+    for a, b in zip(*[o if isinstance(o, tuple) else (o,) for o in (ours, theirs)], strict=True):
+        torch.testing.assert_close(a, b)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (Odd, "there is no layer 'cumsum': 'cumsum'"),
-        (Tied, "layers of a spec share no weights, and 'fc#2' has those of 'fc'"),
         (_frozen, "'0.weight' is frozen"),
         (lambda: nn.Linear(4, 4).half(), "in float16"),
     ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,6 +165,8 @@ def said_as(node: Node) -> Op | None:
     op = node.op
     if not isinstance(op, TensorOp):
         return op
+    if op.type == "linear" and "weight" in (node.parameters or {}) and len(op.operands[0]) > 3:
+        return REGISTRY["linear"].of(op.results[0][-1], bias="bias" in (node.parameters or {}))
     if op.type == "mean" and op.motion.kind in ("mix", "reduce") and len(op.operands) == 1:
         try:
             mean = REGISTRY["mean"].of(dim=op.motion.dims, keepdim=op.motion.kind == "mix")
@@ -245,18 +247,18 @@ class _Namer:
     def _call(self, index: int, path: str, taken: set[str]) -> _Call:
         node = self._graph.nodes[index]
         stem = re.sub(r"_?[123]d$", "", node.op.type)
-        name = _free(_allowed(node.name.rpartition(".")[2], stem), taken)
+        name = free(allowed(node.name.rpartition(".")[2], stem), taken)
         self.paths[index] = f"{path}{name}"
         self.order.append(index)
         return _Call(name, said_as(node) or node.op)
 
     def _group(self, scope: Scope, path: str, taken: set[str], stem: str) -> _Group:
-        name = _free(_allowed(scope.name, stem), taken)
+        name = free(allowed(scope.name, stem), taken)
         kind = scope.block.name if scope.block is not None and scope.name else ""
         return _Group(name, kind, self.items(scope.items, f"{path}{name}."))
 
 
-def _allowed(name: str, stem: str) -> str:
+def allowed(name: str, stem: str) -> str:
     """A name in the form that the language has: numbers get a word in front, and so do nameless branches."""
     name, _, again = name.partition("#")
     name = re.sub(r"\W", "_", name, flags=re.ASCII)
@@ -267,7 +269,8 @@ def _allowed(name: str, stem: str) -> str:
     return f"{name}_" if is_reserved(name) or _WORDS.fullmatch(name) else name
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free(name: str, taken: set[str]) -> str:
+    """The name, or the first of name2, name3 ... that is not taken; it is taken from now on."""
     number, free = 1, name
     while free in taken:
         number += 1
@@ -323,7 +326,7 @@ class _Blocks:
         taken = {*REGISTRY, *JOINS, INLINE, SIDE_OUTPUT, "identity"}
         for key, found in groups.items():
             if key is not None and len(found) > 1:
-                self._blocks[key] = _block(_free(_block_name(found[0]), taken), found)
+                self._blocks[key] = _block(free(block_name(found[0].name, found[0].kind), taken), found)
 
     def definitions(self) -> list[str]:
         lines = []
@@ -346,7 +349,7 @@ class _Blocks:
             own, holes = holes[: _count(part)], holes[_count(part) :]
             entries.append(self._entry(part, own, f"{indent}    "))
         lines: list[str] = []
-        for name, body in _counted(entries):
+        for name, body in counted(entries):
             lines += [f"{indent}- {name}:{body[0]}", *body[1:]]
         return lines
 
@@ -437,8 +440,9 @@ def _holes(part: _Part) -> Iterator[_Hole]:
             yield from _holes(inner)
 
 
-def _block_name(group: _Group) -> str:
-    name = group.name if group.kind in _CONTAINERS else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", group.kind)
+def block_name(name: str, kind: str) -> str:
+    """What the block of modules of a class is called; containers say little by their class."""
+    name = name if kind in _CONTAINERS else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind)
     name = re.sub(r"\W", "_", name, flags=re.ASCII).lower().lstrip("_0123456789") or "block"
     return f"{name}_block" if name in REGISTRY or _WORDS.fullmatch(name) else name
 
@@ -456,7 +460,7 @@ def _block(name: str, groups: Sequence[_Group]) -> _Block:
         known = next((text for a in block.arguments if (text := _by(a, values))), None)
         if known is None:
             own = hole.attribute if hole.attribute not in taken else f"{hole.layer}_{hole.attribute}"
-            argument = _Argument(_free(own, taken), number, None, values)
+            argument = _Argument(free(own, taken), number, None, values)
             if hole.default in values:
                 argument.default = hole.default
             block.arguments.append(argument)
@@ -501,7 +505,7 @@ def _written(op: Op, holes: Sequence[str]) -> str:
     return f"{op.type}({', '.join(parts)})"
 
 
-def _counted(entries: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
+def counted(entries: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
     """Join equal entries with numbers in a row: `block[1..3]`."""
     at = 0
     while at < len(entries):
@@ -526,9 +530,18 @@ def _weight_names(graph: Graph, paths: dict[int, str]) -> list[WeightName]:
     wanted: dict[str, str] = {}
     for index, path in paths.items():
         for own, parameter in (graph.nodes[index].parameters or {}).items():
-            holder, _, last = parameter.name.rpartition(".")
-            if last == own and not parameter.buffer:
-                wanted[path] = holder
+            if not parameter.buffer:
+                wanted[f"{path}.{own}"] = parameter.name
+    return weight_names(wanted)
+
+
+def weight_names(tensors: Mapping[str, str]) -> list[WeightName]:
+    """Rules that give tensors, by their paths in the spec, the names that they have in the module."""
+    wanted: dict[str, str] = {}
+    for ours, theirs in tensors.items():
+        layer, _, own = ours.rpartition(".")
+        holder, _, last = theirs.rpartition(".")
+        wanted.update({layer: holder} if last == own and holder else {ours: theirs})
     rules: dict[str, str] = {}
     for ours, theirs in wanted.items():
         if ours != theirs:

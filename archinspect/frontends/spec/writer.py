@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...errors import fail
+from ...errors import ArchinspectError, fail
 from ...graph import Flow, Graph, Item, Join, Layer, Leaf, Node, Scope, SideOutputs, refuse_parameters_only
 from ...initializers import called, initialization, starting_rules
 from ...input_size import with_batch
@@ -18,6 +18,7 @@ from .document import JOINS, space_of
 from .reader import METADATA
 
 if TYPE_CHECKING:
+    from .captured import Text
     from .weight_names import WeightName
 
 
@@ -144,15 +145,41 @@ def _captured(graph: Graph) -> str:
     from .load import lay_out, read_text
 
     refuse_parameters_only(graph, "a spec")
-    said = text_of(graph)
+    try:
+        said = text_of(graph)
+    except ArchinspectError:  # branches that do not join again, several inputs, shared weights
+        return _captured_by_values(graph)
     lines = [f"name: {_scalar(graph.name)}", "input: " + "x".join(map(str, _input(graph)))]
+    text = _written(lines, said)
+    refuse_differences(graph, lay_out(read_text(text, f"{graph.name}.yaml")), said.order)
+    return text
+
+
+def _captured_by_values(graph: Graph) -> str:
+    from .captured_values import Writer, refuse_differences
+    from .load import lay_out, read_text
+
+    writer = Writer(graph)
+    said = writer.text()
+    if writer.inputs == ["input"]:
+        lines = [f"input: {_size(graph, 0)}"]
+    else:
+        lines = ["inputs:", *(f"  {name}: {_size(graph, i)}" for i, name in enumerate(writer.inputs))]
+    outputs = writer.outputs()
+    if outputs:
+        lines += ["outputs:", *(f"  {name}: {value}" for name, value in outputs)]
+    text = _written([f"name: {_scalar(graph.name)}", *lines], said)
+    refuse_differences(graph, lay_out(read_text(text, f"{graph.name}.yaml")), writer)
+    return text
+
+
+def _written(head: list[str], said: Text) -> str:
+    lines = [*head]
     if said.weights:
         lines += ["weights:", *(f"  {_scalar(rule.ours)}: {_scalar(rule.theirs)}" for rule in said.weights)]
     if said.blocks:
         lines += ["blocks:", *said.blocks]
-    text = "\n".join([*lines, "layers:", *said.layers]) + "\n"
-    refuse_differences(graph, lay_out(read_text(text, f"{graph.name}.yaml")), said.order)
-    return text
+    return "\n".join([*lines, "layers:", *said.layers]) + "\n"
 
 
 def _input(graph: Graph) -> tuple[int, ...]:

@@ -34,6 +34,10 @@ class Convolution(Op):
         one_of("zeros", "reflect", "replicate", "circular"), "what the padding is filled with", "zeros"
     )
 
+    @property
+    def predicted(self) -> bool:  # type: ignore[override]
+        return self.padding_mode == "zeros"  # another one pads a copy first, which tools see
+
     def windows(self, inputs: Shapes) -> tuple[Window, ...]:
         kernel, stride, dilation = self.kernel_size, self.stride, self.dilation
         return tuple(

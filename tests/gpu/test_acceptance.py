@@ -48,6 +48,33 @@ def test_every_check_has_a_name_of_its_own_and_says_what_it_does() -> None:
     assert len(CHECKS) == 15
 
 
+def test_the_run_ends_in_time_and_names_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With CUDA mocked: checks run in the order of their worth, each is recorded, and the clock ends the run."""
+    from tests.gpu import __main__ as script
+
+    now = [0.0]
+    limits: list[float] = []
+
+    def alone(name: str, limit_s: float) -> Finding:
+        now[0] += 100.0
+        limits.append(limit_s)
+        return Finding(name, True, "")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(script.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(script, "alone", alone)
+    monkeypatch.setattr(script, "_machine", lambda: {"gpu": "A", "torch": "9", "gpu_driver_version": "1"})
+    assert script.main(["--into", str(tmp_path), "--minutes", "4"]) == 1
+    first, *others = CHECKS
+    assert limits == [240.0, 140.0, 40.0]
+    assert f"no time left for: {others[2]}" in capsys.readouterr().err
+    record = json.loads((tmp_path / f"{STEM}.json").read_text())
+    assert len(record["findings"]) == 3
+    assert first in json.dumps(record)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_without_a_gpu_the_script_says_so_and_writes_nothing(tmp_path: Path) -> None:
     result = run_python("-m", "tests.gpu", "--into", str(tmp_path))

@@ -13,18 +13,20 @@ A chart is data; `draw` lays it out with the widths of the shipped typeface, `re
   `title` shows on hovering; `size` is the radius in px.
 - `Line`, `Points`, `Bars` `(name, points, ...)`: a series; one with a name is in the legend; `colour` numbers the
   palette, by default in order.  Bars stand in groups at x = 0, 1, …, which `Axis(categories=...)` names.
+- `Band(name, points, colour, upper)`: the area between two lines, behind all others.
 - `Chart(title, x, y, series, subtitle, notes)`: shown together.
 """
 
 from __future__ import annotations
 
-from .chart import Axis, Bars, Chart, Line, Point, Points, Series
+from .chart import Axis, Band, Bars, Chart, Line, Point, Points, Series
 from .draw import draw
 from .write import ENDINGS, is_picture, render
 
 __all__ = [
     "ENDINGS",
     "Axis",
+    "Band",
     "Bars",
     "Chart",
     "Line",

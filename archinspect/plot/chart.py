@@ -71,6 +71,13 @@ class Bars(Series):
 
 
 @dataclass(frozen=True, slots=True)
+class Band(Series):
+    """The area between the points and those of `upper`, at the same places; pale, and behind all else."""
+
+    upper: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A title, two axes, the series, and remarks below.  `width` and `height` in px."""
 

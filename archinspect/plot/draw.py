@@ -9,7 +9,7 @@ from ..diagram.drawing import Box, Drawing, Group, Item, Path, Rect, Text
 from ..diagram.theme import LIGHT, Theme
 from ..diagram.typeface import text_width
 from . import labels
-from .chart import Bars, Chart, Line, Point, Series
+from .chart import Band, Bars, Chart, Line, Point, Series
 from .markers import colour, marker
 from .scale import minor, scale
 
@@ -33,6 +33,7 @@ class _Layout:
         self.legend = self._legend_lines()
         bars = any(isinstance(series, Bars) for series in chart.series)
         points = [point for series in chart.series for point in series.points]
+        points += [point for series in chart.series if isinstance(series, Band) for point in series.upper]
         top = _MARGIN + _TITLE * _LINE + (_SUBTITLE * _LINE if chart.subtitle else 0)
         top += len(self.legend) * _TICK * 1.7 + 10
         below = _TICK * _LINE + 8 + _LABEL * _LINE + len(self._notes()) * _NOTE * _LINE + 12
@@ -144,7 +145,14 @@ class _Layout:
         taken: list[Box] = []
         wanted: list[labels.Wanted] = []
         for series in self.chart.series:
+            if isinstance(series, Band):
+                edge = [*series.points, *reversed(series.upper)]
+                fill = _pale(colour(self.numbers[id(series)]), self.theme.background)
+                yield Path(tuple(self._place(point) for point in edge), fill=fill, closed=True)
+        for series in self.chart.series:
             number = self.numbers[id(series)]
+            if isinstance(series, Band):
+                continue
             if isinstance(series, Bars):
                 yield from self._bars(series, number, bars.index(series), len(bars))
                 continue
@@ -204,6 +212,15 @@ def _numbered(series: tuple[Series, ...]) -> dict[int, int]:
         numbers[id(each)] = free if each.colour is None else each.colour
         free += each.colour is None
     return numbers
+
+
+def _pale(colour: str, background: str) -> str:
+    """A colour (#rrggbb) that is mostly the background's."""
+    mixed = [
+        round(0.22 * int(colour[at : at + 2], 16) + 0.78 * int(background[at : at + 2], 16))
+        for at in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
 def _wrapped(text: str, size: float, room: float) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import units
-from ..plot import Axis, Chart, Line, Point
+from ..plot import Axis, Band, Chart, Line, Point, Series
 from ..shown import counted
 from .table import Cell, Cells, Column, Report, Table, Toned
 
@@ -161,15 +161,17 @@ def _few(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
 
 # The picture.
 
+_THEORY = 7  # the palette's grey
+
 
 def signal_charts(found: Signal) -> list[Chart]:
-    """The output's standard deviation, and the gradient's, over depth: a curve a variant, whiskers over the seeds."""
+    """The output's standard deviation, and the gradient's, over depth: a line and a band of its seeds a variant."""
     charts = []
     for what, title, towards in (
         ("forward", "Output", "standard deviation of the output"),
         ("gradient", "Gradient", "standard deviation of the gradient"),
     ):
-        series: list[Line] = []
+        series: list[Series] = []
         for number, variant in enumerate(found.variants):
             series += _curves(variant, what, number, len(found.variants) == 1)
         if series:
@@ -177,40 +179,52 @@ def signal_charts(found: Signal) -> list[Chart]:
                 Chart(
                     f"{title} of {found.model}, layer by layer",
                     Axis("layers with weights, in the order in which they run"),
-                    Axis(towards, log=True, show=units.scientific),
+                    Axis(towards, log=True, show=_tick),
                     tuple(series),
                     subtitle=_subtitle(found),
+                    notes=(
+                        "Points: geometric mean over the seeds; band: smallest to largest; dashed: theory.",
+                    ),
                     height=420.0,
                 )
             )
     return charts
 
 
-def _curves(variant: Variant, what: str, number: int, alone: bool) -> list[Line]:
+def _curves(variant: Variant, what: str, number: int, alone: bool) -> list[Series]:
     rows = [row for row in variant.rows if row.dense]
     known: list[tuple[int, Row, Spread]] = [
         (place, row, spread)
         for place, row in enumerate(rows, 1)
-        if (spread := getattr(row, what)) is not None and spread.mean > 0 and math.isfinite(spread.mean)
+        if (spread := getattr(row, what)) is not None and spread.low > 0 and math.isfinite(spread.mean)
     ]
     if not known:
         return []
+    low, high = (tuple(Point(at, getattr(spread, end)) for at, _, spread in known) for end in ("low", "high"))
     points = tuple(
         Point(place, spread.mean, title=f"{row.name}: {units.scientific(spread.mean)}", size=3.0)
         for place, row, spread in known
     )
-    made = [Line(variant.label or "measured", points, number)]
     key = "expected_std" if what == "forward" else "expected_gradient_std"
     theory = tuple(
         Point(place, value)
         for place, row, _ in known
         if (value := getattr(row, key)) is not None and value > 0 and math.isfinite(value)
     )
+    made: list[Series] = [Band("", low, number, high), Line(variant.label or "measured", points, number)]
     if theory:
-        made.append(
-            Line("theory" if alone else "", theory, 7 if alone else number, dashed=True, markers=False)
-        )
+        colour = _THEORY if alone else number
+        made.append(Line("theory" if alone else "", theory, colour, dashed=True, markers=False))
     return made
+
+
+def _tick(value: float) -> str:
+    """0.05 as it is, 10 to the power of −8 as 1e−8: the pictures' typeface has no small digits."""
+    exponent = round(math.log10(value))
+    if abs(exponent) > 3 and math.isclose(value, 10.0**exponent, rel_tol=1e-6):
+        return f"1e{exponent}".replace("-", "−")
+    text = units.scientific(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 # Training and evaluation.

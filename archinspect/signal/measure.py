@@ -188,6 +188,8 @@ _FAR = 5.0
 def _units(inputs: Tensor, dimension: int) -> Units:
     """Which units of a ReLU never fire on this batch, by what comes in, and how many of them lie far below the rest."""
     others = tuple(dim for dim in range(inputs.dim()) if dim != dimension)
+    top = float(inputs.abs().max()) or 1.0  # whose square may be too small for fp32
+    inputs = inputs / top
     silent = inputs.amax(others) <= 0
     each = inputs.numel() // max(1, len(silent))
     squares = (torch.linalg.vector_norm(inputs, dim=others).double() ** 2 / each)[~silent]
@@ -195,7 +197,9 @@ def _units(inputs: Tensor, dimension: int) -> Units:
     means = inputs.sum(others) / each
     far = silent & (means < -_FAR * usual)
     at = float(means[far].mean()) if bool(far.any()) else 0.0
-    return Units(len(silent), float(silent.double().mean()), float(far.double().mean()), at, usual)
+    return Units(
+        len(silent), float(silent.double().mean()), float(far.double().mean()), at * top, usual * top
+    )
 
 
 def _is_bias(name: str) -> bool:

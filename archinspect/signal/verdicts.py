@@ -14,10 +14,12 @@ from .results import Row, Symmetry, Verdict
 
 #: change of the signal or the gradient along the whole depth that is told, as a power of ten
 WHOLE = 2.0
+#: and how much of it a layer must have on average: 20 % a layer, which 26 layers make a hundred
+EACH = math.log10(1.2)
 #: factor between a layer's output and its input that is told, where the network's layers usually have about 1
 ONE = 5.0
 #: share of units that never fire; with biases of 0 and inputs that are all alike half of them do not
-DEAD = 0.6
+DEAD = 0.8
 
 
 def verdicts(rows: Sequence[Row], symmetric: Sequence[Symmetry], constant: bool) -> tuple[Verdict, ...]:
@@ -109,6 +111,8 @@ def _along(rows: Sequence[Row]) -> list[Verdict]:
             made.append(Verdict("vanishes", last.name, f"the {what} is 0 there, {layers}"))
             continue
         change = math.log10(end / start)
+        if abs(change) < EACH * (len(known) - 1):
+            continue
         if change <= -WHOLE:
             made.append(
                 Verdict("vanishes", last.name, f"the {what} vanishes by {power(end / start)} {layers}")

@@ -11,8 +11,8 @@ import pytest
 
 from .notebooks import execute, notebooks, read, said
 
-#: these train a network
-SLOW = {"fine_tuning"}
+#: these train a network, or run a large one
+SLOW = {"fine_tuning", "signal"}
 
 
 @pytest.fixture(autouse=True)

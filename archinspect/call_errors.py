@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,31 @@ def in_words_of_call(function: str, args: Sequence[Any], keywords: Mapping[str, 
     except ArchinspectError as error:
         call = _Call(function, args, keywords)
         raise ArchinspectError(map(call.words, error.diagnostics)) from error.__cause__
+
+
+#: an option of the command line, with its value where that is a number or stands in quotes
+_OPTION = re.compile(r"--([a-z]+)(?: (-?\d+\b|'[^']*'))?")
+
+
+@contextmanager
+def options_as_arguments() -> Iterator[None]:
+    """Raise errors that name options of the command line with the arguments of the same names: `batch=0`."""
+    try:
+        yield
+    except ArchinspectError as error:
+        raise ArchinspectError(
+            replace(
+                each,
+                message=_as_arguments(each.message),
+                notes=tuple(map(_as_arguments, each.notes)),
+                help=each.call_help or _as_arguments(each.help),
+            )
+            for each in error.diagnostics
+        ) from error.__cause__
+
+
+def _as_arguments(text: str) -> str:
+    return _OPTION.sub(lambda option: f"{option[1]}={option[2] or ''}", text)
 
 
 class _Call:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from .call_errors import in_words_of_call
+from .call_errors import in_words_of_call, options_as_arguments
 from .errors import fail
 from .frontends import models
 from .graph import Graph, refuse_parameters_only
@@ -361,15 +361,15 @@ class Network:
         """
         from .analysis.plan import Plan, fitted, memory
         from .analysis.variants import with_head
-
-        graph = self.graph if head is None else with_head(self.graph, head)
-        patterns = [(given,) if isinstance(given, str) else tuple(given) for given in (freeze, checkpoint)]
-        plan = Plan(batch, dtype, train, patterns[0], lora, patterns[1], attention, context)
-        if fit is None:
-            return memory(graph, plan)
         from .budget import amount
 
-        return fitted(graph, plan, amount("memory", fit, "fit"))
+        with options_as_arguments():
+            graph = self.graph if head is None else with_head(self.graph, head)
+            patterns = [(given,) if isinstance(given, str) else tuple(given) for given in (freeze, checkpoint)]
+            plan = Plan(batch, dtype, train, patterns[0], lora, patterns[1], attention, context)
+            if fit is None:
+                return memory(graph, plan)
+            return fitted(graph, plan, amount("memory", fit, "fit"))
 
     def signal(
         self,

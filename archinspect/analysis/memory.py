@@ -34,7 +34,8 @@ class Storages:
 
     `owner` has for each node the node whose storage its outputs lie in; a call that computes in place, or only looks
     at memory, owns none.  `element_bytes` replaces the floating-point types of values; None keeps those of the graph,
-    fp32 for a spec.  `training` lets layers behave as in training.
+    fp32 for a spec.  `training` lets layers behave as in training.  `watched` is for a comparison with PyTorch while a
+    dispatch mode watches it: autograd then adds up gradients in new memory, and not in place.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Storages:
         *,
         training: bool = False,
         attention: str = "",
+        watched: bool = False,
     ) -> None:
         self.graph = graph
+        self.watched = watched
         self.training = training
         self.attention = attention
         self._element_bytes = element_bytes
@@ -138,6 +141,7 @@ class Storages:
                 learns,
                 follows,
                 operands,
+                self.watched,
             )
             found = self._known[key] = footprint(call)
         if found is None or self._batch == self._own or not self._grows[index]:

@@ -370,7 +370,7 @@ def _refuse(plan: Plan) -> None:
         (plan.attention or None, "--attention", {"math": None, "fused": None}),
     ):
         if given is not None and given not in known:
-            raise fail("A403", f"{name} {given} is not known", help=f"one of {', '.join(known)}")
+            raise fail("A403", f"{name} '{given}' is not known", help=f"one of {', '.join(known)}")
     if plan.batch is not None and plan.batch < 1:
         raise fail("A403", "batch must be at least 1", notes=[f"--batch {plan.batch}"])
     if plan.context is not None and plan.context < 1:
@@ -379,13 +379,13 @@ def _refuse(plan: Plan) -> None:
         raise fail("A403", "the rank of adapters must be at least 1", notes=[f"--lora {plan.lora}"])
     needs = [name for name, given in (("--lora", plan.lora), ("--checkpoint", plan.checkpoint)) if given]
     if plan.train is None and needs:
-        raise fail("A403", f"{needs[0]} says how to train, and needs --train", help="e.g. --train adamw")
+        raise fail("A403", f"{needs[0]} says how to train, and needs --train", help="e.g. --train 'adamw'")
     if plan.train and plan.precision and plan.precision.quantised and plan.lora is None:
         raise fail(
             "A403",
             f"weights in {plan.dtype} cannot be trained",
             notes=["gradients change a weight by less than one step of an integer"],
-            help="--lora 16 trains adapters beside them, or --dtype bf16",
+            help="--lora 16 trains adapters beside them, or --dtype 'bf16'",
         )
 
 
@@ -554,9 +554,9 @@ def matched(graph: Graph, patterns: Sequence[str], option: str) -> frozenset[int
             shown = ", ".join(tops[:12]) + (", …" if len(tops) > 12 else "")
             raise fail(
                 "A403",
-                f"{option} {pattern} names no layer of {graph.name}"
+                f"{option} '{pattern}' names no layer of {graph.name}"
                 if missing
-                else f"{option} {pattern} is no range",
+                else f"{option} '{pattern}' is no range",
                 notes=[f"its layers and scopes are {shown}"],
                 help=f"e.g. {option} '{tops[0]}..{tops[max(0, len(tops) - 2)]}'",
             )

@@ -127,17 +127,14 @@ def step(
     segments: Sequence[tuple[int, int]] = (),
     update: int = 0,
     extra: Sequence[tuple[int, int]] = (),
-    accumulate_in_place: bool = True,
 ) -> Step:
     """The step of a network whose values are `storages`, while `base` bytes (weights, state) stay where they are.
 
     `trained` has for each node the shapes of its parameters that are trained; None for a forward pass alone.  Nodes of
     a segment (first, last) are computed again in the backward pass.  `update` are the temporaries of the optimiser's
     step, `extra` for each node further bytes that are kept for the backward pass, and alive in the forward.
-    Autograd adds up the gradients of a value in place, but not while a dispatch mode watches it.
     """
     walk = _Walk(graph, storages, base, trained, gradient_size, segments, extra)
-    walk.in_place = accumulate_in_place
     walk.forward()
     if trained is not None:
         walk.backward()
@@ -167,7 +164,9 @@ class _Walk:
         self.input_macs = [0] * count
         self.weight_macs = [0] * count
         self.recomputed = 0
-        self.in_place = True
+        #: bytes of gradients of parameters that another call made one for, in the order in which they are added to it
+        self.again: dict[int, list[int]] = {}
+        self.in_place = not storages.watched
         self.unknown: dict[int, str] = {}
         self.segment_of: dict[int, tuple[int, int]] = {
             index: segment for segment in segments for index in range(segment[0], segment[1] + 1)
@@ -278,6 +277,9 @@ class _Walk:
                 if storage not in callers:
                     run.alive -= self._own(storage)
             run.alive -= self.kept[index]
+            for size in self.again.pop(index, ()):
+                run.note("backward", graph.nodes[index].name, 0 if self.in_place else size)
+                run.alive -= size
             if segment is not None and self.needs[segment[1]]:
                 for storage in self._inner.get(index, ()):
                     run.alive -= self._own(storage)
@@ -323,7 +325,9 @@ class _Walk:
         gradient = gradients.pop(index, None)
         if gradient is None:
             return []
-        sources = [source for source in dict.fromkeys(node.inputs) if self.needs[source]]
+        # What a map is cropped to gives its size alone.
+        read = node.inputs[:1] if node.op.type == "center_crop" else node.inputs
+        sources = [source for source in dict.fromkeys(read) if self.needs[source]]
         made: list[tuple[int, _Gradient]] = []
         new = 0
         for source in sources:
@@ -335,13 +339,17 @@ class _Walk:
                 made.append((source, own))
         assert self.trained is not None
         learnt = 0
+        again: list[int] = []
         for name, shape in self.trained[index].items():
             parameter = None if node.parameters is None else node.parameters.get(name)
             if parameter is None or id(parameter) not in seen:
                 learnt += prod(shape) * self.gradient_size
                 if parameter is not None:
                     seen.add(id(parameter))
-        run.alive += new + learnt
+            else:
+                again.append(prod(shape) * self.gradient_size)
+        run.alive += new + learnt + sum(again)
+        self.again[index] = again[::-1] if node.op.type == "linear" else again
         beside = found.backward
         if found.before is not None and gradient.shared == 1:
             beside = max(found.before, found.backward - gradient.bytes)
@@ -397,6 +405,11 @@ class _Walk:
         elif within:  # the second projection's input needs one all the same
             self.input_macs[index] += outside // 4
         self.weight_macs[index] = outside if learns else 0
+        if node.op.type in _RECURRENT and self.input_macs[index]:
+            # The state before the first step is zero, and needs no gradient.
+            batch = node.input_shapes[0][0 if getattr(node.op, "batch_first", True) else 1]
+            states = [prod(shape) for name, shape in node.weights.items() if name.startswith("weight_hh")]
+            self.input_macs[index] -= self.storages.scaled(index, batch * sum(states))
 
     def result(self) -> Step:
         return Step(
@@ -411,6 +424,7 @@ class _Walk:
         )
 
 
+_RECURRENT = frozenset({"rnn", "lstm", "gru"})
 #: in place these keep their result, not a copy of their input
 _RESULT_IN_PLACE = frozenset({"leaky_relu", "elu", "celu", "selu"})
 #: the gradient of a part is a tensor of the whole, with zeros around it

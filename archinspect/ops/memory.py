@@ -38,6 +38,8 @@ class Call(NamedTuple):
     follows: tuple[bool, ...] = ()
     #: of a captured operation: the shapes of all tensors that it reads, parameters and constants among them
     operands: Shapes = ()
+    #: a dispatch mode watches, so that autograd writes into new memory what it else adds up in place
+    watched: bool = False
 
     def bytes(self, shape: Shape) -> int:
         return prod(shape) * self.size
@@ -97,7 +99,19 @@ def footprint(call: Call) -> Footprint | None:
 
 
 #: rules that need what only a layer of the language says; a call of the same name may lack it
-_OF_LAYERS = frozenset({"group_norm", "local_response_norm", "rotary_embedding"})
+_OF_LAYERS = frozenset(
+    {
+        "group_norm",
+        "local_response_norm",
+        "rotary_embedding",
+        "multihead_attention",
+        "dot_product_attention",
+        "shifted_window_attention",
+        "merge_patches",
+        "mixture_of_experts",
+        "relative_position_bias",
+    }
+)
 
 
 def knows(op: Op | type[Op]) -> bool:
@@ -260,39 +274,11 @@ def _circular_pad(call: Call) -> Footprint:
     return Footprint(backward=3 * call.y - call.x)
 
 
-def _self_attention(call: Call) -> Footprint | None:
-    """The decomposition of `archinspect.SelfAttention`, or with the scores never written to memory.
+def _several_operations(call: Call) -> Footprint | None:
+    """A layer of the language that is written out operation by operation; no captured call of the same name."""
+    from .decompositions import decomposed  # most networks have no such layer
 
-    Alive one after another: q, k and v; q scaled; scores; their softmax; the weighted values, and these in one piece.
-    """
-    if call.op.torch_call(call.inputs).target != "archinspect.SelfAttention":
-        return None  # cross attention, shared keys, windows
-    batch, length, _ = call.inputs[0]
-    op: Any = call.op
-    x, y, learnt = call.x, call.y, (0,) if call.learns else ()
-    if call.attention == "fused":
-        logsumexp = _FP32 * batch * op.num_heads * length
-        kept = 4 * x + logsumexp  # q, k and v, the weighted values, a number for each row of scores
-        return Footprint(3 * x + max(x, logsumexp), learnt, kept=kept, backward=4 * x)
-    scores = batch * op.num_heads * length * length * call.size
-    dropped = 2 * scores if call.training and op.dropout else 0
-    # Heads of several images are copied, so that one product of matrices takes them all.
-    copies = 3 * x if batch > 1 and op.num_heads > 1 and length > 1 else 0
-    worst = max(5 * x + 2 * scores, 4 * x + scores + copies * 2 // 3)
-    mixed = x if call.learns else 0  # of the weighted values only the last weight's gradient needs
-    kept = (copies or 4 * x) + mixed + scores + dropped
-    held = 3 * x + (copies or x) + 2 * scores + dropped + 2 * x
-    # In the backward pass what was kept goes bit by bit: most is alive at the gradients of the scores, or at the end.
-    weights = (
-        {name: call.bytes(shape) for name, shape in op.weights(call.inputs).items()} if call.learns else {}
-    )
-    all_weights = sum(weights.values())
-    projection = sum(size for name, size in weights.items() if name.startswith("out_proj"))
-    ends = (x if call.gradient(0) else 0) + all_weights
-    softmax = 0 if dropped else scores - (x if copies else 0)
-    middle = projection + scores + max(x, softmax)
-    backward = max(middle, ends + 3 * x - kept) - ends
-    return Footprint(worst - y, learnt, False, kept, held - y - kept, backward, projection + x - ends)
+    return decomposed(call)
 
 
 def _quotient(call: Call) -> Footprint:
@@ -363,6 +349,16 @@ def _rotary(call: Call) -> Footprint:
     return Footprint(3 * x + angles + rates, kept=2 * angles, forward=3 * x + angles + rates, backward=2 * x)
 
 
+def _center_crop(call: Call) -> Footprint:
+    """A slice of rows, and one of columns: the gradient of the second has all columns, and not yet all rows."""
+    *front, _, columns = call.inputs[0]
+    rows = call.output[-2]
+    if (rows, columns) == call.inputs[0][-2:] or columns == call.output[-1] or rows == call.inputs[0][-2]:
+        return _NOTHING
+    between = call.bytes((*front, rows, columns))
+    return Footprint(backward=between, before=between - call.x)
+
+
 def _with_copy(call: Call) -> Footprint:
     """An elementwise function that keeps its input and a tensor as large as that."""
     return Footprint(call.x, (0,), kept=call.x)
@@ -401,17 +397,22 @@ _RULES: dict[str, Rule] = {
     "rotary_embedding": _rotary,
     **dict.fromkeys(("log_sigmoid", "softsign"), _with_copy),
     "softmin": lambda call: Footprint(call.x, output=True, forward=call.x),
-    **dict.fromkeys(
-        _words("offset subtract transpose split chunk slice select center_crop"), _always(_NOTHING)
-    ),
+    **dict.fromkeys(_words("offset subtract transpose split chunk slice select"), _always(_NOTHING)),
     **dict.fromkeys(("power", "absolute"), _always(_FIRST)),
+    "center_crop": _center_crop,
     "divide": _quotient,
     "circular_pad": _circular_pad,
     "add": _sum,
     "multiply": _product,
     "layer_scale": _layer_scale,
     "dropout": _dropout,
-    "multihead_attention": _self_attention,
+    **dict.fromkeys(
+        _words(
+            "multihead_attention dot_product_attention shifted_window_attention merge_patches mixture_of_experts "
+            "relative_position_bias"
+        ),
+        _several_operations,
+    ),
     "drop_path": _drop_path,
     # Operations of captured modules.
     "mul": _product,

@@ -93,10 +93,11 @@ def test_precisions() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"freeze": "conv9_x"}, "conv9_x names no layer"),
-        ({"lora": 4}, "needs --train"),
-        ({"dtype": "int8", "train": "adam"}, "cannot be trained"),
-        ({"batch": 0}, "at least 1"),
+        ({"freeze": "conv9_x"}, "freeze='conv9_x' names no layer"),
+        ({"lora": 4}, "help: e.g. train='adamw'"),
+        ({"dtype": "int8", "train": "adam"}, "lora=16 trains adapters beside them, or dtype='bf16'"),
+        ({"batch": 0}, "= batch=0"),
+        ({"train": "adm"}, "train='adm' is not known"),
         ({"context": 8}, "language model"),
         ({"head": 0}, "at least 1"),
     ],
@@ -105,6 +106,7 @@ def test_options_that_do_not_suit(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ArchinspectError, match="A403") as caught:
         archinspect.load("resnet18").memory(**options)
     assert words in str(caught.value)
+    assert "--" not in str(caught.value).replace("-->", "")
 
 
 def test_a_cache_of_sliding_and_full_layers() -> None:

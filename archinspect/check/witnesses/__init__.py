@@ -1,7 +1,8 @@
 """The witnesses: other tools, and the real module itself.  The only room of `check` that imports torch.
 
-`replicas` copies the module, `tools` runs the tools on copies, `module` watches the module's own layers, `watch`
-records what tools can see of a module that is not ours, and `testimony` holds what all of them said.
+`replicas` copies the module, `tools` runs the tools on copies, `module` watches the module's own layers,
+`live_storage` its memory, `watch` records what tools can see of a module that is not ours, and `testimony` holds what
+all of them said.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ import torch
 from torch import nn
 
 from ...ops import Shape
-from .module import examples, observe, state
-from .testimony import Observation, State, Step, Testimony
+from .live_storage import observe_memory
+from .module import MISFITS, examples, observe, state
+from .testimony import MemoryObservation, Observation, State, Step, Testimony
 from .tools import TOOLS, Subject, ToolError
 
 __all__ = [
+    "MISFITS",
     "TOOLS",
     "TORCH_VERSION",
+    "MemoryObservation",
     "Observation",
     "State",
     "Step",
@@ -34,6 +38,7 @@ __all__ = [
     "hear",
     "hear_about",
     "observe",
+    "observe_memory",
     "state",
 ]
 

@@ -10,6 +10,8 @@ The way of a picture, each step a file that can be read alone:
     graph + Options ──> dot.to_dot(outline(...))                        `.dot`
     graph + Options ──> page.page(graph, options) -> str                `.html`
 
+`fit.py` knows media (`85mm`, `slide`): `blocks` draws as much as can be read in one, and every drawing is placed in it.
+
 Of a captured module `bookkeeping.py` says what is left out, and `nets.py` makes elements of flows that are not
 series-parallel, which `blocks/net.py` lays out in layers.
 

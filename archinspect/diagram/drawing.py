@@ -162,6 +162,12 @@ class Drawing:
     items: tuple[Item, ...]
     title: str
     description: str = ""
+    left: float = 0.0  # of what is shown
+    top: float = 0.0
+    scale: float = 1.0  # at which it is shown, in the unit
+    unit: Literal["px", "mm"] = "px"
+    dpi: float = 192.0  # density of a PNG for which none is asked
+    note: str = ""  # what was left out so that it can be read
 
     def flat(self) -> Iterator[Rect | Path | Disc | Text]:
         """All primitives in paint order."""

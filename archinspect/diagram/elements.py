@@ -74,6 +74,7 @@ class Card:
     output_shape: Shape
     repeat: int = 1
     note: str = ""  # stands instead of the figures
+    costs: bool = True  # whether figures or note are written
 
     @property
     def detail(self) -> str:
@@ -93,6 +94,7 @@ class Frame:
     input_shape: Shape
     output_shape: Shape
     repeat: int = 1
+    costs: bool = True  # whether its figures are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,21 +218,34 @@ def nets_of(elements: tuple[Element, ...]) -> Iterator[Net]:
                 yield from nets_of(branch.body)
 
 
-def mapped(elements: tuple[Element, ...], change: Callable[[Card], Card]) -> tuple[Element, ...]:
-    """The elements with every card changed."""
+def mapped(
+    elements: tuple[Element, ...],
+    change: Callable[[Card], Card],
+    framed: Callable[[Frame], Frame] = lambda frame: frame,
+) -> tuple[Element, ...]:
+    """The elements with every card changed, and every frame."""
     result: list[Element] = []
     for element in elements:
         if isinstance(element, Card):
             result.append(change(element))
         elif isinstance(element, Frame):
-            result.append(replace(element, body=mapped(element.body, change)))
+            result.append(framed(replace(element, body=mapped(element.body, change, framed))))
         else:
-            branches = tuple(replace(b, body=mapped(b.body, change)) for b in element.branches)
+            branches = tuple(replace(b, body=mapped(b.body, change, framed)) for b in element.branches)
             if isinstance(element, Fork):
                 result.append(replace(element, branches=branches, join=change(element.join)))
             else:
                 result.append(replace(element, branches=branches))
     return tuple(result)
+
+
+def without_costs(elements: tuple[Element, ...], *, notes: bool) -> tuple[Element, ...]:
+    """The elements without their figures; with `notes`, what stands instead of them stays."""
+    return mapped(
+        elements,
+        lambda card: replace(card, costs=notes and bool(card.note)),
+        lambda frame: replace(frame, costs=False),
+    )
 
 
 def repeat_of(element: Element) -> int:

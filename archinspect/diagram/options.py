@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import fail, suggestion
 from ..graph import Graph
 from .engines import ENGINES
+from .fit import Medium, medium
 from .theme import THEMES, Theme
 
 STYLE_NAMES = ("blocks", "strip", "volume")
@@ -23,7 +24,8 @@ class Options:
     side by side; `fold`: draw equal consecutive blocks once, with ×N; `overview`: one row and insets; `color`: what
     colours the cards; `latency`: seconds by layer name, for color="latency"; `theme`: a name of `theme.THEMES`;
     `beside`: further networks in the same picture; `against`: a network to mark differences to; `engine`: who lays the
-    blocks out, archinspect itself or Graphviz by a name of `engines.ENGINES`.
+    blocks out, archinspect itself or Graphviz by a name of `engines.ENGINES`; `fit`: the medium that the picture is
+    made for, which `request` takes in words (`85mm`, `slide`).
     """
 
     style: str = "blocks"
@@ -38,6 +40,7 @@ class Options:
     beside: tuple[Graph, ...] = ()
     against: Graph | None = None
     engine: str = "archinspect"
+    fit: Medium | None = None
 
     def __post_init__(self) -> None:
         _one_of("style", self.style, STYLE_NAMES)
@@ -45,7 +48,7 @@ class Options:
         _one_of("theme", self.theme, THEMES)
         _one_of("engine", self.engine, ENGINES)
         if self.engine != "archinspect" and (
-            self.style != "blocks" or self.overview or self.against or self.color != "type"
+            self.style != "blocks" or self.overview or self.against or self.color != "type" or self.fit
         ):
             raise fail(
                 "A403", "Graphviz lays out plain blocks only", help="leave out the other option, or --engine"
@@ -96,6 +99,8 @@ def request(values: Mapping[str, Any]) -> Options:
             value = getattr(value, "graph", value)
         if name == "latency" and value is not None and not isinstance(value, Mapping):
             value = read_latency(value)
+        if name == "fit" and isinstance(value, str):
+            value = medium(value)
         given[name] = value
     return Options(**given)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from math import inf
 
 from .drawing import Box, Disc, Drawing, Group, Item, Path, Point, Rect, Text
 from .elements import Card
@@ -15,23 +17,34 @@ _HEAD = (7.0, 3.3)  # length and half width of an arrowhead
 
 
 def paint(scene: Scene, theme: Theme, colouring: Colouring | None = None) -> Drawing:
-    """Frames first, then ways, then cards and words."""
+    """Frames first, then ways, then the words of frames, then cards and other words."""
     colours = colouring or (lambda card: swatch(theme, card.kind))
     items: list[Item] = [_frame(frame, theme) for frame in scene.frames]
     for way in ("main", "skip"):
         items += [item for edge in scene.edges if edge.way == way for item in _edge(edge, theme)]
+    upright = _Upright(scene)
+    for frame in scene.frames:
+        items += _header(frame, theme, upright)
     items += [Disc(dot, 2.6, theme.edge) for dot in scene.dots]
     items += [_card(card, theme, colours(card.card)) for card in scene.cards]
     items += [_text(label, theme) for label in scene.labels]
     for entry in scene.legend:
         items += _legend(entry, theme)
-    return Drawing(scene.width, scene.height, theme.background, tuple(items), scene.title, scene.description)
+    return Drawing(
+        scene.width,
+        scene.height,
+        theme.background,
+        tuple(items),
+        scene.title,
+        scene.description,
+        note=scene.note,
+    )
 
 
 def _frame(placed: PlacedFrame, theme: Theme) -> Group:
     frame = placed.frame
     folded = frame.repeat > 1
-    fill = theme.folded if folded else theme.inner if placed.level % 2 else theme.frame
+    fill = _ground(placed, theme)
     stroke = theme.folded_stroke if folded else theme.inner_stroke if placed.level % 2 else theme.frame_stroke
     items: list[Item] = []
     for step in (2, 1) if folded else ():
@@ -40,12 +53,45 @@ def _frame(placed: PlacedFrame, theme: Theme) -> Group:
         )
         items.append(Rect(behind, 8, fill, stroke))
     items.append(Rect(placed.box, 8, fill, stroke))
-    if placed.pill:
-        items.append(Rect(placed.pill, 8, theme.pill))
-    items += [_text(label, theme) for label in placed.labels]
     times = f" ×{frame.repeat}" if folded else ""
     title = " · ".join(part for part in (frame.name + times, frame.block, frame.figures.text()) if part)
     return Group(tuple(items), frame.name, title)
+
+
+def _ground(placed: PlacedFrame, theme: Theme) -> str:
+    return theme.folded if placed.frame.repeat > 1 else theme.inner if placed.level % 2 else theme.frame
+
+
+def _header(placed: PlacedFrame, theme: Theme, upright: _Upright) -> Iterator[Item]:
+    """A frame's words, and its pill; words that a way into the frame passes stand on a plate of the frame's colour."""
+    if placed.pill:
+        yield Rect(placed.pill, 8, theme.pill)
+    for label in placed.labels:
+        if label.role != "pill" and upright.crosses(label.box):
+            plate = label.box
+            yield Rect(
+                Box(plate.x - 2, plate.y - 1, plate.width + 4, plate.height + 3), fill=_ground(placed, theme)
+            )
+        yield _text(label, theme)
+
+
+class _Upright:
+    """The upright parts of all ways, by their place from left to right."""
+
+    def __init__(self, scene: Scene) -> None:
+        lines = (
+            (start[0], *sorted((start[1], end[1])))
+            for edge in scene.edges
+            for start, end in edge.segments()
+            if start[0] == end[0]
+        )
+        self.lines = sorted(lines)
+
+    def crosses(self, box: Box) -> bool:
+        """Whether one of them runs through the box."""
+        first = bisect_left(self.lines, (box.x - 2, -inf, -inf))
+        last = bisect_right(self.lines, (box.right + 2, inf, inf))
+        return any(top < box.bottom and bottom > box.y for _, top, bottom in self.lines[first:last])
 
 
 def _edge(edge: Edge, theme: Theme) -> list[Item]:

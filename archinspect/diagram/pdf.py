@@ -22,7 +22,8 @@ def to_pdf(drawing: Drawing) -> bytes:
     fonts = {"F1": typeface(False), "F2": typeface(True)}
     used: dict[str, set[str]] = {key: set() for key in fonts}
     content = "\n".join(_content(drawing, used)).encode("ascii")
-    width, height = number(drawing.width * _SCALE), number(drawing.height * _SCALE)
+    scale = _SCALE * drawing.scale
+    width, height = number(drawing.width * scale), number(drawing.height * scale)
     file = _File()
     pages, page = file.reserve(), file.reserve()
     resources = " ".join(
@@ -81,9 +82,12 @@ class _File:
 
 
 def _content(drawing: Drawing, used: dict[str, set[str]]) -> Iterator[str]:
-    height = number(drawing.height * _SCALE)
-    yield f"{_SCALE} 0 0 -{_SCALE} 0 {height} cm 1 j"
-    yield f"{_colour(drawing.background)} rg 0 0 {number(drawing.width)} {number(drawing.height)} re f"
+    scale = _SCALE * drawing.scale
+    left, top = drawing.left, drawing.top
+    right_way_up = (f"{scale:.6g} 0 0 -{scale:.6g}", -left * scale, (drawing.height + top) * scale)
+    yield f"{right_way_up[0]} {number(right_way_up[1])} {number(right_way_up[2])} cm 1 j"
+    room = " ".join(map(number, (left, top, drawing.width, drawing.height)))
+    yield f"{_colour(drawing.background)} rg {room} re f"
     for item in drawing.flat():
         if isinstance(item, Text):
             yield _text(item, used)

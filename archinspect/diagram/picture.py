@@ -13,6 +13,7 @@ from typing import cast
 from ..errors import fail, suggestion
 from ..graph import Graph
 from .drawing import Drawing
+from .fit import placed
 from .options import Options
 
 Drawer = Callable[[Graph, Options], Drawing]
@@ -43,7 +44,14 @@ class Picture:
         """Shapes and text with every place and colour fixed."""
         module, function = STYLES[self.options.style] if self.graph.inputs else PARAMETERS_ONLY
         drawer = cast(Drawer, getattr(import_module(f".{module}", __package__), function))
-        return drawer(self.graph, self.options)
+        drawing = drawer(self.graph, self.options)
+        medium = self.options.fit
+        return placed(drawing, medium) if medium else drawing
+
+    @property
+    def note(self) -> str:
+        """What was left out so that the picture can be read where it is put; empty where nothing was."""
+        return self.drawing.note
 
     def svg(self) -> str:
         from .svg import to_svg
@@ -86,6 +94,10 @@ class Picture:
             raise fail("A403", f"there is no format '{format}'", help=help)
         if self.options.against and format in ("dot", "html"):
             raise fail("A403", "differences are marked in SVG, PNG and PDF", help="write one of these")
+        if self.options.fit and format in ("dot", "html"):
+            raise fail(
+                "A403", f"a medium is for SVG, PNG and PDF, not for {format.upper()}", help="leave out --fit"
+            )
         if self.options.engine != "archinspect" and format in ("svg", "png", "pdf"):
             from .engines import run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from dataclasses import replace
 
 from ..errors import fail
 from .drawing import Drawing
@@ -16,7 +17,7 @@ _MOST_PIXELS = 30_000
 
 
 def to_png(drawing: Drawing, *, width: int | None = None, dpi: float | None = None) -> bytes:
-    """The PNG file: `width` px wide, or at `dpi` (96 is the picture's own size); twice its own size unless given.
+    """The PNG file: `width` px wide, or at `dpi` (96 is the picture's own size), or else at the drawing's density.
 
     Raises ArchinspectError: A404 without the resvg-py package, A403 for a size beyond what it can draw.
     """
@@ -28,14 +29,15 @@ def to_png(drawing: Drawing, *, width: int | None = None, dpi: float | None = No
             "PNG needs the package resvg-py, which is not installed",
             help="pip install 'archinspect[diagram]', or write .svg or .pdf",
         ) from None
-    zoom = width / drawing.width if width else (dpi or 2 * _DPI) / _DPI
-    side = zoom * max(drawing.width, drawing.height)
-    if not math.isfinite(zoom) or side > _MOST_PIXELS or zoom * min(drawing.width, drawing.height) < 1:
+    sides = drawing.scale * drawing.width, drawing.scale * drawing.height
+    zoom = width / sides[0] if width else (dpi or drawing.dpi) / _DPI
+    side = zoom * max(sides)
+    if not math.isfinite(zoom) or side > _MOST_PIXELS or zoom * min(sides) < 1:
         raise fail(
             "A403", f"the picture would be {side:,.0f} px on its longer side", help="choose another size"
         )
     data = svg_to_bytes(
-        svg_string=to_svg(drawing, family=FAMILY),
+        svg_string=to_svg(replace(drawing, unit="px"), family=FAMILY),
         zoom=zoom,
         font_files=[str(typeface(bold).path) for bold in (False, True)],
         font_family=FAMILY,

@@ -88,6 +88,7 @@ class Scene:
     height: float = 0.0
     title: str = ""
     description: str = ""
+    note: str = ""  # what was left out
     frames: list[PlacedFrame] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     dots: list[Point] = field(default_factory=list)

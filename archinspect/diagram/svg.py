@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from .. import neutral
 from .drawing import Disc, Drawing, Group, Item, Path, Rect, Text
 from .typeface import FALLBACKS
 
@@ -17,18 +18,27 @@ _COMMENT = "<!-- archinspect; laid out by archinspect -->"
 def to_svg(drawing: Drawing, *, family: str = FALLBACKS) -> str:
     """The SVG document.  Names and titles are escaped; text stays text."""
     width, height = number(drawing.width), number(drawing.height)
+    left, top = number(drawing.left), number(drawing.top)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" font-family="{escape(family)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_size(drawing)} '
+        f'viewBox="{left} {top} {width} {height}" role="img" font-family="{escape(family)}" '
         'style="font-kerning:none" xml:space="preserve">'
     )
     lines = [head, _COMMENT, f"<title>{clean(drawing.title)}</title>"]
     if drawing.description:
         lines.append(f"<desc>{clean(drawing.description)}</desc>")
-    lines.append(f'<rect width="{width}" height="{height}" fill="{drawing.background}"/>')
+    place = "" if (left, top) == ("0", "0") else f'x="{left}" y="{top}" '
+    lines.append(f'<rect {place}width="{width}" height="{height}" fill="{drawing.background}"/>')
     for item in drawing.items:
         lines += _write(item)
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _size(drawing: Drawing) -> str:
+    """Width and height in the drawing's unit."""
+    unit, per_px = ("", 1.0) if drawing.unit == "px" else ("mm", 25.4 / 96)
+    width, height = (number(side * drawing.scale * per_px) for side in (drawing.width, drawing.height))
+    return f'width="{width}{unit}" height="{height}{unit}"'
 
 
 def number(value: float) -> str:
@@ -38,8 +48,8 @@ def number(value: float) -> str:
 
 
 def clean(text: str) -> str:
-    """Escaped, and without the control characters that XML cannot hold."""
-    return escape("".join(c if c >= " " and c not in "\ufffe\uffff" else " " for c in text))
+    """Escaped, and on one line, without what XML cannot hold or a terminal would obey."""
+    return escape(neutral.line(text))
 
 
 def _write(item: Item) -> Iterator[str]:

@@ -107,3 +107,24 @@ def shorten(text: str, size: float, room: float, bold: bool = False) -> str:
     while text and text_width(text + "…", size, bold) > room:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def wrapped(text: str, size: float, room: float, bold: bool = False) -> list[str]:
+    """The text in lines of at most the room: broken at spaces, and words that are too long where they have to be."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if text_width(longer, size, bold) <= room:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        while len(word) > 1 and text_width(word, size, bold) > room:
+            fits = next(
+                n for n in range(len(word) - 1, 0, -1) if n == 1 or text_width(word[:n], size, bold) <= room
+            )
+            lines.append(word[:fits])
+            word = word[fits:]
+        line = word
+    return [*lines, line]

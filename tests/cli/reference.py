@@ -53,6 +53,7 @@ SEVERAL = {
     "--input": "Input size; for `sweep` several.",
     "--mode": "How it is run: for `latency` which figure is wanted, for `signal` as in training or evaluation.",
     "--only": "What is shown, by name or pattern: layers, and for `check` claims, too.",
+    "--fit": "What to fit: the memory of a device, or for `diagram` a medium.",
     "--output": "Write to a file.",
     "--save": "Write what was found to a file, to be used again: a run, or a rewritten network.",
     "--set": "Set an argument of the network; for `sweep` several values.",

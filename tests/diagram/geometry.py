@@ -97,9 +97,13 @@ def _frames(scene: Scene) -> Iterator[str]:
 def _edges(scene: Scene) -> Iterator[str]:
     picture = Box(0, 0, scene.width, scene.height)
     cards = [(card.box, f"card '{card.card.name}'") for card in scene.cards]
-    words = [(label.box, f"text '{label.text}'") for label in scene.texts()]
+    behind = {
+        id(label) for frame in scene.frames for label in frame.labels
+    }  # a way down passes behind these words
+    heads = [(label.box, f"text '{label.text}'") for f in scene.frames for label in f.labels]
+    words = [(label.box, f"text '{label.text}'") for label in scene.texts() if id(label) not in behind]
     pills = [(f.pill, f"pill of '{f.frame.name}'") for f in scene.frames if f.pill]
-    grid = Grid([*cards, *words, *pills])
+    upright, level = Grid([*cards, *words, *pills]), Grid([*cards, *words, *pills, *heads])
     for edge in scene.edges:
         if len(edge.points) < 2:
             yield "an edge without two ends"
@@ -108,7 +112,7 @@ def _edges(scene: Scene) -> Iterator[str]:
                 yield f"an edge leaves the picture at {end}"
             if start[0] != end[0] and start[1] != end[1]:
                 yield f"an edge runs aslant from {start} to {end}"
-            for box, what in grid.near(_span(start, end)):
+            for box, what in (upright if start[0] == end[0] else level).near(_span(start, end)):
                 if _crosses(start, end, box):
                     yield f"an edge of '{edge.owner}' runs through the {what}"
 

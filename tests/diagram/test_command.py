@@ -146,8 +146,56 @@ def test_against_marks_what_differs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fit", "width", "height"),
+    [
+        ("85mm", "85mm", None),
+        ("1000px", "1000", None),
+        ("card", "1200", "675"),
+        ("16:9", "1600", "900"),
+        ("A4", "210mm", "297mm"),
+    ],
+)
+def test_a_picture_has_the_size_of_its_medium(
+    tmp_path: Path, fit: str, width: str, height: str | None
+) -> None:
+    done = run_cli("diagram", "resnet18", "--fit", fit, "-o", "r.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    root = ET.parse(tmp_path / "r.svg").getroot()
+    assert root.attrib["width"] == width
+    assert height is None or root.attrib["height"] == height
+    _, _, across, _ = map(float, root.attrib["viewBox"].split())
+    px = 85 / 25.4 * 96 if fit == "85mm" else 210 / 25.4 * 96 if fit == "A4" else float(width)
+    smallest = min(float(text.attrib["font-size"]) for text in root.iter(f"{SVG}text")) * px / across
+    assert smallest >= (7.95 if "mm" in width else 8.95)  # 6 pt on paper, 9 px on a screen
+
+
+def test_what_is_left_out_to_fit_is_said(tmp_path: Path) -> None:
+    done = run_cli("diagram", "resnet50", "--fit", "column", "-o", "r.svg", cwd=tmp_path)
+    assert "note: to fit column with text of 6 pt: " in done.stderr
+    assert "scopes drawn as one card each (" in done.stderr
+    flat = run_cli("diagram", "resnet50", "--fit", "column", "--no-fold", "-o", "f.svg", cwd=tmp_path)
+    assert "its smallest text is " in flat.stderr
+    assert ", and should be 6 pt" in flat.stderr
+
+
+def test_a_card_and_a_page_have_their_pixels(tmp_path: Path) -> None:
+    for fit, size in (("card", (1200, 675)), ("85mm", (1004, None))):  # 85 mm at 300 dpi
+        assert run_cli("diagram", "alexnet", "--fit", fit, "-o", "a.png", cwd=tmp_path).returncode == 0
+        width, height = struct.unpack(">II", (tmp_path / "a.png").read_bytes()[16:24])
+        assert abs(width - size[0]) <= 1
+        assert size[1] is None or height == size[1]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message", "help"),
     [
+        (("--fit", "huge"), "'huge' is no size of a picture", "for example 85mm"),
+        (("--fit", "0px"), "a picture of 0px has no room", "at least 40 px"),
+        (
+            ("--fit", "A4", "-o", "a.html"),
+            "a medium is for SVG, PNG and PDF, not for HTML",
+            "leave out --fit",
+        ),
         (("--only", "layer2"), "'layer2' is no scope of alexnet", "archinspect summary"),
         (("--color", "latency"), "needs a saved run", "archinspect latency"),
         (("-o", "a.bmp"), "the ending '.bmp' does not say", ".svg"),

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from archinspect.diagram.blocks import arrange
 from archinspect.diagram.drawing import Box
+from archinspect.diagram.elements import Card
+from archinspect.diagram.fit import MARGIN, SCREEN, Medium, medium
 from archinspect.diagram.options import Options
 from archinspect.diagram.scene import Scene
 from archinspect.frontends.spec import load_graph, shipped
@@ -37,6 +39,61 @@ def scene(graph: Graph, options: Options) -> Scene:
 @pytest.mark.parametrize("name", one_in(2, shipped()))
 def test_every_shipped_network(name: str, request_: Options) -> None:
     assert list(faults(scene(load_graph(name), request_), insets=request_.overview)) == []
+
+
+FITS = ("column", "1000px", "card")
+
+
+def _text_in(medium: Medium, place: Scene) -> float:
+    """How large the smallest text of a scene is in the medium, px."""
+    spare = 2 * (MARGIN - medium.margin)
+    scale = min(medium.width / (place.width - spare), medium.height / (place.height - spare))
+    return scale * min(label.size for label in place.texts())
+
+
+@pytest.mark.parametrize("name", one_in(6, shipped()))
+def test_every_default_picture_can_be_read_on_a_screen(name: str) -> None:
+    place = scene(load_graph(name), Options())
+    assert _text_in(SCREEN, place) >= 0.995 * SCREEN.smallest
+
+
+@pytest.mark.parametrize("case", one_in(16, [f"{name} {fit}" for fit in FITS for name in shipped()]))
+def test_every_network_fits_its_medium_without_faults(case: str) -> None:
+    name, fit = case.split()
+    place = scene(load_graph(name), Options(fit=medium(fit)))
+    assert _text_in(medium(fit), place) >= 0.995 * medium(fit).smallest
+    assert list(faults(place)) == []
+
+
+@pytest.mark.parametrize("name", ["lecture_inception", "senet154", "densenet121", "resnet50"])
+def test_no_column_holds_a_few_cards_alone(name: str) -> None:
+    cards = scene(load_graph(name), Options()).cards
+    output = next(placed.box for placed in cards if placed.card.title == "output")
+    above = [
+        placed.box
+        for placed in cards
+        if placed.box.bottom < output.y and abs(placed.box.centre[0] - output.centre[0]) < 1
+    ]
+    assert len(above) >= 2
+
+
+def test_the_layers_of_a_block_stay_in_one_column() -> None:
+    """ViT's encoder layer was drawn over two columns, with a norm alone in a third."""
+    place = scene(load_graph("vit_b_16"), Options())
+    (block,) = (frame.box for frame in place.frames if frame.frame.repeat == 12)
+    inside = [placed for placed in place.cards if block.contains(placed.box)]
+    axes = {round(placed.box.centre[0], 1) for placed in inside}
+    assert len(inside) == 7
+    assert len(axes) == 1
+
+
+def test_a_way_into_a_frame_runs_on_to_the_first_card() -> None:
+    place = scene(load_graph("lecture_1_2"), Options())
+    firsts = {frame.frame.body[0].name for frame in place.frames if isinstance(frame.frame.body[0], Card)}
+    ends = {edge.points[-1] for edge in place.edges if edge.arrow}
+    tops = [(placed.box.centre[0], placed.box.y) for placed in place.cards if placed.card.name in firsts]
+    assert tops
+    assert all(any(abs(x - a) < 0.01 and abs(y - b) < 0.01 for a, b in ends) for x, y in tops)
 
 
 @given(networks(max_layers=40), st.sampled_from(list(REQUESTS.values())))

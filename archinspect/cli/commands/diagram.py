@@ -16,7 +16,7 @@ from ...diagram.theme import THEMES
 from ...errors import ArchinspectError
 from ...files import write
 from ..options import Input, Model, Partial, Real, Set, choice, load
-from ..output import chosen_format, emit_text, put
+from ..output import chosen_format, emit_text, put, say
 
 Depth = Annotated[
     int | None,
@@ -71,6 +71,14 @@ def diagram(
     engine: Annotated[
         str, typer.Option("--engine", **choice("--engine", ENGINES), help="Who lays the blocks out.")
     ] = "archinspect",
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            "--fit",
+            metavar="SIZE",
+            help="Draw what can be read in a medium: 85mm, 1000px, 1200x675px, 16:9, A4, column, page, slide, card.",
+        ),
+    ] = None,
     width: Annotated[int | None, typer.Option("--width", metavar="PX", min=1, help="Width of a PNG.")] = None,
     dpi: Annotated[
         float | None, typer.Option("--dpi", min=1, help="Density of a PNG; 192 unless given.")
@@ -100,12 +108,14 @@ def diagram(
             "style": style, "depth": depth, "expand": expand or (), "only": only or (), "fold": fold,
             "overview": overview, "color": color, "latency": run, "theme": theme,
             "beside": [load(other) for other in beside or ()],
-            "against": load(against) if against else None, "engine": engine,
+            "against": load(against) if against else None, "engine": engine, "fit": fit,
         }
     )  # fmt: skip
     picture = Picture(graph, options)
     format = chosen_format(format, output, "svg", format_of)
     content = _rendered(picture, format, width, dpi, output)
+    if format in ("svg", "png", "pdf") and engine == "archinspect" and picture.note:
+        say(f"note: {picture.note}")
     if output is not None:
         emit_text(content, output)
         return

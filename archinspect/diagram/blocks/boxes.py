@@ -43,7 +43,7 @@ class Stack:
         self.boxes = boxes
         self.labels = edge_labels(boxes, shapes)  # behind each box; the last is not drawn here
         cards = [box for box in boxes if isinstance(box, CardBox) and box.stretches]
-        widest = max((card.width for card in cards), default=0.0)
+        widest = max((card.natural for card in cards), default=0.0)
         for card in cards:
             card.width = widest
         room = max((s.LABEL + text_width(label, SHAPE) for label in self.labels[:-1]), default=0.0)
@@ -52,7 +52,7 @@ class Stack:
         self.height = sum(box.height for box in boxes) + sum(map(gap_below, boxes[:-1]))
 
     @property
-    def stack(self) -> float:
+    def lift(self) -> float:
         return top_lift(self.boxes[0]) if self.boxes else 0.0
 
     @property
@@ -112,7 +112,7 @@ def link(
 ) -> None:
     """A way down to the axis at `x`, from `out` right of it, with a label at its right.
 
-    `lift` is how far a stacked card's face lies lower.
+    `lift` is how far below its top the box is met (see `top_lift`).
     """
     if out:
         turn = start + s.TURN
@@ -127,5 +127,9 @@ def link(
 
 
 def top_lift(box: BlockBox) -> float:
-    """How far below its top a box begins: the cards behind a folded one stand above it."""
-    return float(getattr(box, "stack", 0.0))
+    """How far below a box's top a way into it ends.
+
+    At the face of a folded card, behind which others stand; of a frame at the first card in it, so that a way runs on
+    through border and header.
+    """
+    return float(getattr(box, "lift", 0.0))

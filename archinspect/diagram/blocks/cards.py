@@ -20,10 +20,13 @@ class CardBox:
     def __init__(self, card: Card) -> None:
         self.card = card
         self.sign = _SIGNS.get(card.title, "") if card.kind == "merge" else ""
-        self.figures = "" if self.sign else _each(card)
-        self.lines = 1 + bool(card.parts and not self.sign) + bool(self.figures)
-        self.stack = 2 * s.STACK if card.repeat > 1 else 0.0
-        self.width = self._natural_width()
+        self.figures = _each(card) if card.costs and not self.sign else ""
+        self.details = [] if self.sign or not card.parts else [card.detail]
+        if self.details and not card.costs and text_width(card.detail, DETAIL) > s.LONG:
+            self.details = _halves(card.parts)
+        self.lines = 1 + len(self.details) + bool(self.figures)
+        self.stack = self.lift = 2 * s.STACK if card.repeat > 1 else 0.0
+        self.width = self.natural = self._natural_width()
         single = self.lines == 1
         self.body = s.THIN if single else 2 * s.CARD_MARGIN + sum(s.LINES[: self.lines])
         if self.sign:
@@ -52,7 +55,8 @@ class CardBox:
         if self.sign:
             return s.PILL + (text_width(card.detail, DETAIL, True) + 8 if card.parts else 0.0)
         widths = [text_width(card.title, TITLE, True) + self._badge_room()]
-        widths += [text_width(card.detail, DETAIL), text_width(self.figures, FIGURES)]
+        widths += [text_width(detail, DETAIL) for detail in self.details]
+        widths.append(text_width(self.figures, FIGURES))
         return max(widths) + 2 * s.CARD_PAD + s.STRIPE
 
     def _badge_room(self) -> float:
@@ -71,7 +75,7 @@ class CardBox:
             return (Label(x, box.y + s.PILL / 2 + 4, card.detail, DETAIL, "title", True, "middle"),)
         centre = box.x + s.STRIPE + (box.width - s.STRIPE) / 2
         texts = [card.title]
-        texts += [card.detail] if card.parts else []
+        texts += self.details
         texts += [self.figures] if self.figures else []
         labels = []
         y = box.y + (self.body - sum(s.LINES[: self.lines])) / 2
@@ -85,6 +89,14 @@ class CardBox:
             x = labels[0].box.right + self._badge_room() / 2 + 2
             labels.append(Label(x, labels[0].y - 0.5, self._badge(), PILL, "pill", True, "middle"))
         return tuple(labels)
+
+
+def _halves(parts: tuple[str, ...]) -> list[str]:
+    """The parts in two lines of about the same length, where there are several."""
+    ways = [(" · ".join(parts[:i]) + " ·", " · ".join(parts[i:])) for i in range(1, len(parts))]
+    if not ways:
+        return list(parts)
+    return list(min(ways, key=lambda lines: max(text_width(line, DETAIL) for line in lines)))
 
 
 def _each(card: Card) -> str:

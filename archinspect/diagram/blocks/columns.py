@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ...ops.base import Shape
 from ..captions import shape_label
 from ..scene import SHAPE, Edge, Label, Scene
 from . import spacing as s
-from .boxes import BlockBox, Stack, gap_below, link, top_lift
+from .boxes import BlockBox, Stack, gap_below, top_lift
 from .cards import CardBox
 
 _HEAD = 24.0  # from the upper rail to a column's first box
-_LEEWAY = (
-    60.0  # a pooling layer may pass the limit by this much, to end a column rather than to begin the next
-)
+#: a pooling layer may pass the limit by this much, to end a column rather than to begin the next
+_LEEWAY = 60.0
+_ORPHAN = 0.4  # a column lower than this share of the highest
 
 
 class Columns:
@@ -36,18 +38,23 @@ class Columns:
 
     @property
     def arrow(self) -> bool:
-        return self.stacks[0].arrow and not self.top
+        return self.stacks[0].arrow
 
     @property
-    def stack(self) -> float:
-        return self.stacks[0].stack if not self.top else 0.0
+    def lift(self) -> float:
+        return self.top + self.stacks[0].lift
+
+    @property
+    def orphan(self) -> bool:
+        """Whether one of the columns is a few cards beside much higher ones: they look forgotten."""
+        heights = [stack.height for stack in self.stacks]
+        return any(
+            stack.height < _ORPHAN * max(heights) and all(isinstance(box, CardBox) for box in stack.boxes)
+            for stack in self.stacks
+        )
 
     def place(self, scene: Scene, x: float, y: float, owner: str, level: int) -> None:
         left = x - self.left
-        if self.top:
-            first = self.stacks[0]
-            scene.dots.append((x, y))
-            link(scene, x, y, y + self.top, "", owner, arrow=first.arrow, lift=top_lift(first.boxes[0]))
         for i, stack in enumerate(self.stacks):
             at = left + self.axes[i]
             top = y + (_HEAD if i else self.top)
@@ -71,37 +78,69 @@ def wrap(
     boxes: list[BlockBox], shapes: list[Shape], limit: float, *, framed: bool = False
 ) -> Stack | Columns:
     """One stack, or as many columns of about equal height as the limit asks for."""
-    whole = sum(box.height for box in boxes) + sum(map(gap_below, boxes[:-1]))
+    whole = _height(boxes)
     if whole <= limit or len(boxes) < 2:
         return Stack(boxes, shapes)
-    tallest = max(box.height for box in boxes)
-    count = len(_split(boxes, max(limit, tallest)))
+    groups = _groups(boxes)
+    sizes = [_size([boxes[i] for i in group]) for group in groups]
+    tallest = max(size.height for size in sizes)
+    count = len(_split(sizes, max(limit, tallest)))
     low, high = tallest, max(limit, tallest)
-    for _ in range(24):  # the lowest columns of which there are no more
+    while high - low > 0.5:  # the lowest columns of which there are no more
         middle = (low + high) / 2
-        if len(_split(boxes, middle)) <= count:
+        if len(_split(sizes, middle)) <= count:
             high = middle
         else:
             low = middle
-    parts = _split(boxes, high)
+    parts = [[i for number in part for i in groups[number]] for part in _split(sizes, high)]
+    if len(parts) == 1:
+        return Stack(boxes, shapes)
     stacks = [Stack([boxes[i] for i in part], [shapes[i] for i in part]) for part in parts]
     return Columns(stacks, [shapes[part[-1]] for part in parts], framed=framed)
 
 
-def _split(boxes: list[BlockBox], limit: float) -> list[list[int]]:
-    """Indices of consecutive boxes that fit into the limit, filled from the first."""
+class _Size(NamedTuple):
+    """Of boxes that stay together: their height, the gap below them, and whether they end a stage."""
+
+    height: float
+    gap: float
+    closes: bool
+
+
+def _size(boxes: list[BlockBox]) -> _Size:
+    last = boxes[-1]
+    closes = len(boxes) == 1 and isinstance(last, CardBox) and last.card.kind == "pooling"
+    return _Size(_height(boxes), gap_below(last), closes)
+
+
+def _groups(boxes: list[BlockBox]) -> list[list[int]]:
+    """Indices of boxes that stay in one column: a card of an input with what reads it, of an output with its source."""
+    groups = [[0]]
+    for i in range(1, len(boxes)):
+        if _is_end(boxes[i]) or _is_end(boxes[i - 1]):
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return groups
+
+
+def _split(sizes: list[_Size], limit: float) -> list[list[int]]:
+    """Indices of consecutive groups that fit into the limit, filled from the first."""
     parts: list[list[int]] = [[]]
     height = 0.0
-    for i, box in enumerate(boxes):
-        more = box.height + (gap_below(boxes[i - 1]) if parts[-1] else 0.0)
-        if parts[-1] and height + more > limit and not (_closes(box) and height + more < limit + _LEEWAY):
+    for i, (own, _, closes) in enumerate(sizes):
+        more = own + (sizes[i - 1].gap if parts[-1] else 0.0)
+        if parts[-1] and height + more > limit + (_LEEWAY if closes else 0.0):
             parts.append([])
-            height, more = 0.0, box.height
+            height, more = 0.0, own
         parts[-1].append(i)
         height += more
     return parts
 
 
-def _closes(box: BlockBox) -> bool:
-    """Whether the box is a pooling layer, which ends a stage."""
-    return isinstance(box, CardBox) and box.card.kind == "pooling"
+def _height(boxes: list[BlockBox]) -> float:
+    return sum(box.height for box in boxes) + sum(map(gap_below, boxes[:-1]))
+
+
+def _is_end(box: BlockBox) -> bool:
+    return isinstance(box, CardBox) and box.card.kind == "io"

@@ -2,77 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 
-from ..elements import Outline
+from ..elements import Element, Frame, Outline
+from ..fit import SCREEN, Medium
 from ..insets import Inset, insets
 from ..row import as_row
 from ..scene import FIGURES, TITLE, Label, Scene
 from ..typeface import shorten, text_width
 from . import spacing as s
-from .build import sequence, upright
+from .boxes import BlockBox
+from .build import Builder, Wrapping
+from .columns import Columns
 from .legend import Key
 from .row import Rows
-from .sheet import PAGE, TOP, add_head, finish, scale_on_page
+from .sheet import add_head, finish, narrowest, needed_scale, scale_on_page
 
-_LIMITS = tuple(400.0 * 1.11**i for i in range(22))  # heights of columns to try, px
+_LIMITS = tuple(200.0 * 1.11**i for i in range(29))  # heights of columns to try, px
+_ORPHAN = 0.8  # how much smaller a picture may be, to have no column of a few forgotten cards
+_DENSEST = (
+    1.4  # how much of the parts' area, empty corners included, another break of their insides may spare
+)
 _TALLEST = 900.0  # an inset's block higher than this is wrapped
 _CAPTION = 40.0  # height of the words above an inset
-_ROW, _STRIP = 1900.0, 2300.0  # a row longer than this is broken
+_ROW, _STRIP = 1900.0, 2300.0  # a row longer than this is broken, at the size that a screen has room for
 
 
-def compose(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
+def compose(outlines: tuple[Outline, ...], key: Key, page: Medium) -> Scene:
     """Lay the outlines out in columns, side by side, as large as can be on a page."""
     scene = Scene()
-    x, bottom = s.MARGIN, 0.0
-    room = (PAGE[0] / len(outlines), PAGE[1])
-    for letter, outline in zip(count(ord("a")), outlines, strict=False):
-        arrange = upright if outline.scope else sequence
-        boxes = [arrange(outline.body, limit) for limit in _LIMITS]
-        best = max(boxes, key=lambda box: scale_on_page(box.left + box.right, box.height, room))
-        head = add_head(scene, outline, x, letter=chr(letter) if len(outlines) > 1 else "")
-        best.place(scene, x + best.left, TOP, "", 0)
-        x += max(best.left + best.right, head) + s.PANEL
-        bottom = max(bottom, TOP + best.height)
-    return finish(scene, outlines, key, x - s.PANEL, bottom)
+    share = len(outlines)
+    least = narrowest(page) if share == 1 else 0.0
+    boxes = [_columns(outline, page, share) for outline in outlines]
+    letters = [chr(letter) if share > 1 else "" for letter, _ in zip(count(ord("a")), outlines, strict=False)]
+    heads = []
+    x = s.MARGIN
+    for outline, box, letter in zip(outlines, boxes, letters, strict=True):
+        room = max(box.left + box.right, least or 260.0)
+        width, end = add_head(scene, outline, x, letter=letter, room=room)
+        heads.append((x, end))
+        x += max(box.left + box.right, width) + s.PANEL
+    top = max(end for _, end in heads)
+    for box, (start, _) in zip(boxes, heads, strict=True):
+        box.place(scene, start + box.left, top, "", 0)
+    bottom = top + max(box.height for box in boxes)
+    return finish(scene, outlines, key, x - s.PANEL, bottom, narrowest(page))
 
 
-def strip(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
+def _columns(outline: Outline, page: Medium, share: int) -> BlockBox:
+    """The outline in the columns that can be drawn largest.
+
+    First only the network's own sequence is broken; that in frames where the text could not be read otherwise, and in
+    blocks last.
+    """
+    best: BlockBox | None = None
+    builder = Builder()
+    most = 0.0
+    can_break = any(isinstance(element, Frame) for element in outline.body) and not _hopeless(
+        outline, page, share, builder
+    )
+    for within in (0, 1, 2) if can_break else (0,):
+        for limit, box in _tries(outline.body, within, builder):
+            scale = scale_on_page(box.left + box.right, box.height, page, share)
+            if isinstance(box, Columns) and box.orphan:
+                scale *= _ORPHAN
+            if best is None or scale > most * 1.0001:
+                best, most, wrapping = box, scale, Wrapping(limit, within)
+        if most >= needed_scale(page):
+            break
+    return builder.sequence(outline.body, wrapping)  # anew: boxes of a sequence share their cards' widths
+
+
+def _hopeless(outline: Outline, page: Medium, share: int, builder: Builder) -> bool:
+    """Whether the parts of the sequence cover more than the page has at the scale needed, however they are broken."""
+    area = sum((box.left + box.right) * box.height for box in builder.boxes(outline.body, Wrapping()))
+    return area > _DENSEST * page.width * page.height / needed_scale(page) ** 2 / share
+
+
+def _tries(body: tuple[Element, ...], within: int, builder: Builder) -> Iterator[tuple[float, BlockBox]]:
+    """The sequence with columns of ever greater height, until it is one."""
+    for limit in _LIMITS:
+        box = builder.sequence(body, Wrapping(limit, within))
+        yield limit, box
+        if box.height <= limit and not isinstance(box, Columns):
+            break
+
+
+def strip(outlines: tuple[Outline, ...], key: Key, page: Medium) -> Scene:
     """Each outline from left to right, one below the other."""
     scene = Scene()
-    bottom, right = TOP, s.MARGIN
-    for number, outline in enumerate(outlines):
+    bottom, right = 0.0, s.MARGIN
+    longest = _longest(page, _STRIP)
+    for outline in outlines:
         elements, missing = as_row(outline.body, chains=True)
-        rows = Rows(elements, _STRIP)
-        if number:
-            part = Scene()
-            width = add_head(part, outline, s.MARGIN, missing)
-            drop = bottom + s.PANEL - s.MARGIN
-            scene.labels += [
-                Label(label.x, label.y + drop, label.text, label.size, label.role, label.bold)
-                for label in part.labels
-            ]
-            scene.description += "; " + part.description
-            top = drop + TOP
-        else:
-            width, top = add_head(scene, outline, s.MARGIN, missing), TOP
-        rows.place(scene, s.MARGIN, top)
+        rows = Rows(elements, longest)
+        top = bottom + s.PANEL if bottom else s.MARGIN
+        room = max(rows.width, narrowest(page))
+        width, end = add_head(scene, outline, s.MARGIN, missing, top=top, room=room)
+        rows.place(scene, s.MARGIN, end)
         right = max(right, s.MARGIN + max(width, rows.width))
-        bottom = top + rows.height
-    return finish(scene, outlines, key, right, bottom)
+        bottom = end + rows.height
+    return finish(scene, outlines, key, right, bottom, narrowest(page))
 
 
-def overview(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
+def overview(outlines: tuple[Outline, ...], key: Key, page: Medium) -> Scene:
     """One row of stages, and below it each kind of block once."""
     (outline,) = outlines
     scene = Scene()
     elements, missing = as_row(outline.body, chains=False)
-    rows = Rows(elements, _ROW)
-    right = s.MARGIN + max(add_head(scene, outline, s.MARGIN, missing), rows.width)
-    rows.place(scene, s.MARGIN, TOP)
-    y = TOP + rows.height
+    rows = Rows(elements, _longest(page, _ROW))
+    room = max(rows.width, narrowest(page))
+    width, end = add_head(scene, outline, s.MARGIN, missing, room=room)
+    right = s.MARGIN + max(width, rows.width)
+    rows.place(scene, s.MARGIN, end)
+    y = end + rows.height
     panels = [_Panel(inset) for inset in insets(outline.body)]
-    for shelf in _best_shelves(panels, right - s.MARGIN):
+    for shelf in _best_shelves(panels, right - s.MARGIN, page):
         y += s.PANEL
         width = sum(panel.width for panel in shelf) + s.PANEL * (len(shelf) - 1)
         x = s.MARGIN + max(right - s.MARGIN - width, 0.0) / 2
@@ -81,7 +127,12 @@ def overview(outlines: tuple[Outline, ...], key: Key = None) -> Scene:
             x += panel.width + s.PANEL
         right = max(right, x - s.PANEL)
         y += max(panel.height for panel in shelf)
-    return finish(scene, outlines, key, right, y)
+    return finish(scene, outlines, key, right, y, narrowest(page))
+
+
+def _longest(page: Medium, on_screen: float) -> float:
+    """The longest row: as given for a screen, and for another medium what can be read there."""
+    return on_screen if page == SCREEN else page.width / needed_scale(page) - 2 * page.margin
 
 
 class _Panel:
@@ -89,7 +140,7 @@ class _Panel:
 
     def __init__(self, inset: Inset) -> None:
         self.inset = inset
-        self.box = upright(inset.body, _TALLEST)
+        self.box = Builder().upright(inset.body, Wrapping(_TALLEST))
         self.width = max(self.box.left + self.box.right, text_width(inset.name, TITLE, True), 150.0)
         self.height = _CAPTION + self.box.height
 
@@ -102,7 +153,7 @@ class _Panel:
         self.box.place(scene, x + middle, y + _CAPTION, "", 0)
 
 
-def _best_shelves(panels: list[_Panel], width: float) -> list[list[_Panel]]:
+def _best_shelves(panels: list[_Panel], width: float, page: Medium) -> list[list[_Panel]]:
     """Panels in rows, as wide as shows them largest on a page."""
     if not panels:
         return []
@@ -110,9 +161,10 @@ def _best_shelves(panels: list[_Panel], width: float) -> list[list[_Panel]]:
     def scale(shelves: list[list[_Panel]]) -> float:
         longest = max(sum(panel.width + s.PANEL for panel in shelf) for shelf in shelves)
         height = sum(max(panel.height for panel in shelf) + s.PANEL for shelf in shelves)
-        return scale_on_page(max(width, longest), height)
+        return scale_on_page(max(width, longest), height, page)
 
-    return max((_shelves(panels, max(width, PAGE[0]) * factor) for factor in (1.0, 1.3, 1.7, 2.2)), key=scale)
+    base = max(width, page.width)
+    return max((_shelves(panels, base * factor) for factor in (1.0, 1.3, 1.7, 2.2)), key=scale)
 
 
 def _shelves(panels: list[_Panel], width: float) -> list[list[_Panel]]:

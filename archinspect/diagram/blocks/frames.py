@@ -1,6 +1,6 @@
 """The box of a scope: a header with name and figures, and the scope's elements below it.
 
-The way into a frame ends at its header and goes on below it, so that no line crosses the words.
+The way into a frame runs on to the first card in it, behind the header's words.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from ..drawing import Box
 from ..elements import Frame
 from ..scene import Edge, PlacedFrame, Scene
 from . import spacing as s
-from .boxes import BlockBox, link, top_lift
+from .boxes import BlockBox, top_lift
 from .header import FrameHeader
 
 
 class FrameBox:
     """A frame around one box (a stack, or columns of stacks)."""
-
-    arrow = True
 
     def __init__(self, frame: Frame, inner: BlockBox) -> None:
         self.frame, self.inner = frame, inner
@@ -25,7 +23,9 @@ class FrameBox:
         content = inner.left + inner.right + 2 * s.FRAME_PAD
         self.head = FrameHeader(frame, content)
         self.width, self.header = self.head.width, self.head.height
-        self.port = s.PORT if not inner.arrow else s.PORT + s.ARROW
+        self.arrow = inner.arrow
+        self.port = s.ARROW if inner.arrow else s.PORT
+        self.lift = self.stack + self.header + self.port + top_lift(inner)
         self.height = self.header + self.port + inner.height + s.FRAME_PAD + self.stack
 
     @property
@@ -42,11 +42,7 @@ class FrameBox:
         header = Box(box.x, box.y, box.width, self.header)
         labels, pill = self.head.labels(box)
         scene.frames.append(PlacedFrame(self.frame, box, header, labels, pill, level))
-        start = box.y + self.header + s.PORT
         first = box.y + self.header + self.port
-        if self.inner.arrow:
-            scene.dots.append((x, start))
-            link(scene, x, start, first, "", name, lift=top_lift(self.inner))
         self.inner.place(scene, x, first, name, level + 1)
         end = x + self.out
         scene.edges.append(Edge(((end, first + self.inner.height), (end, box.bottom)), "main", False, name))

@@ -15,7 +15,7 @@ class FrameHeader:
     def __init__(self, frame: Frame, content: float) -> None:
         self.frame = frame
         self.pill = text_width(f"×{frame.repeat}", PILL, True) + 14 if frame.repeat > 1 else 0.0
-        self.figures = frame.figures.text()
+        self.figures = frame.figures.text() if frame.costs else ""
         if frame.repeat > 1 and self.figures:
             self.figures = f"each {self.figures}"
         first = self._name_width() + (self.pill + 8 if self.pill else 0.0)

@@ -205,6 +205,15 @@ class NetBox:
                 _draw_near(layer, above=down)
         _draw_near(self.layers[-1], above=True)
 
+    def _meets_border(self, spot: _Spot) -> bool:
+        """Whether several values come into a frame that begins with no card for all of them: they end at its border."""
+        return (
+            len(spot.above) > 1
+            and _frame(spot.box) is not None
+            and not _ports(spot.box)
+            and not _face(spot.box)
+        )
+
     # Channels
 
     def _way_in(self, source: _Spot, target: _Spot, value: int) -> float:
@@ -217,7 +226,7 @@ class NetBox:
         others = sorted(target.above, key=lambda spot: spot.x)
         if len(others) == 1:
             return target.x
-        step = min(16.0, (target.box.left + _face_right(target.box) - 14.0) / (len(others) - 1))
+        step = min(16.0, (_face_width(target.box) - 14.0) / (len(others) - 1))
         return target.x + (others.index(source) - (len(others) - 1) / 2) * step
 
     def _channel(self, upper: list[_Spot]) -> dict[int, int]:
@@ -288,7 +297,15 @@ class NetBox:
             source, target = self._ends(link)
             assert target.box is not None
             aside = target.layer - source.layer > 1
-            scene.edges.append(Edge(tuple(points), "skip" if aside else "main", target.box.arrow, owner))
+            arrow = target.box.arrow or self._meets_border(target)
+            scene.edges.append(Edge(tuple(points), "skip" if aside else "main", arrow, owner))
+        for spot in self.parts:
+            assert spot.box is not None
+            if self._meets_border(spot):  # from the border on, what came in apart is one way
+                top = y + self.tops[spot.layer]
+                border, first = top + _border(spot.box), top + top_lift(spot.box)
+                through = ((x + spot.x, border), (x + spot.x, first))
+                scene.edges.append(Edge(through, "main", spot.box.arrow, owner))
         last = self.parts[-1]
         assert last.box is not None
         bottom = self.tops[last.layer] + last.box.height
@@ -310,7 +327,9 @@ class NetBox:
                 level = self.starts[upper.layer] + track * _TRACK
                 points += [(upper.out, level), (end, level)]
         assert target.box is not None
-        top = self.tops[target.layer] + top_lift(target.box)
+        top = self.tops[target.layer] + (
+            _border(target.box) if self._meets_border(target) else top_lift(target.box)
+        )
         if not side:
             return [*points, (points[-1][0], top)]
         card = _first_card(target.box)
@@ -388,11 +407,36 @@ def _ports(box: object) -> tuple[tuple[int, float], ...]:
             return ()
 
 
-def _face_right(box: BlockBox) -> float:
-    """How far right of the axis the first card of a part reaches."""
-    if isinstance(box, Stack) and box.boxes:
-        return box.boxes[0].right - top_lift(box.boxes[0])
-    return box.right
+def _face(box: object) -> CardBox | None:
+    """The card that a way into the box comes to, through the frames around it; None where that is a fork or a net."""
+    while not isinstance(box, CardBox):
+        if isinstance(box, FrameBox):
+            box = box.inner
+        elif isinstance(box, Columns):
+            box = box.stacks[0]
+        elif isinstance(box, Stack) and box.boxes:
+            box = box.boxes[0]
+        else:
+            return None
+    return box
+
+
+def _face_width(box: BlockBox) -> float:
+    """How wide the card is that a way into a part comes to, or its frame."""
+    card = _face(box)
+    return card.width if card else box.left + box.right
+
+
+def _frame(box: BlockBox | None) -> FrameBox | None:
+    """The frame that a part begins with, if it begins with one."""
+    first = box.boxes[0] if isinstance(box, Stack) and box.boxes else box
+    return first if isinstance(first, FrameBox) else None
+
+
+def _border(box: BlockBox) -> float:
+    """How far below a part's top the border of its frame is: the frames behind a folded one stand above it."""
+    frame = _frame(box)
+    return frame.stack if frame else 0.0
 
 
 def _is_io(box: Stack) -> bool:

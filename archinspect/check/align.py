@@ -19,9 +19,9 @@ from ..frontends.spec import load_graph, shipped
 from ..graph import Graph, Node
 from .paste import Pasted, tables, totals
 from .printed import NotANumberError, Printed, parse
-from .quantities import kinds, params
+from .quantities import kinds, params, size
 from .roles import DETAILS, LABEL, LAYER, SHARES, SIZES
-from .select import all_paths
+from .select import all_paths, select
 
 _DERIVATION = "formula"
 #: headings → what the column states; the first that matches
@@ -82,7 +82,13 @@ _TOTALS: tuple[tuple[str, str], ...] = (
 _EMPTY = ("", "-", "–", "—", "--", "n/a", "N/A", "(recursive)")
 _NOWHERE = -1
 _TRIVIAL = 100  # parameters that any network's layer may have
-_TELLING = ("output_shape", "params", "out_channels", "kernel_size")  # columns that tell a row's layer
+_TELLING = (
+    "output_shape",
+    "params",
+    "macs",
+    "out_channels",
+    "kernel_size",
+)  # columns that tell a row's layer
 _FEWEST_ALIKE = 2  # figures in common that name a network
 _SKIPPED_ROW = 3.0  # what it costs to leave a row without a layer
 _NO_MATCH = -1e9
@@ -281,6 +287,8 @@ class _Columns:
             return cell
         if role == "type":
             return cell if kinds(cell) else "-"
+        if "=" in cell and role in SIZES and _number(cell.rpartition("=")[2]) is not None:
+            return cell  # a derivation, and what it gives
         if cell != "-" and _number(cell) is None:
             self.left.append(f"{label}: {cell}")
             return "-"
@@ -334,11 +342,12 @@ class _Part:
         self.path = path
         self.kind = _kind_of(last) if len(nodes) == 1 and last.name == path else ""
         self.params = params(nodes)
+        self.macs = size(nodes, "macs") or 0
         self.shape = sorted(v for v in last.output_shape[1:] if v != 1)
         self.width = last.output_shape[1] if len(last.output_shape) > 2 else last.output_shape[-1]
         own = getattr(last.op, "kernel_size", None)
-        size = own if isinstance(own, tuple) else (own,)
-        self.kernel = size[0] if size else None
+        sides = own if isinstance(own, tuple) else (own,)
+        self.kernel = sides[0] if sides else None
 
 
 def _parts(graph: Graph, *, scopes: bool) -> list[_Part]:
@@ -358,10 +367,19 @@ def _by_name(rows: Sequence[_Row], graph: Graph) -> dict[int, str]:
     paths = {_folded(path): path for path in all_paths(graph)}
     often = Counter(row.name for row in rows)
     return {
-        index: paths[row.name]
+        index: _meant(row, paths[row.name], graph)
         for index, row in enumerate(rows)
         if row.name in paths and often[row.name] == 1 and not row.total
     }
+
+
+def _meant(row: _Row, path: str, graph: Graph) -> str:
+    """The convolution of a scope that has a normalisation besides, where the row does not count that."""
+    if path in graph.by_name or "params" not in row.numbers:
+        return path
+    inside = select(graph, (path,))
+    own = row.numbers["params"].agrees(params(inside.nodes))
+    return path if own or len(inside.weighted) != 1 else inside.weighted[0].name
 
 
 def _score(row: _Row, part: _Part, named: str) -> float:
@@ -386,9 +404,9 @@ def _score(row: _Row, part: _Part, named: str) -> float:
         if role == "output_shape":
             figures = sorted(int(v) for v in number.values if v != 1)
             score += 2 if figures == part.shape else -1
-        elif role == "params":
-            alike = number.agrees(part.params)
-            score += 2 if alike else (-2 if bool(part.params) != bool(number.value) else -0.5)
+        elif role in ("params", "macs"):
+            mine = part.params if role == "params" else part.macs
+            score += 2 if number.agrees(mine) else (-2 if bool(mine) != bool(number.value) else -0.5)
         elif role == "out_channels":
             score += 1 if number.value == part.width else -0.5
         elif role == "kernel_size":

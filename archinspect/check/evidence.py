@@ -29,12 +29,15 @@ RULES: dict[str, tuple[str, ...]] = {
     "params": ("keras",),
     "weight_bytes": ("keras",),
     "macs": tuple(CONVENTIONS),
-    "flops": tuple(CONVENTIONS),
+    "flops": tuple(
+        name for name, tool in CONVENTIONS.items() if tool.per_mac > 1
+    ),  # others print MACs as FLOPs
 }
 RULE_NAMES = tuple(dict.fromkeys(rule for rules in RULES.values() for rule in rules))
 TOOLS = {"flop_counter": "torch's FlopCounterMode"}  # conventions that are not named as their tool
 _FEWEST = 2  # layers that tell by which rule a table counts
 
+Topic = tuple[str, tuple[str, ...], str, str]
 Relation = Literal["sum", "product", "same"]
 
 
@@ -84,6 +87,7 @@ class Witnesses:
         self.ledgers = ledgers
         self.networks = networks
         self._evidence: dict[str, Evidence] = {}
+        self._rules: dict[tuple[str, str], str] = {}
 
     def of(self, claim: Claim) -> Evidence:
         """All evidence on a claim.  Raises ArchinspectError when its network or layers do not exist."""
@@ -118,41 +122,50 @@ class Witnesses:
             return None
         selected = self.selected(claim, chosen)
         truth = measure(graph, selected, claim.quantity, claim.stated)
-        rule = claim.counts or self.rules.get((claim.section, claim.quantity), "")
-        known = rule in RULES.get(claim.quantity, ()) and truth is not None
+        counted = claim.quantity in RULES and claim.stated.form == "number"
+        rule = (claim.counts or self._rule(claim.section, claim.quantity)) if counted else ""
+        known = rule in RULES.get(claim.quantity, ())
         reading = self._by_rule(rule, claim, selected) if known else None
         return truth if truth is None or reading is None else replace(truth, others=(*truth.others, reading))
 
     @cached_property
-    def rules(self) -> dict[tuple[str, str], str]:
-        """The sections whose layers are counted by another rule throughout, as a tool prints them.
+    def _columns(self) -> dict[tuple[str, str], list[Claim]]:
+        """The numbers of each section that some tool counts otherwise, by quantity."""
+        found: dict[tuple[str, str], list[Claim]] = {}
+        for claim in self.ledgers.claims:
+            if claim.quantity in RULES and not claim.subject and claim.stated.form == "number":
+                found.setdefault((claim.section, claim.quantity), []).append(claim)
+        return found
+
+    def _rule(self, section: str, quantity: str) -> str:
+        """The rule by which a section's layers are counted throughout, as a tool prints them; "" for ours.
 
         A summary that Keras printed counts running statistics in every BatchNorm's row; nothing of it is wrong.
         """
-        columns: dict[tuple[str, str], list[tuple[Claim, Selection, Truth]]] = {}
-        for claim in self.ledgers.claims:
-            if claim.quantity not in RULES or claim.subject or claim.stated.form != "number":
-                continue
+        if (section, quantity) not in self._rules:
+            self._rules[section, quantity] = self._find_rule(
+                self._columns.get((section, quantity), []), quantity
+            )
+        return self._rules[section, quantity]
+
+    def _find_rule(self, claims: list[Claim], quantity: str) -> str:
+        rows: list[tuple[Claim, Selection, bool]] = []
+        for claim in claims:
             graph, chosen = self.networks.of(claim), self.networks.selection(claim)
             if graph is not None and chosen is not None and not chosen.whole and not claim.sum:
-                truth = measure(graph, chosen, claim.quantity, claim.stated)
+                truth = measure(graph, chosen, quantity, claim.stated)
                 if truth is not None:
-                    columns.setdefault((claim.section, claim.quantity), []).append((claim, chosen, truth))
-        found = {}
-        for column, rows in columns.items():
-            right = sum(truth.agrees(claim.stated) is not None for claim, _, truth in rows)
-            if len(rows) - right < _FEWEST:
-                continue
-            for rule in RULES[column[1]]:
-                fits, only = 0, 0
-                for claim, chosen, truth in rows:
-                    reading = self._by_rule(rule, claim, chosen)
-                    own = truth.agrees(claim.stated) is not None
-                    there = reading is not None and claim.stated.agrees(reading.value) is not None
-                    fits += there or (own and reading is None)
-                    only += there and not own
-                if only >= _FEWEST and fits > right:
-                    found[column], right = rule, fits
+                    rows.append((claim, chosen, truth.agrees(claim.stated) is not None))
+        found, right = "", sum(own for _, _, own in rows)
+        for rule in RULES[quantity] if len(rows) - right >= _FEWEST else ():
+            fits, only = 0, 0
+            for claim, chosen, own in rows:
+                reading = self._by_rule(rule, claim, chosen)
+                there = reading is not None and claim.stated.agrees(reading.value) is not None
+                fits += there or (own and reading is None)
+                only += there and not own
+            if only >= _FEWEST and fits > right:
+                found, right = rule, fits
         return found
 
     def _by_rule(self, rule: str, claim: Claim, chosen: Selection) -> Reading | None:
@@ -198,18 +211,19 @@ class Witnesses:
         return tuple(figure for figure in figures if claim.subject or figure.subject == claim.model)
 
     @cached_property
-    def repeats(self) -> dict[tuple[str, tuple[str, ...], str], list[Claim]]:
+    def repeats(self) -> dict[Topic, list[Claim]]:
         """Claims that state the same thing."""
-        found: dict[tuple[str, tuple[str, ...], str], list[Claim]] = {}
+        found: dict[Topic, list[Claim]] = {}
         for claim in self.ledgers.claims:
             found.setdefault(self.topic(claim), []).append(claim)
         return found
 
-    def topic(self, claim: Claim) -> tuple[str, tuple[str, ...], str]:
-        """What a claim speaks of: model or subject, the layers' paths, quantity."""
+    def topic(self, claim: Claim) -> Topic:
+        """What a claim speaks of: model or subject, the layers' paths, quantity; and in a collection its source."""
         chosen = self.networks.selection(claim)
         paths = (claim.event,) if chosen is None else tuple(node.name for node in chosen.nodes)
-        return claim.model or claim.subject, paths, claim.quantity
+        source = f"{claim.section} {claim.table}" if claim.id in self.ledgers.collected else ""
+        return claim.model or claim.subject, paths, claim.quantity, source
 
 
 def _sum(members: tuple[Claim, ...]) -> Related:

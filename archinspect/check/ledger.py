@@ -104,7 +104,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Ledger:
-    """One file of claims."""
+    """One file of claims; a `collection` has those of several sources, each in a section or table of its own."""
 
     source: str
     title: str
@@ -115,6 +115,7 @@ class Ledger:
     )  # own networks: name → (layers, input)
     figures: tuple[Figure, ...] = ()
     file: str = ""
+    collection: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,11 @@ class Ledgers:
     @property
     def source(self) -> str:
         return "; ".join(dict.fromkeys(part.source for part in self.parts if part.source))
+
+    @cached_property
+    def collected(self) -> frozenset[str]:
+        """The claims of collections, which do not contradict each other across sections and tables."""
+        return frozenset(claim.id for part in self.parts if part.collection for claim in part.claims)
 
     def members(self, claim: Claim) -> tuple[Claim, ...]:
         """The printed claims that a sum adds up: those named, or a table's rows that state the same quantity."""

@@ -78,13 +78,16 @@ def _headed(raw: Pasted) -> Pasted:
         return raw
     width = Counter(map(len, rows)).most_common(1)[0][0]
     rows = [_named(row, width) for row in rows]
+    start = next(i for i, row in enumerate(rows) if len(row) >= width)
+    above, rows = rows[:start], rows[start:]  # a title, or headings of several columns
+    text = [*(" ".join(filter(None, row)) for row in above), *raw.text]
     headings, *body = rows
     if not _only_words(headings) and any(re.search(r"\d{3}|\d\s*[×x]\s*\d", cell) for cell in headings):
         headings, body = [""] * width, rows  # a table without headings
     width = max(width, len(headings))
     headings += [""] * (width - len(headings))
     kept = [row + [""] * (width - len(row)) if len(row) <= width else row[:width] for row in body]
-    return Pasted(headings, kept, raw.text)
+    return Pasted(headings, kept, text)
 
 
 def _named(row: list[str], width: int) -> list[str]:
@@ -194,7 +197,8 @@ def _splitter(text: str) -> tuple[Callable[[str], list[str]], bool]:
         return lambda line: line.split("\t") if "\t" in line else [line], False
     wide = sum(len(_columns(line)) > 1 for line in lines)
     for mark in ",;":
-        counts = Counter(len(_separated(line, mark)) for line in lines if mark in line)
+        parted = [line for line in lines if mark in re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", line)]
+        counts = Counter(len(_separated(line, mark)) for line in parted)
         if counts and max(counts.values()) * 3 >= 2 * len(lines) and wide * 2 < len(lines):
             return lambda line, mark=mark: _separated(line, mark) if mark in line else [line], False
     if wide * 2 < len(lines) and sum(len(_tokens(line)) > 1 for line in lines) * 2 >= len(lines):

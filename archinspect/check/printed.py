@@ -16,7 +16,22 @@ from .. import units
 Form = Literal["number", "shape", "product", "sequence", "words"]
 Agreement = Literal["exact", "rounded"]
 
-_ABOUT = ("≈", "~", "about ", "approximately ", "roughly ", "circa ", "ca. ", "nearly ", "around ")
+_ABOUT = (
+    *("≈", "~", "≃", "≅"),
+    *(
+        "about ",
+        "approximately ",
+        "approx. ",
+        "approx ",
+        "roughly ",
+        "circa ",
+        "ca. ",
+        "ca ",
+        "c. ",
+        "nearly ",
+        "around ",
+    ),
+)
 _OVER = ("over ", "more than ", "at least ", ">", "≥")
 _NAMES = "zero one two three four five six seven eight nine ten eleven twelve"
 _WORDS = {word: value for value, word in enumerate(_NAMES.split(" "))}
@@ -42,8 +57,8 @@ _SCALES: dict[str, tuple[int, ...]] = {
 }
 _NUMBER = re.compile(
     r"(?P<digits>-?\d[\d,]*(?:, \d{3})*(?:\.\d+)?)"
-    r"(?:[eE](?P<exponent>\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
-    r"\s*(?P<unit>%|[A-Za-z]*)(?P<rest>[\sA-Za-z./()+-]*)\Z"
+    r"(?:[eE]\+?(?P<exponent>\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
+    r"\s*(?P<unit>%|[A-Za-z]*)\.?(?P<rest>[\sA-Za-z./()+-]*)\Z"
 )
 _COUNTED = re.compile(
     r"(params?|parameters?|weights?|macs?|flops?|ops|mult-?adds?|multiply-?adds?|layers?|neurons|filters|images)?",
@@ -55,12 +70,18 @@ _TUPLE = re.compile(
 )
 _PRODUCT = re.compile(r"\d+\s*[@×xX*]\s*\d+(\s*[×xX*]\s*\d+)*\Z")  # 6@28×28: LeNet's way of writing 6 maps
 _BRACKETS = re.compile(r"[\[(]\s*(\d+(?:\s*[×xX*]\s*\d+)+)\s*[\])]\Z")  # [224x224x64], as cs231n's notes
-_BYTES_BEHIND = re.compile(r"(?<=\d)\s*\(\s*[\d.,]+\s*[KMGT]?i?B\s*\)\Z", re.IGNORECASE)  # Keras' (527.79 MB)
+#: Keras' (527.79 MB), and a share
+_BEHIND = re.compile(r"(?<=[\dKMGkmg])\s*\(\s*[\d.,]+\s*(?:[KMGT]?i?B|%)\s*\)\Z", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2}|\d{4,})(?=\s?[A-Za-z%]|×10)")  # 1,2 GB
+_SIZE_CALL = re.compile(r"\A(?:torch\.Size|TensorShape|tuple)\((.*)\)\Z")
+_ANY_BATCH = re.compile(r"\A[?NB]\s*[×xX*]\s*(?=\d+\s*[×xX*])")
+_SQUARE = re.compile(r"(?<!\d)(?!10²)(\d+)²")  # 112²×64
 _RANGE = re.compile(r"(?P<low>\d[\d,.]*)\s*(?:–|—|-|\bto\b)\s*(?P<high>\d[\d,.]*\s*[A-Za-z%]*)\Z")
 #: digits in a group may be parted by a space of any width, an apostrophe, or a dot
 _PARTED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[\u2009\u202f\u00a0\u2007 ']\d{3})+|(?:\.\d{3}){2,})(?![\d.])")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _POWER = re.compile(r"(?<=10)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})")
+_POWER_ALONE = re.compile(r"10\^(\d{1,2})(?=\D|\Z)")
 _LONGEST = 80  # characters that can be a number
 
 
@@ -172,9 +193,11 @@ def parse(text: str) -> Printed:
 
 
 def _plain(text: str) -> str:
-    """The text with its digits grouped by commas, powers as `10^9`, and without the bytes that Keras prints behind."""
+    """The text with its digits grouped by commas, points for decimals, powers as `10^9`, and nothing behind it."""
     plain = _POWER.sub(lambda match: "^" + match[1].translate(_SUPERSCRIPTS), text)
-    plain = _BYTES_BEHIND.sub("", plain)
+    plain = _SIZE_CALL.sub(r"\1", _BEHIND.sub("", plain))
+    plain = _DECIMAL_COMMA.sub(r"\1.\2", _ANY_BATCH.sub("", _SQUARE.sub(r"\1×\1", plain)))
+    plain = re.sub(r"(?<=\d)_(?=\d{3})", ",", plain)
     plain = _PARTED.sub(lambda match: re.sub(r"[^\d]", ",", match[0]), plain)
     return re.sub(r"[\u2009\u202f\u00a0\u2007]", " ", plain).replace("·10^", "×10^").replace("*10^", "×10^")
 
@@ -198,8 +221,12 @@ def _number(text: str, body: str) -> Printed:
     for sign in _OVER:
         if lowered.startswith(sign):
             over, body = True, body[len(sign) :].strip()
-    if body.lower().endswith(" or more"):
-        over, body = True, body[: -len(" or more")]
+    for end in (" or more", "+"):
+        if lowered.endswith(end):
+            over, body = True, body[: -len(end)]
+    power = _POWER_ALONE.match(body)
+    if power is not None:  # 10⁹
+        body = f"1×{body}"
     word = _WORDS.get(body.lower())
     if word is not None:
         body = str(word)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -236,10 +236,24 @@ def _share(graph: Graph, chosen: Selection, quantity: str) -> Truth | None:
     return Truth(((),), size=False, share=Fraction(100 * part, whole)) if whole and part is not None else None
 
 
+class _Fields:
+    """The receptive fields of the network that was asked for last: a table asks for those of every layer."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Graph, Sequence[int | tuple[int, ...] | None]] | None = None
+
+    def of(self, graph: Graph) -> Sequence[int | tuple[int, ...] | None]:
+        if self._last is None or self._last[0] is not graph:
+            self._last = graph, receptive_fields(graph)
+        return self._last[1]
+
+
+_FIELDS = _Fields()
+
+
 def _field(graph: Graph, chosen: Selection) -> Truth | None:
     """The receptive field of the last selected layer."""
-    fields = dict(zip((node.name for node in graph.nodes), receptive_fields(graph), strict=True))
-    found = fields.get(chosen.nodes[-1].name)
+    found = _FIELDS.of(graph)[graph.index[chosen.nodes[-1].name]]
     if found is None:
         return None
     return Truth(((found,) if isinstance(found, int) else tuple(found),), size=False)
@@ -290,7 +304,7 @@ def kinds(text: str) -> tuple[str, ...]:
 def _types(graph: Graph, chosen: Selection) -> tuple[str, ...]:
     """The kinds of the selected layers, and of the activations and other layers without weights right behind them."""
     nodes = list(chosen.nodes)
-    last = graph.nodes.index(chosen.nodes[-1])
+    last = graph.index[chosen.nodes[-1].name]
     for node in graph.nodes[last + 1 :]:
         if node.op.category not in ("activation", "normalisation", "regularisation", "dropout"):
             break
@@ -333,7 +347,7 @@ def _orders(shape: tuple[int, ...]) -> Truth:
         return Truth((shape, (1, 1, *shape), (*shape, 1, 1), (1, *shape), (*shape, 1)), size=False)
     last = (*shape[1:], shape[0])
     maps = () if len(shape) < 3 else (shape[1:],)
-    vector = ((shape[0],),) if maps and prod(shape[1:]) == 1 else ()
+    vector = ((shape[0],), (shape[0], 1), (1, shape[0])) if maps and prod(shape[1:]) == 1 else ()
     return Truth((last, shape, (1, *last), (1, *shape), *maps, *vector), size=False)
 
 

@@ -20,7 +20,7 @@ from .ledger import Claim, Figure, Ledger, Ledgers, Quote, Section, Table
 from .printed import NotANumberError, parse
 from .tables import TableReader, slug
 
-_KEYS = ("source", "title", "model", "models", "published", "sections", "claims")
+_KEYS = ("source", "title", "model", "models", "published", "sections", "claims", "collection")
 _SECTION_KEYS = ("section", "title", "names", "model", "items")
 _QUOTE_KEYS = ("quote", "names", "claims")
 _FIGURE_KEYS = ("subject", "event", "quantity", "value", "entry", "source")
@@ -138,7 +138,14 @@ class _Reader(Fields):
         title = self.text(found.get("title"))
         file = self.tree.source.file
         return Ledger(
-            self.text(found.get("source")), title, tuple(sections), tuple(self.claims), models, figures, file
+            self.text(found.get("source")),
+            title,
+            tuple(sections),
+            tuple(self.claims),
+            models,
+            figures,
+            file,
+            self.text(found.get("collection")) == "true",
         )
 
     def _models(self, value: Value | None) -> dict[str, tuple[str, str]]:

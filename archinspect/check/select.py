@@ -60,6 +60,8 @@ def select(graph: Graph, selectors: tuple[str, ...]) -> Selection:
 def _select(graph: Graph, selector: str) -> Selection:
     if selector.startswith("?"):
         return _named(graph, selector[1:])
+    if graph.index.get(selector, -1) >= graph.inputs:
+        return Selection((selector,), (graph.by_name[selector],))
     match = _SELECTOR.match(selector)
     if match is None:
         raise NoSuchLayerError(f"'{selector}' is no selector", "write path, path:op or path#2")

@@ -115,11 +115,19 @@ def what(judgement: Judgement) -> str:
     if claim.label and not claim.table:
         return f"{claim.label} ({claim.stated.text.strip()})"
     text = claim.label or claim.quote or claim.id
+    if claim.label and len(claim.layers) == 1 and _plain(claim.layers[0]) != _plain(claim.label):
+        layer = claim.layers[0]
+        text = text if layer.startswith("?") else f"{text} ({layer})"
     if len(text) <= _WIDEST:
         return text
     place = max(0, text.find(claim.stated.text.strip()) - _WIDEST // 2)
     part = text[place : place + _WIDEST].strip()
     return f"{'…' if place else ''}{part}{'…' if place + _WIDEST < len(text) else ''}"
+
+
+def _plain(name: str) -> str:
+    """A name without what is written in several ways: `Conv 1` as conv1."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def computed(judgement: Judgement) -> str:

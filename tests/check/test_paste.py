@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
 from pathlib import Path
 
 import pytest
 
 from archinspect.analysis import analyse
 from archinspect.check.align import ledger_of
-from archinspect.check.judge import judge
+from archinspect.check.judge import Judge, judge
+from archinspect.check.layers import described
+from archinspect.check.quantities import size
 from archinspect.check.reading import read_text
+from archinspect.check.select import has_weights
 from archinspect.check.verdicts import Judgement
 from archinspect.frontends.spec import load_graph
-from tests.support import run_cli
+from archinspect.graph import Node
+from tests.check import teachers
+from tests.support import DOCS, run_cli
 
 KERAS = """Model: "vgg16"
 _________________________________________________________________
@@ -135,3 +142,96 @@ def test_a_text_without_a_table_is_refused() -> None:
     done = run_cli("check", "--paste", input="nothing here\n")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no table was found" in done.stderr
+
+
+def sized(node: Node, quantity: str) -> int:
+    return size((node,), quantity) or 0
+
+
+def twin(node: Node, model: str, **settings: object) -> int:
+    return sized(load_graph(model, **settings).by_name[node.name], "macs")  # type: ignore[arg-type]
+
+
+def without_biases(node: Node) -> int:
+    return sized(node, "params") - sum(shape[0] for shape in node.weights.values() if len(shape) == 1)
+
+
+def without_inputs(node: Node) -> int:
+    layer = described(node)
+    fewer = (layer.inputs - 1) * prod(layer.kernel) * layer.outputs if layer.kernel else 0
+    return sized(node, "params") - fewer
+
+
+def exactly(value: float) -> str:
+    return f"{value:,}"
+
+
+def rounded(value: float) -> str:
+    scale, unit = next((s, u) for s, u in ((1e9, "G"), (1e6, "M"), (1e3, "K"), (1, "")) if value >= s)
+    return f"{value / scale:.2f}{unit}"
+
+
+@pytest.mark.parametrize(
+    ("model", "heading", "figure", "printed", "words"),
+    [
+        ("vgg16", "Params", without_biases, exactly, "biases are left out"),
+        ("vgg11", "Params", lambda node: without_biases(node) + 1, exactly, "one bias is counted"),
+        ("vgg16", "Params", without_inputs, exactly, "the input channels are left out"),
+        ("alexnet", "Params", lambda node: 10 * sized(node, "params"), exactly, "all are multiplied by 10"),
+        ("alexnet", "MACs", lambda node: 2 * sized(node, "macs"), rounded, "twice the multiply-accumulates"),
+        ("resnet34", "FLOPs", lambda node: sized(node, "macs"), rounded, "these are multiply-accumulates"),
+        ("vgg11", "MACs", lambda node: 8 * sized(node, "macs"), exactly, "for a batch of 8"),
+        ("resnet18", "MACs", lambda node: twin(node, "resnet18", input=(1, 3, 256, 256)), rounded, "256×256"),
+        (
+            "mobilenet_v2",
+            "MACs",
+            lambda node: sized(node, "macs") * int(getattr(node.op, "groups", 1)),
+            exactly,
+            "groups are ignored",
+        ),
+        ("alexnet", "MACs", lambda node: twin(node, "alexnet_grouped"), exactly, "it is alexnet_grouped"),
+        (
+            "vgg16",
+            "Size (MB)",
+            lambda node: 2 * sized(node, "params") / 2**20,
+            lambda value: f"{value:.3f}",
+            "2 bytes each",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_whole_column_is_stated_once(
+    model: str, heading: str, figure: Callable[[Node], float], printed: Callable[[float], str], words: str
+) -> None:
+    nodes = [node for node in load_graph(model).layers if has_weights(node)][:12]
+    rows = [f"| {node.name} | {printed(figure(node))} |" for node in nodes]
+    text = "\n".join([f"| Layer | {heading} |", "|---|---|", *rows])
+    made = Judge(read_text(ledger_of(text, model=model).text))
+    wrong = [judgement for judgement in made.all() if judgement.wrong]
+    (shared,) = made.causes.shared()
+    assert words in shared.words
+    assert len(shared.claims) >= len(wrong) - 1 > 0
+
+
+def test_units_of_a_whole_column_are_no_error() -> None:
+    nodes = [node for node in load_graph("vgg16").layers if has_weights(node)]
+    rows = [
+        f"{node.name},{sized(node, 'params') / 2**20:.3f},{sized(node, 'macs') / 2**30:.3f}" for node in nodes
+    ]
+    _, wrong = pasted("\n".join(["layer,params (M),MACs (G)", *rows]), "vgg16")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("table", teachers.TABLES, ids=lambda table: table.name)
+def test_teachers_tables_are_right_without_the_planted_errors(table: teachers.Pasted) -> None:
+    assert teachers.wrong(table.text) == []
+
+
+def test_errors_planted_in_teachers_tables_are_found_and_explained() -> None:
+    """`python -m tests.check.teachers` prints the table of docs/claims-proof.md."""
+    made = list(teachers.outcomes())
+    planted = sum(len(outcome.table.plants) for outcome in made)
+    found, alarms = sum(o.found for o in made), sum(len(o.alarms) for o in made)
+    assert planted == found == 30
+    assert alarms <= 0.02 * (found + alarms)
+    assert sum(outcome.explained for outcome in made) >= 0.9 * planted
+    assert teachers.rates(made) in (DOCS / "claims-proof.md").read_text(encoding="utf-8")

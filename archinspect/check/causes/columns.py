@@ -7,6 +7,7 @@ when all of them would hardly fit it by accident.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
@@ -37,6 +38,20 @@ _WORDS = {
     "headless": "the head is left out",
 }
 
+#: the same of parts that have a figure or a name in them
+_PATTERNS = (
+    (r"batch (\d+)", r"counted for a batch of \1, not for one image"),
+    (r"input (\d+)", r"counted for an input of \1×\1"),
+    (r"variant (\w+)=(?:True|False)", r"it is the variant with the other \1"),
+    (r"variant (.+)", r"it is \1"),
+    (r"(\d) bytes", r"\1 bytes each, not 4"),
+    (r"times 1/(\d+)", r"all are divided by \1"),
+    (r"times (\d+)", r"all are multiplied by \1"),
+    (r"(\w+) × 1", r"\1's rules"),
+    (r"(\w+) × 2", r"\1's rules, 2 FLOPs for each multiply-accumulate"),
+    (r"(\w+) (\d+)", r"the same \1: \2"),
+)
+
 Group = tuple[str, str]
 #: part of a hypothesis → number → the chance that it fits by accident, and how much the number speaks for it
 Votes = dict[str, dict[str, tuple[float, float]]]
@@ -54,7 +69,15 @@ class Shared:
         numbers = ", ".join(claim.stated.text.strip() for claim in self.claims[:4])
         more = len(self.claims) - 4
         rest = f" and {more} more" if more > 0 else ""
-        return f"{_WORDS.get(self.key, self.key)}: {numbers}{rest}"
+        return f"{_in_words(self.key)}: {numbers}{rest}"
+
+
+def _in_words(key: str) -> str:
+    """A part of hypotheses, as a sentence."""
+    if key in _WORDS:
+        return _WORDS[key]
+    found = ((pattern, words) for pattern, words in _PATTERNS if re.fullmatch(pattern, key))
+    return next((re.sub(pattern, words, key) for pattern, words in found), key)
 
 
 class Columns:
@@ -98,7 +121,9 @@ class Columns:
                     continue
                 fits[claim.id] = self.slips.fits(judgement)
                 for fit in reversed(fits[claim.id]):
-                    if fit.hypothesis.kind not in ("digits", "neighbour"):
+                    # A slip of the pen is one number's; what multiplies all of a column is not.
+                    multiplied = fit.hypothesis.keys[:1] and fit.hypothesis.keys[0].startswith("times ")
+                    if multiplied or fit.hypothesis.kind not in ("digits", "neighbour"):
                         # A number speaks for its likeliest hypothesis, and hardly for one that is much rarer.
                         vote = 10 ** -(fit.rank[1] - fits[claim.id][0].rank[1])
                         for key in fit.hypothesis.keys:

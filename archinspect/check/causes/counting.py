@@ -79,6 +79,8 @@ class Counting:
     def _all(self, claim: Claim, graph: Graph, chosen: Selection, right: int) -> Iterator[Hypothesis]:
         quantity = claim.quantity
         single = [*units(claim, Fraction(right)), *_meanings(chosen, quantity, right)]
+        if quantity.endswith("_bytes"):
+            single += _widths_of_values(right)
         variants = list(self._variants(claim, chosen, quantity))
         ways: list[Hypothesis] = []
         if quantity in _PARAMETERS:
@@ -184,6 +186,10 @@ def units(claim: Claim, right: Fraction, base: Hypothesis | None = None) -> Iter
             (Fraction(1024, 1000) ** power, "{} in {}, printed as {}i"),
         ):
             figure = text.format(show(right), name, name) if unit else _bare(right, ratio)
+            if unit and not own:  # a figure in G that was worked out of one in M
+                powers = [f"2{'¹²³'[power - 1]}⁰", f"10{'³⁶⁹'[power - 1]}"]
+                taken, meant = powers if ratio > 1 else reversed(powers)
+                figure = f"{show(right)} worked out in {name}, with {taken} for {meant}"
             said = f"{stated.text.strip()} is {figure}"
             yield Hypothesis(
                 right * ratio,
@@ -207,6 +213,16 @@ def _may_be(name: str, unit: str, all_digits: bool) -> bool:
 def _bare(right: Fraction, ratio: Fraction) -> str:
     way = "K = 1024 for 1000" if ratio > 1 else "K = 1000 for 1024"
     return f"{show(right)} with {way}"
+
+
+def _widths_of_values(right: int) -> Iterator[Hypothesis]:
+    """Bytes of values that have another precision than fp32."""
+    for each, name, tier in ((2, "fp16", 1.1), (1, "int8", 1.5), (8, "fp64", 2.5)):
+        value = Fraction(right * each, BYTES)
+        size = units_of.fixed(value.numerator, value.denominator * 2**20, 2)
+        words = f"{each} bytes each ({name}), not {BYTES}: {size} MiB"
+        step = Step(value - right, words, f"{BYTES} bytes each")
+        yield Hypothesis(value, words, tier, "convention", (f"{each} bytes",), (step,))
 
 
 def _meanings(chosen: Selection, quantity: str, right: int) -> Iterator[Hypothesis]:

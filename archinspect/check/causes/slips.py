@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import prod
 
 from ...errors import OpError
 from ...graph import Graph, Node
@@ -75,6 +76,7 @@ class Slips:
                 # Less than a step of the printed precision proves nothing, unless somebody prints that very figure.
                 proves = stated.claims_all_digits or abs(hypothesis.value - right) >= stated.step
                 named = hypothesis.kind in ("variant", "convention") and hypothesis.tier <= 2
+                named = named or hypothesis.keys == ("headless",)  # as ViT's and Keras' tables print
                 if len(hypothesis.steps) > _PAIR and not stated.claims_all_digits:
                     continue
                 if (several or hypothesis.kind != "counting") and (proves or named):
@@ -82,8 +84,9 @@ class Slips:
         else:
             yield from units(claim, right)
         yield from self._layers(judgement, right, derived=derived)
-        if claim.quantity in ("macs", "flops") and chosen is not None:
+        if claim.quantity in ("macs", "flops") and chosen is not None and graph is not None:
             yield from _strides(chosen, claim.quantity, right)
+            yield from _maps(graph, chosen, right)
         yield from self._neighbours(claim, right, graph, chosen)
         yield from edits.factors(stated, right)
         yield from edits.slips(stated, right)
@@ -232,8 +235,28 @@ def _strides(chosen: Selection, quantity: str, right: Fraction) -> Iterator[Hypo
         sized = size((changed,), quantity) if changed is not None else None
         if sized and sized != right:
             yield Hypothesis(
-                Fraction(sized), f"{words} gives {show(sized)}", 2, "layer", (f"{field} {value}",)
+                Fraction(sized),
+                f"{words} gives {show(sized)}",
+                2,
+                "layer",
+                ("groups ignored" if field == "groups" else f"{field} {value}",),
             )
+
+
+def _maps(graph: Graph, chosen: Selection, right: Fraction) -> Iterator[Hypothesis]:
+    """The work of a convolution counted on another map than its own output's: its input's, or one before a pooling."""
+    if len(chosen.weighted) != 1 or chosen.weighted[0].op.category != "convolution":
+        return
+    node = chosen.weighted[0]
+    own = prod(node.output_shape[2:])
+    before = graph.nodes[node.inputs[0]]
+    maps = [node.input_shapes[0][2:], *[shape[2:] for shape in before.input_shapes]]
+    for sides in dict.fromkeys(map(tuple, maps)):
+        if len(sides) == len(node.output_shape) - 2 and prod(sides) != own:
+            value = right * prod(sides) / own
+            name = "×".join(map(str, sides))
+            words = f"counted on the map before it, {name}, which gives {show(value)}"
+            yield Hypothesis(value, words, 2, "layer", ("map before",))
 
 
 def _changed(node: Node, field: str, value: object) -> Node | None:

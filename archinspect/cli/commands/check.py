@@ -94,6 +94,9 @@ def check(
     for line in found.left_out:
         say(f"not aligned, so not judged: {line}")
     wanted = chosen_format(format, output)
+    if wanted == "table" and not (names or claims or paste or errata or reconcile):
+        source = found.ledgers.parts[0].source
+        say(f"the lecture that ships: {source}; --claims FILE and --paste judge a table of yours")
     if errata:
         from ...report.claims_errata import errata as errata_page
 

@@ -47,6 +47,12 @@ WITHOUT_RULE = {
     "amax",
     "embedding_bag",
     "sinusoidal_position_encoding",
+    "fold",
+    "unfold",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "sync_batch_norm",
 }
 #: makes several outputs, or reads token ids
 _APART = {"split", "chunk", "embedding"}

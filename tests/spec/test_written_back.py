@@ -189,9 +189,21 @@ def test_values_by_name_say_any_flow(
         torch.testing.assert_close(a, b)
 
 
+class Unread(nn.Module):
+    """An auxiliary head that evaluation leaves out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.aux = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(x)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (Unread, "'aux' holds parameters"),
         (Odd, "there is no layer 'cumsum': 'cumsum'"),
         (_frozen, "'0.weight' is frozen"),
         (lambda: nn.Linear(4, 4).half(), "in float16"),

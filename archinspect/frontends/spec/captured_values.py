@@ -332,6 +332,8 @@ def _layers(graph: Graph) -> Iterator[_Said]:
     for index in range(graph.inputs, len(graph.nodes)):
         node = graph.nodes[index]
         if index not in needed:
+            if node.parameters:
+                problems.append(f"'{node.name}' holds parameters that no output depends on")
             continue
         if index in attention:
             fused = attention[index]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.diagram.gallery import IMAGES, PAGE, SECTIONS, page
-from tests.support import run_cli
+from tests.support import DOCS, run_cli
 
 SHOWN = [shown for pictures in SECTIONS.values() for shown in pictures]
 
@@ -17,8 +17,11 @@ def test_the_page_is_what_its_maker_writes() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.diagram.gallery"
 
 
-def test_every_picture_is_there() -> None:
-    assert {shown.file for shown in SHOWN} | {"contact-sheet.png"} == {file.name for file in IMAGES.iterdir()}
+def test_every_picture_is_there_and_on_a_page() -> None:
+    files = {file.name for file in IMAGES.iterdir()}
+    assert {shown.file for shown in SHOWN} | {"contact-sheet.png"} <= files
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    assert [name for name in sorted(files) if f"images/{name}" not in pages] == []
 
 
 @pytest.mark.slow

@@ -48,7 +48,6 @@ WITHOUT_RULE = {
     "embedding_bag",
     "sinusoidal_position_encoding",
     "fold",
-    "unfold",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",

@@ -43,7 +43,6 @@ OTHERS = [
     ("lenet5:original=true", None),
     ("xception", "3x224x224"),
     ("resnet20_cifar:depth=32,option_a=false", None),
-    ("shufflenet_v2:width=48", "3x128x128"),
     ("dcgan:width=16", None),
 ]
 

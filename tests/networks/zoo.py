@@ -18,15 +18,20 @@ PUBLISHED = [name for name in NAMES if name not in LECTURE]
 CLASSIFIERS = [name for name in PUBLISHED if "task" not in load_graph(name).metadata]
 #: those of which most tests are slow
 OTHER_TASKS = [name for name in PUBLISHED if name not in CLASSIFIERS]
+#: large ones of which others have the same kinds of blocks: most tests of them are slow, too
+ALIKE = (
+    "darknet53", "efficientnet_v2_s", "mobilenet_v3_small", "overfeat", "overfeat_accurate", "regnet_y_400mf",
+    "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn",
+)  # fmt: skip
 #: from this many layers on, what builds a network twice is left to the slow tests
 LARGE = 400
 
 
 def mostly_slow(names: list[str]) -> list[Any]:
-    """The networks as parameters of a test; those of other tasks than images' classes are slow, but the smallest."""
+    """The networks as parameters of a test: large ones alike are slow, and other tasks' but the smallest."""
     return [
         pytest.param(name, marks=pytest.mark.slow)
-        if name in OTHER_TASKS and name not in ("lstm_classifier", "siamese")
+        if name in ALIKE or (name in OTHER_TASKS and name not in ("lstm_classifier", "siamese", "vae"))
         else name
         for name in names
     ]

@@ -30,10 +30,9 @@ def export_source(graph: Graph, *, weights: str | None = None) -> str:
     equal graphs.  `weights` names a file beside the program that it reads when it is run.
     """
     refuse_parameters_only(graph, "source code")
-    if is_straight(graph):
+    root = None if is_straight(graph) else plan(graph)
+    if root is None or root.outputs != graph.outputs[1:]:  # an output may be a value on the way to another one
         return _straight(graph, weights)
-    root = plan(graph)
-    assert root.outputs == graph.outputs[1:], "the structure and the outputs of the graph differ"
     own = {own_class(node.op.torch_call(node.input_shapes)) for node in graph.layers} - {""}
     classes = Classes(root, class_name(graph), {*_GLOBALS, *own})
     sources, used = carried(own)

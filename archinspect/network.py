@@ -365,7 +365,9 @@ class Network:
 
         with options_as_arguments():
             graph = self.graph if head is None else with_head(self.graph, head)
-            patterns = [(given,) if isinstance(given, str) else tuple(given) for given in (freeze, checkpoint)]
+            patterns = [
+                (given,) if isinstance(given, str) else tuple(given) for given in (freeze, checkpoint)
+            ]
             plan = Plan(batch, dtype, train, patterns[0], lora, patterns[1], attention, context)
             if fit is None:
                 return memory(graph, plan)

@@ -31,7 +31,9 @@ def export_source(graph: Graph, *, weights: str | None = None) -> str:
     """
     refuse_parameters_only(graph, "source code")
     root = None if is_straight(graph) else plan(graph)
-    if root is None or root.outputs != graph.outputs[1:]:  # an output may be a value on the way to another one
+    if (
+        root is None or root.outputs != graph.outputs[1:]
+    ):  # an output may be a value on the way to another one
         return _straight(graph, weights)
     own = {own_class(node.op.torch_call(node.input_shapes)) for node in graph.layers} - {""}
     classes = Classes(root, class_name(graph), {*_GLOBALS, *own})

@@ -16,7 +16,7 @@ from archinspect import ArchinspectError
 from archinspect.cli.registry import COMMANDS
 
 #: commands that speak of no single network
-NO_VERB = {"list", "ops", "schema"}
+NO_VERB = {"calibrate", "list", "ops", "schema"}
 LINE = "conv2d(4, 3) -> relu -> flatten -> linear(2)"
 
 

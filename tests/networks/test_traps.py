@@ -109,7 +109,8 @@ def test_convolutions_before_batch_norm_have_no_bias_where_the_paper_has_none() 
             if node.op.type == "batch_norm2d" and graph.nodes[node.inputs[0]].op.category == "convolution"
         ]
         biased = {"bias" in node.weights for node in before}
-        assert biased <= ({True} if name == "bn_inception" else {False}), name
+        keeps = name == "bn_inception" or re.fullmatch(r"vgg\d+_bn", name)
+        assert biased <= {bool(keeps)}, name
     # torchvision's VGGs with batch normalisation keep the biases they have without it
     vgg = load_graph("vgg16:batch_norm=true")
     assert all("bias" in node.weights for node in vgg.layers if node.op.type == "conv2d")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from archinspect.cli.registry import COMMANDS
+from tests.latency.test_profile import planted_profile
 from tests.support import run_python
 
 LINE = "conv2d(8, 3) -> relu -> flatten -> linear(10)"
@@ -14,7 +16,7 @@ HEAVY = {"fvcore", "matplotlib", "numpy", "onnx", "pandas", "rich", "torch", "to
 
 #: Commands that run a real module; all others work where torch is not installed.  `export` holds what it writes
 #: against the real module where torch is installed, and says so where it is not (`smoke.py` has none).
-NEED_TORCH = {"export", "signal", "verify"}
+NEED_TORCH = {"calibrate", "export", "signal", "verify"}
 #: One use of each of the others, on a network with branches where it takes one.
 WITHOUT_TORCH = {
     "bottleneck": ("googlenet",),
@@ -23,6 +25,7 @@ WITHOUT_TORCH = {
     "compare": ("alexnet", "vgg16"),
     "diagram": ("resnet50", "-o", "-"),
     "latency": ("googlenet", "--predict", "h100"),
+    "predict": ("resnet18", "--profile", "PROFILE"),
     "sweep": ("vgg11", "--set", "num_classes=10,100"),
     "params": ("resnet50", "--explain"),
     "shapes": ("googlenet", "--depth", "1"),
@@ -50,8 +53,15 @@ def test_every_command_is_of_one_kind_or_the_other() -> None:
 
 
 @pytest.mark.parametrize("command", WITHOUT_TORCH)
-def test_a_command_imports_nothing_heavy(command: str) -> None:
-    words = ["archinspect", command, *WITHOUT_TORCH[command]]
+def test_a_command_imports_nothing_heavy(command: str, tmp_path: Path) -> None:
+    profile = tmp_path / "profile.json"
+    words = [
+        "archinspect",
+        command,
+        *(str(profile) if word == "PROFILE" else word for word in WITHOUT_TORCH[command]),
+    ]
+    if str(profile) in words:
+        planted_profile().save(profile)
     result = run_python("-c", IMPORTED, json.dumps(words))
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip()

@@ -52,11 +52,6 @@ WITHOUT_RULE = {
     "lp_pool2d",
     "lp_pool3d",
     "sync_batch_norm",
-    "fold",
-    "lp_pool1d",
-    "lp_pool2d",
-    "lp_pool3d",
-    "sync_batch_norm",
 }
 #: makes several outputs, or reads token ids
 _APART = {"split", "chunk", "embedding"}

@@ -59,7 +59,8 @@ def _adaptive(node: Node) -> int:
 
 
 def _softmax(node: Node) -> int:
-    features: int = node.input_shapes[0][getattr(node.op, "dim")]  # noqa: B009
+    (dim,) = node.op.mixes(node.input_shapes)
+    features = node.input_shapes[0][dim]
     return numel(node.input_shapes[0]) // features * (3 * features - 1)
 
 

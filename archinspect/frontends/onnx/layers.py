@@ -661,6 +661,8 @@ def _softmax(site: Site) -> Lowered:
         count = prod(site.x)
         work = Cost(comparisons=count - count // max(1, site.x[dim]))
         return site.made(TensorOp(name, "activation", site.shapes(), site.results, {"dim": dim}, work))
-    exact = exactly("softmax", (site.x,), site.y, dim=dim) if name == "softmax" else None
+    # The channels' dimension goes without saying, but of tokens, whose dimension 1 is no channels'.
+    said = None if dim == 1 and len(site.x) != 3 else dim
+    exact = exactly("softmax", (site.x,), site.y, dim=said) if name == "softmax" else None
     extra = 1 if name == "log_softmax" else 0
     return site.made(exact or softmax(name, site.shapes(), site.results, dim, extra=extra))

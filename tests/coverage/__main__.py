@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from fnmatch import fnmatch
@@ -65,14 +65,17 @@ def main() -> int:
         kept = json.loads(file.read_text(encoding="utf-8"))
         before += kept["seconds"]
         found += [Trial(**trial) for trial in kept["trials"]]
+    libraries = dict.fromkeys(t.model.partition(":")[0] for t in found) or asked.libraries or installed()
+    offered: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for library in () if asked.kept else asked.libraries or installed():
-            names = [name for name in models(library, Path(folder)) if fnmatch(name, asked.only)]
-            found += _tried(names[asked.first :: asked.every], asked.jobs, asked.limit)
-    which = "" if asked.only == "*" else f", by names that match `{asked.only}`"
-    which += f"; of these one in {asked.every}" if asked.every > 1 else ""
+        for library in libraries:
+            names = list(models(library, Path(folder)))
+            offered[library] = len(names)
+            if not asked.kept:
+                names = [name for name in names if fnmatch(name, asked.only)]
+                found += _tried(names[asked.first :: asked.every], asked.jobs, asked.limit)
     seconds = before + time.monotonic() - start
-    text = page(found, seconds, which)
+    text = page(found, seconds, offered)
     print(text)
     if asked.json:
         trials = {"seconds": seconds, "trials": [asdict(trial) for trial in found]}
@@ -141,28 +144,30 @@ class _Deadline:
         self.timer.cancel()
 
 
-def page(trials: Sequence[Trial], seconds: float, which: str = "") -> str:
+def page(trials: Sequence[Trial], seconds: float, offered: Mapping[str, int]) -> str:
     """The table per library, then every model that was not captured or whose MACs differ, with the reason.
 
-    `which` says which part of the models it was, where it was not all.
+    `offered`: how many models each library has, of which fewer may have been tried.
     """
     libraries = list(dict.fromkeys(trial.model.partition(":")[0] for trial in trials))
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", *libraries))
     lines = [
         "# Coverage",
         "",
-        f"The models that these libraries build{which}.",
+        "The models that these libraries build: all, or every so many of them.",
         "",
         "Each was captured by one abstract forward pass and held against the sum of its own parameters and against",
         "PyTorch's FlopCounterMode on the meta device.  `python -m tests.coverage` printed this page,",
         f"with {versions}, Python {platform.python_version()}, in {seconds / 60:.0f} minutes.",
         "",
-        "| library | models | captured | on real numbers | not captured | parameters equal | MACs equal"
+        "| library | offered | tried | captured | on real numbers | not captured | parameters equal | MACs equal"
         " | difference named | MACs differ | no FlopCounterMode | capture and analyse, median"
         " | FlopCounterMode, median |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    lines += [_row(name, [t for t in trials if t.model.startswith(f"{name}:")]) for name in libraries]
+    lines += [
+        _row(name, offered[name], [t for t in trials if t.model.startswith(f"{name}:")]) for name in libraries
+    ]
     lines += [
         "",
         "*Difference named*: ours is larger by exactly the multiply-accumulates of calls that FlopCounterMode has no",
@@ -194,13 +199,16 @@ def _there(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.how != "not captured"]
 
 
-def _row(library: str, trials: Sequence[Trial]) -> str:
+def _row(library: str, offered: int, trials: Sequence[Trial]) -> str:
     hows, there = Counter(trial.how for trial in trials), _there(trials)
     verdicts = Counter(trial.verdict for trial in there)
     timed = [trial for trial in there if trial.capture_s and trial.count_s]
     cells = [
         library,
-        *(f"{n:,}" for n in (len(trials), hows["captured"], hows["on real numbers"], hows["not captured"])),
+        *(
+            f"{n:,}"
+            for n in (offered, len(trials), hows["captured"], hows["on real numbers"], hows["not captured"])
+        ),
         f"{sum(trial.params == trial.own_params for trial in there):,}",
         *(f"{verdicts[name]:,}" for name in ("equal", "named", "differs", "uncounted")),
         f"{median(t.capture_s or 0 for t in timed) * 1000:.0f} ms" if timed else "",

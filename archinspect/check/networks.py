@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -109,7 +109,14 @@ class Networks:
         graph = self.graph(model)
         names = [name for name in shipped() if name != graph.name and _family(name) == _family(graph.name)]
         family = [self.graph(name) for name in names]
-        return [*_switched(graph), *family, *(turned for other in family for turned in _switched(other))]
+        turned = [*_switched(graph), *(other for relative in family for other in _switched(relative))]
+        # A network that ships under a name of its own may be another one with a switch turned: vgg16_bn.
+        known = {_layers(other) for other in turned}
+        return [*turned, *(other for other in family if _layers(other) not in known)]
+
+
+def _layers(graph: Graph) -> Hashable:
+    return tuple((node.op, node.inputs, node.input_shapes) for node in graph.nodes)
 
 
 def _switched(graph: Graph) -> Iterator[Graph]:

@@ -61,7 +61,9 @@ def export_onnx(graph: Graph, *, weights: Weights | None = None) -> bytes:
     values = [node.values[0] for node in graph.nodes[: graph.inputs]]
     examples = [torch.zeros(2, *v.shape[1:], dtype=getattr(torch, v.dtype)) for v in values]
     given = ["x"] if graph.inputs == 1 else [node.name for node in graph.nodes[: graph.inputs]]
-    names = list(graph.output_names) or [graph.nodes[index].name for index in graph.outputs]
+    said = list(graph.output_names) or [graph.nodes[index].name for index in graph.outputs]
+    # An ONNX file has one value of a name: an image that comes out is not the image that goes in.
+    names = [f"{name}_output" if name in given else name for name in said]
     content = _quietly(
         graph,
         lambda: _export(_with_fp32_factors(graph, module), dict(zip(given, examples, strict=True)), names),

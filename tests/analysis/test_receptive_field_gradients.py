@@ -122,7 +122,7 @@ def test_what_claims_to_be_exact_is() -> None:
     """In fewer than one of a hundred networks a field is called exact and gradients say less, borders aside."""
     claimed = overstated = 0
 
-    @settings(max_examples=250, database=None)
+    @settings(max_examples=400, database=None, derandomize=True)  # a rate, and no property of each
     @given(texts())
     def count(text: str) -> None:
         nonlocal claimed, overstated

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from torch import fx, nn
 
 import archinspect.pytorch
+from archinspect.analysis import analyse
 from archinspect.check.conventions import CONVENTIONS
 from archinspect.check.verification import Verification
 from archinspect.check.verify import verify
@@ -56,11 +57,13 @@ def test_everything_agrees_on_a_small_network(graph: Graph) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", one_in(6, shipped()))
+@pytest.mark.parametrize("name", one_in(9, shipped()))
 def test_every_network_agrees_to_the_last_digit(name: str) -> None:
-    found = verify(load_graph(name), (1, 4))
+    graph = load_graph(name)
+    found = verify(graph, (1, 4))
     assert [str(mismatch) for mismatch in found.mismatches] == []
-    assert found.complete
+    # What takes more than 4 GiB of real weights is left out, and said to be.
+    assert found.complete or analyse(graph).totals.weight_bytes > 4 * 2**30
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from ..frontends.spec import load_graph, shipped
 from ..graph import Graph, Node
 from .paste import Pasted, tables, totals
 from .printed import NotANumberError, Printed, parse
-from .quantities import kinds, params, size
+from .quantities import kind_of, kinds, params, size
 from .roles import DETAILS, LABEL, LAYER, SHARES, SIZES
 from .select import all_paths, select
 
@@ -304,6 +304,8 @@ class _Columns:
         scopes = any(not row.kinds for index, row in enumerate(rows) if index not in named)
         parts = _parts(graph, scopes=scopes or any(path not in graph.by_name for path in named.values()))
         free = [index for index, row in enumerate(rows) if not row.total]
+        if all(index in named for index in free):  # the table has the network's own paths
+            return [{"layer": named[i]} if i in named else {"layer": "."} for i in range(len(rows))]
         scores = [[_score(rows[i], part, named.get(i, "")) for part in parts] for i in free]
         places: list[dict[str, str] | None] = [{"layer": "."} if row.total else None for row in rows]
         for index, at in zip(free, _sequence(scores), strict=True):
@@ -318,7 +320,8 @@ class _Row:
     """What a row says of its layer."""
 
     def __init__(self, roles: Sequence[str], cells: Sequence[str], label: str) -> None:
-        self.name = _folded(_bare(label))
+        self.path = _bare(label)
+        self.name = _folded(self.path)
         self.total = bool(re.match(r"(grand )?totals?\b|sum\b|all\b", label.lower()))
         said = [
             kind
@@ -340,7 +343,7 @@ class _Part:
     def __init__(self, path: str, nodes: tuple[Node, ...]) -> None:
         last = nodes[-1]
         self.path = path
-        self.kind = _kind_of(last) if len(nodes) == 1 and last.name == path else ""
+        self.kind = kind_of(last.op.type) if len(nodes) == 1 and last.name == path else ""
         self.params = params(nodes)
         self.macs = size(nodes, "macs") or 0
         self.shape = sorted(v for v in last.output_shape[1:] if v != 1)
@@ -364,12 +367,14 @@ def _parts(graph: Graph, *, scopes: bool) -> list[_Part]:
 
 def _by_name(rows: Sequence[_Row], graph: Graph) -> dict[int, str]:
     """The layers and scopes that rows name, where only one row has that name."""
-    paths = {_folded(path): path for path in all_paths(graph)}
-    often = Counter(row.name for row in rows)
+    exact = set(all_paths(graph))
+    folded = {_folded(path): path for path in exact}
+    paths = [row.path if row.path in exact else folded.get(row.name, "") for row in rows]
+    often = Counter(paths)
     return {
-        index: _meant(row, paths[row.name], graph)
-        for index, row in enumerate(rows)
-        if row.name in paths and often[row.name] == 1 and not row.total
+        index: _meant(row, path, graph)
+        for index, (row, path) in enumerate(zip(rows, paths, strict=True))
+        if path and often[path] == 1 and not row.total
     }
 
 
@@ -434,14 +439,6 @@ def _sequence(scores: Sequence[Sequence[float]]) -> list[int]:
             found.append(_NOWHERE)
             i += 1
     return found
-
-
-def _kind_of(node: Node) -> str:
-    stem = re.sub(r"_?\dd\Z", "", node.op.type).replace("_", " ")
-    if stem == "concat":
-        return "concat"
-    found = kinds("conv" if stem == "conv" else stem)
-    return found[0] if found else stem
 
 
 def _number(cell: str) -> Printed | None:

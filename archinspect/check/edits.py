@@ -39,7 +39,7 @@ def factors(stated: Printed, right: Fraction) -> Iterator[Hypothesis]:
 
 def slips(stated: Printed, right: Fraction) -> Iterator[Hypothesis]:
     """One slip of the pen in the right figure, printed as precisely as the number is: digits swapped, lost, changed."""
-    if stated.form != "number" or stated.over or stated.top is not None or not stated.step:
+    if stated.form != "number" or stated.over or stated.under or stated.top is not None or not stated.step:
         return
     last = stated.step
     wanted = str(round(right / last))

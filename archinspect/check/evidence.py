@@ -17,7 +17,7 @@ from .equations import evaluate
 from .ledger import Claim, Figure, Ledgers
 from .networks import Networks
 from .printed import Printed, show
-from .quantities import BYTES, Reading, Truth, measure, size, statistics
+from .quantities import BYTES, Reading, Truth, kept_beside, measure, size, statistics
 from .roles import SIZES
 from .select import Selection
 
@@ -72,7 +72,7 @@ def slack(stated: Printed) -> Fraction:
     """How far the number may be from what it stands for."""
     if stated.claims_all_digits:
         return Fraction(0)
-    return stated.step if stated.over else stated.step / 2
+    return stated.step if stated.over or stated.under else stated.step / 2
 
 
 def holds(stated: Printed, related: Related) -> bool:
@@ -173,7 +173,7 @@ class Witnesses:
         if rule == "keras":
             value = size(chosen.nodes, claim.quantity)
             kept = statistics(chosen.nodes) * (BYTES if claim.quantity == "weight_bytes" else 1)
-            words = f"with BatchNorm's running statistics, as Keras counts; without them {show(value or 0)}"
+            words = f"with {kept_beside(chosen.nodes)}, as Keras counts; without them {show(value or 0)}"
             return Reading((value or 0) + kept, words, "statistics") if kept else None
         key = ("counts", claim.model, rule)
         if key not in self.networks.kept:

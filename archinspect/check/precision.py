@@ -28,7 +28,8 @@ def to_the_last_digit(ledgers: Ledgers) -> Ledgers:
             continue
         for claim in telling:
             stated = claim.stated
-            bare = stated.form == "number" and not (stated.unit or stated.about or stated.over)
+            loose = stated.about or stated.over or stated.under
+            bare = stated.form == "number" and not (stated.unit or loose)
             part = claim.layers and not claim.derived
             if bare and part and stated.step > 1:
                 exact[claim.id] = replace(claim, stated=replace(stated, step=Fraction(1)))

@@ -33,6 +33,7 @@ _ABOUT = (
     ),
 )
 _OVER = ("over ", "more than ", "at least ", ">", "≥")
+_UNDER = ("≤", "<=", "at most ")
 _NAMES = "zero one two three four five six seven eight nine ten eleven twelve"
 _WORDS = {word: value for value, word in enumerate(_NAMES.split(" "))}
 _SCALES: dict[str, tuple[int, ...]] = {
@@ -106,6 +107,7 @@ class Printed:
     over: bool = False
     misprint: str = ""
     top: Fraction | None = None  # the end of a range
+    under: bool = False  # a bound: ≤ 140
 
     @property
     def value(self) -> Fraction:
@@ -115,12 +117,13 @@ class Printed:
     def claims_all_digits(self) -> bool:
         """Whether the text gives every digit, so that only the very number agrees with it."""
         return self.form != "number" or (
-            self.step == 1 and not self.about and not self.over and self.top is None
+            self.step == 1 and not (self.about or self.over or self.under) and self.top is None
         )
 
     def cut_off(self, true: int | Fraction) -> bool:
         """Whether the text is the true figure with its digits cut off instead of rounded."""
-        if self.claims_all_digits or self.over or self.top is not None or not true or not self.step:
+        bound = self.over or self.under or self.top is not None
+        if self.claims_all_digits or bound or not true or not self.step:
             return False
         down = (Fraction(true) // self.step) * self.step
         return self.value == down != round(Fraction(true) / self.step) * self.step
@@ -134,8 +137,8 @@ class Printed:
             return "rounded" if self.value - self.step / 2 <= true <= self.top + self.step / 2 else None
         for scale in self.scales:
             value, step = self.mantissa * scale, self.step * scale / self.scales[0]
-            if self.over:
-                if value <= true < 2 * value:
+            if self.over or self.under:
+                if value <= true < 2 * value if self.over else value / 2 < true <= value:
                     return "rounded"
             elif value == true and not self.about:
                 return "exact"
@@ -174,6 +177,9 @@ def parse(text: str) -> Printed:
     body = _plain(text.strip())
     if len(body) > _LONGEST:
         raise NotANumberError(f"'{body[:30]}…' is too long for a number")
+    for sign in _UNDER:
+        if body.lower().startswith(sign):
+            return replace(parse(body[len(sign) :]), text=text, under=True)
     if "→" in body or "->" in body:
         parts = [part.strip() for part in re.split(r"→|->", body)]
         inner = [parse(part) for part in parts]

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 from math import prod
 
+from ..analysis.memory import activation_bytes
 from ..analysis.receptive_field import receptive_fields
 from ..graph import Graph, Node, width_dimension
 from .printed import Agreement, Printed, show
@@ -16,6 +17,7 @@ from .roles import SHARES, SIZES
 from .select import Selection, has_weights
 
 BYTES = 4  # fp32
+_COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Truth:
     """A computed figure: one value, or the readings that a printed shape, kernel or sequence may have.
 
     `readings[0]` is the one to show.  `others` are figures of the same name that are as right where they are meant.
-    `mixed` tells that the selected layers do not agree with each other.  `words` are the truth about words, `share` one
-    in %.
+    `mixed` tells that the selected layers do not agree with each other.  `words` are the truth about words, `types` the
+    names of the layers' ops, `share` the truth in %, `first_share` that with shared weights counted in the layer that
+    uses them first.
     """
 
     readings: tuple[tuple[int, ...], ...]
@@ -41,7 +44,9 @@ class Truth:
     mixed: bool = False
     others: tuple[Reading, ...] = ()
     words: tuple[str, ...] = ()
+    types: frozenset[str] = frozenset()
     share: Fraction | None = None
+    first_share: Fraction | None = None
 
     @property
     def value(self) -> int | Fraction | None:
@@ -66,9 +71,12 @@ class Truth:
         if self.mixed:
             return None
         if self.share is not None:
-            right = stated.form == "number" and abs(stated.value - self.share) <= stated.step / 2
-            return "rounded" if right else None
+            shares = (share for share in (self.share, self.first_share) if share is not None)
+            right = (abs(stated.value - share) <= stated.step / 2 for share in shares)
+            return "rounded" if stated.form == "number" and any(right) else None
         if stated.form == "words":
+            if re.split(r"\W", stated.text.strip(), maxsplit=1)[0] in self.types:
+                return "exact"  # an op's own name, and perhaps its settings
             return None if set(kinds(stated.text)) - set(self.words) else "exact"
         if stated.form != "number":
             figures = tuple(int(value) for value in stated.values)
@@ -78,7 +86,7 @@ class Truth:
             # "3" for a 3×3 kernel, "112" for maps of 112×112
             return "exact" if any(set(reading) == {stated.value} for reading in self.readings) else None
         agreement = stated.agrees(true[0])
-        if agreement == "rounded" and not self.size and not (stated.about or stated.over):
+        if agreement == "rounded" and not self.size and not (stated.about or stated.over or stated.under):
             return None
         return agreement
 
@@ -118,7 +126,8 @@ def measure(graph: Graph, chosen: Selection, quantity: str, stated: Printed) -> 
     if quantity == "receptive_field":
         return _field(graph, chosen)
     if quantity == "type":
-        return Truth(((),), size=False, words=_types(graph, chosen))
+        types = frozenset(node.op.type for node in chosen.nodes)
+        return Truth(((),), size=False, words=_types(graph, chosen), types=types)
     return _attribute(graph, chosen, quantity, stated)
 
 
@@ -155,9 +164,18 @@ def _flops(nodes: Iterable[Node]) -> int | None:
 
 
 def statistics(nodes: Iterable[Node]) -> int:
-    """Running means and variances, which Keras counts as parameters that are not trained."""
-    shapes = [s for node in nodes for name, s in node.buffers.items() if name.startswith("running_")]
-    return sum(map(prod, shapes))
+    """Running means and variances, and tables of indices: what Keras counts as parameters that are not trained.
+
+    PyTorch's counter of batches has no counterpart there.
+    """
+    return sum(prod(shape) for node in nodes for name, shape in node.buffers.items() if name != _COUNTER)
+
+
+def kept_beside(nodes: Iterable[Node]) -> str:
+    """What the `statistics` of these layers are, in words."""
+    names = {name for node in nodes for name in node.buffers if name != _COUNTER}
+    running = all(name.startswith("running_") for name in names)
+    return "BatchNorm's running statistics" if running else "buffers"
 
 
 def frozen(nodes: Iterable[Node]) -> int:
@@ -167,7 +185,15 @@ def frozen(nodes: Iterable[Node]) -> int:
 
 
 def outputs(nodes: Iterable[Node]) -> int:
-    """Values that the layers put out, none where they are another layer's (flatten, dropout in evaluation)."""
+    """Values that the layers put out, none where they are another layer's (flatten, dropout in evaluation).
+
+    Of a recurrent layer these are its last states, too, as in our own tables.
+    """
+    return sum(prod(value.shape) for node in nodes if not node.op.aliases for value in node.values)
+
+
+def first_outputs(nodes: Iterable[Node]) -> int:
+    """The same without what a layer puts out beside its first output."""
     return sum(prod(node.output_shape) for node in nodes if not node.op.aliases)
 
 
@@ -180,7 +206,7 @@ _SIZES: dict[str, Callable[[tuple[Node, ...]], int | None]] = {
     "non_trainable_bytes": lambda nodes: frozen(nodes) * BYTES,
     "weight_bytes": lambda nodes: params(nodes) * BYTES,
     "activations": outputs,
-    "activation_bytes": lambda nodes: outputs(nodes) * BYTES,
+    "activation_bytes": lambda nodes: sum(map(activation_bytes, nodes)),
     "forward_backward_bytes": lambda nodes: 2 * outputs(nodes) * BYTES,
     "macs": _macs,
     "flops": _flops,
@@ -196,9 +222,7 @@ def _others(graph: Graph, chosen: Selection, quantity: str, value: int) -> Itera
     """What else the name of a quantity is used for; none of it is an error."""
     nodes = chosen.nodes
     if quantity in ("params", "weight_bytes") and any(node.parameters for node in nodes):
-        inside = {node.name for node in nodes}
-        first = sum(graph.learnt[i] for i, node in enumerate(graph.nodes) if node.name in inside)
-        first *= BYTES if quantity == "weight_bytes" else 1
+        first = _first_used(graph, nodes) * (BYTES if quantity == "weight_bytes" else 1)
         if first != value:
             yield Reading(
                 first, "weights that it shares are counted in the layer that uses them first", "shared"
@@ -211,7 +235,7 @@ def _others(graph: Graph, chosen: Selection, quantity: str, value: int) -> Itera
     kept = statistics(nodes)
     if quantity in ("non_trainable", "non_trainable_bytes") and kept:
         each = BYTES if quantity.endswith("bytes") else 1
-        yield Reading(kept * each, "non-trainable as in Keras: BatchNorm's running statistics", "statistics")
+        yield Reading(kept * each, f"non-trainable as in Keras: {kept_beside(nodes)}", "statistics")
     if quantity in ("activations", "activation_bytes", "forward_backward_bytes"):
         yield from _stored(graph, chosen, quantity)
 
@@ -221,6 +245,9 @@ def _stored(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Reading]
     each = {"activations": 1, "activation_bytes": BYTES}.get(quantity, 2 * BYTES)
     placed = outputs(node for node in chosen.nodes if node.op.category != "activation")
     yield Reading(placed * each, "activation functions work in place")
+    if quantity == "activation_bytes":
+        yield Reading(outputs(chosen.nodes) * each, f"{BYTES} bytes are counted for each value")
+    yield Reading(first_outputs(chosen.nodes) * each, "only the first output of each layer is counted")
     if chosen.whole:
         image = prod(graph.input_shape)
         yield Reading((placed + image) * each, "activation functions work in place, and the input is counted")
@@ -233,7 +260,18 @@ def _stored(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Reading]
 def _share(graph: Graph, chosen: Selection, quantity: str) -> Truth | None:
     """The selected layers' part of the network's figure."""
     part, whole = size(chosen.nodes, quantity), size(graph.layers, quantity)
-    return Truth(((),), size=False, share=Fraction(100 * part, whole)) if whole and part is not None else None
+    if not whole or part is None:
+        return None
+    first = None
+    if quantity in ("params", "weight_bytes") and any(node.parameters for node in chosen.nodes):
+        first = Fraction(100 * _first_used(graph, chosen.nodes), params(graph.layers))
+    return Truth(((),), size=False, share=Fraction(100 * part, whole), first_share=first)
+
+
+def _first_used(graph: Graph, nodes: tuple[Node, ...]) -> int:
+    """Learnable parameters of these layers that no layer before them uses."""
+    inside = {node.name for node in nodes}
+    return sum(graph.learnt[i] for i, node in enumerate(graph.nodes) if node.name in inside)
 
 
 class _Fields:
@@ -259,34 +297,33 @@ def _field(graph: Graph, chosen: Selection) -> Truth | None:
     return Truth(((found,) if isinstance(found, int) else tuple(found),), size=False)
 
 
-#: words that tables use for kinds of layers → the kind, and the ops that are of it
-_KINDS: tuple[tuple[str, str, str], ...] = (
-    (r"depth-?wise", "depthwise convolution", "depthwise"),
-    (r"transposed?\s*conv|deconv", "transposed convolution", "conv_transpose"),
-    (r"conv", "convolution", "conv"),
-    (r"fully[- ]connected|\bfc\b|dense|linear|inner product", "fully connected", "linear"),
-    (
-        r"(global|adaptive)[a-z ]*(average|avg|mean)[a-z ]*pool|\bgap\b",
-        "average pooling",
-        "adaptive_avg_pool",
-    ),
-    (r"(average|avg|mean)[- _a-z]*pool", "average pooling", "avg_pool"),
-    (r"max[- _a-z]*pool", "max pooling", "max_pool"),
-    (r"batch[- _]*norm|\bbn\b", "batch normalisation", "batch_norm"),
-    (r"layer[- _]*norm|\bln\b", "layer normalisation", "layer_norm"),
-    (r"local[_ ]response|\blrn\b", "local response normalisation", "local_response_norm"),
-    (r"relu6", "ReLU6", "relu6"),
-    (r"leaky[- _]*relu", "LeakyReLU", "leaky_relu"),
-    (r"relu", "ReLU", "relu"),
-    (r"hard[- _]*sigmoid", "hard sigmoid", "hardsigmoid"),
-    (r"sigmoid|logistic", "sigmoid", "sigmoid"),
-    (r"\btanh\b|hyperbolic tangent", "tanh", "tanh"),
-    (r"soft-?max", "softmax", "softmax"),
-    (r"gelu", "GELU", "gelu"),
-    (r"hard[- _]*swish", "hard swish", "hardswish"),
-    (r"swish|silu", "SiLU", "silu"),
-    (r"drop-?out", "dropout", "dropout"),
-    (r"flatten", "flatten", "flatten"),
+#: words that tables and the names of ops use for kinds of layers → the kind; the first that matches
+_KINDS: tuple[tuple[str, str], ...] = (
+    (r"depth-?wise", "depthwise convolution"),
+    (r"transposed?[- _]*conv|conv[- _]*([123][- _]*d)?[- _]*transposed?|deconv", "transposed convolution"),
+    (r"conv", "convolution"),
+    (r"fully[- ]connected|\bfc\b|dense|(?<!bi)linear|inner product", "fully connected"),
+    (r"(global|adaptive)[a-z ]*(average|avg|mean)[a-z ]*pool|\bgap\b", "average pooling"),
+    (r"(average|avg|mean)[- _a-z]*pool", "average pooling"),
+    (r"max[- _a-z]*pool", "max pooling"),
+    (r"batch[- _]*norm|\bbn\b", "batch normalisation"),
+    (r"layer[- _]*norm|\bln\b", "layer normalisation"),
+    (r"local[_ ]response|\blrn\b", "local response normalisation"),
+    (r"relu6", "ReLU6"),
+    (r"leaky[- _]*relu", "LeakyReLU"),
+    (r"prelu|parametric relu", "PReLU"),
+    (r"relu", "ReLU"),
+    (r"hard[- _]*sigmoid", "hard sigmoid"),
+    (r"log[- _]*sigmoid", "log sigmoid"),
+    (r"sigmoid|logistic", "sigmoid"),
+    (r"\btanh\b|hyperbolic tangent", "tanh"),
+    (r"log[- _]*soft-?max", "log softmax"),
+    (r"soft-?max", "softmax"),
+    (r"gelu", "GELU"),
+    (r"hard[- _]*swish", "hard swish"),
+    (r"swish|silu", "SiLU"),
+    (r"drop-?out", "dropout"),
+    (r"(?<!un)flatten", "flatten"),
 )
 
 
@@ -294,11 +331,17 @@ def kinds(text: str) -> tuple[str, ...]:
     """The kinds of layers that a text names, in its order: `Conv + ReLU`."""
     found: dict[int, str] = {}
     left = text.lower()
-    for pattern, kind, _ in _KINDS:
+    for pattern, kind in _KINDS:
         for match in re.finditer(pattern, left):
             found.setdefault(match.start(), kind)
             left = left[: match.start()] + "·" * len(match[0]) + left[match.end() :]
     return tuple(found[place] for place in sorted(found))
+
+
+def kind_of(op: str) -> str:
+    """The kind of layers that an op is, by its name; the name itself where tables have no other words for it."""
+    found = kinds(op.replace("_", " "))
+    return found[0] if found else op
 
 
 def _types(graph: Graph, chosen: Selection) -> tuple[str, ...]:
@@ -311,9 +354,8 @@ def _types(graph: Graph, chosen: Selection) -> tuple[str, ...]:
         nodes.append(node)
     found: dict[str, None] = {}
     for node in nodes:
-        stem = re.sub(r"(_?\dd)\Z", "", node.op.type)
-        kind = next((kind for _, kind, op in _KINDS if op == stem), node.op.type)
-        if stem == "conv" and node.input_shapes[0][1] == getattr(node.op, "groups", 1):
+        kind = kind_of(node.op.type)
+        if kind == "convolution" and node.input_shapes[0][1] == getattr(node.op, "groups", 1):
             found["depthwise convolution"] = None
         found[kind] = None
     return tuple(found)

@@ -91,7 +91,7 @@ def test_random_networks_agree_by_every_tool(graph: Graph) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(networks(max_layers=40))
 def test_more_random_networks_agree_by_every_tool(graph: Graph) -> None:
     found = verify(graph, (1, 3))

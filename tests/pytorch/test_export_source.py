@@ -65,7 +65,7 @@ def test_random_networks_and_their_programs_are_the_same(graph: Graph) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(networks(max_layers=60))
 def test_hundreds_of_networks_and_their_programs_are_the_same(graph: Graph) -> None:
     same(graph)

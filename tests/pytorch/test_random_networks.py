@@ -51,7 +51,7 @@ def test_closed_form_and_module_agree(graph: Graph) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(networks(max_layers=60))
 def test_closed_form_and_module_agree_on_hundreds(graph: Graph) -> None:
     agree(graph)

@@ -58,7 +58,7 @@ _SCALES: dict[str, tuple[int, ...]] = {
 }
 _NUMBER = re.compile(
     r"(?P<digits>-?\d[\d,]*(?:, \d{3})*(?:\.\d+)?)"
-    r"(?:[eE]\+?(?P<exponent>\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
+    r"(?:[eE]\+?(?P<exponent>-?\d{1,2})|\s?[×x]\s?10\^?(?P<power>\d{1,2})(?!\d))?"
     r"\s*(?P<unit>%|[A-Za-z]*)\.?(?P<rest>[\sA-Za-z./()+-]*)\Z"
 )
 _COUNTED = re.compile(
@@ -243,12 +243,12 @@ def _number(text: str, body: str) -> Printed:
     digits = match["digits"].replace(", ", ",")
     whole, point, decimals = digits.replace(",", "").partition(".")
     exponent = int(match["exponent"] or match["power"] or 0)
-    mantissa = Fraction(f"{whole}{point}{decimals}" if decimals else whole) * 10**exponent
+    mantissa = Fraction(f"{whole}{point}{decimals}" if decimals else whole) * Fraction(10) ** exponent
     scale = scales[0]
     if decimals:
-        step = Fraction(1, 10 ** len(decimals)) * 10**exponent
+        step = Fraction(10) ** (exponent - len(decimals))
     else:
-        step = Fraction(10**exponent)
+        step = Fraction(10) ** exponent
         if scale > 1 or exponent or about or _is_round(whole):
             step *= 10 ** _trailing_zeros(whole)
     misprint = "" if "," not in digits or _GROUPED.match(digits.partition(".")[0]) else _grouping(digits)

@@ -17,6 +17,7 @@ from .roles import SHARES, SIZES
 from .select import Selection, has_weights
 
 BYTES = 4  # fp32
+_FLOAT_STEP = Fraction(1, 2**52)  # distance of neighbouring floats of 64 bits, relatively
 _COUNTER = "num_batches_tracked"
 
 
@@ -72,7 +73,8 @@ class Truth:
             return None
         if self.share is not None:
             shares = (share for share in (self.share, self.first_share) if share is not None)
-            right = (abs(stated.value - share) <= stated.step / 2 for share in shares)
+            # CSV prints all digits of a float, whose last ones are the rounding of its division.
+            right = (abs(stated.value - s) <= max(stated.step / 2, s * _FLOAT_STEP) for s in shares)
             return "rounded" if stated.form == "number" and any(right) else None
         if stated.form == "words":
             if re.split(r"\W", stated.text.strip(), maxsplit=1)[0] in self.types:

@@ -12,7 +12,7 @@ QUANTITIES: dict[str, str] = {
     "non_trainable_bytes": "memory of what is not trained, 4 bytes each",
     "weight_bytes": "memory of the parameters, 4 bytes each",
     "activations": "values that the layers put out, for one image",
-    "activation_bytes": "memory of what the layers put out, 4 bytes each",
+    "activation_bytes": "memory of what the layers put out, 4 bytes each where no types are known",
     "forward_backward_bytes": "memory of the outputs and of their gradients, as torchinfo and torchsummary print it",
     "macs": "multiply-accumulates of one forward pass, batch 1",
     "flops": "FLOPs of one forward pass, batch 1: 2·MACs and every other operation",

@@ -171,7 +171,7 @@ def test_a_wrong_formula_of_ours_is_found(graph: Graph, monkeypatch: pytest.Monk
 
 
 def test_the_users_module_is_left_as_it_was(graph: Graph) -> None:
-    module = build(graph).train()
+    module: Any = build(graph).train()
     module.stem.relu.eval()
     module.fc.weight.requires_grad_(False)
     before = copy.deepcopy(module.state_dict())

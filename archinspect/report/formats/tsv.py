@@ -5,6 +5,7 @@ A tab or line end inside a text becomes a space, since the format has no way to 
 
 from __future__ import annotations
 
+from ... import neutral
 from ..style import Style
 from ..table import Report
 
@@ -12,7 +13,7 @@ from ..table import Report
 def export(report: Report, style: Style) -> str:
     return "\n".join(
         "".join(
-            "\t".join(" ".join(text.split("\t")).replace("\n", " ") for text in line) + "\n"
+            "\t".join(" ".join(neutral.cell(text).split("\t")) for text in line) + "\n"
             for line in (
                 [column.key for column in table.columns],
                 *(

@@ -33,6 +33,8 @@ _HEADS = re.compile(
     r"|\#\s?\w+|\w+\s\#|non-trainable params|trainable params|\w+\s?\([^)]*\)|\S+",
     re.IGNORECASE,
 )
+_MANY = 4  # columns that no sentence has by chance
+_FEWEST_EVEN = 3  # lines that make a table
 _Span = tuple[int, int, str]  # where a cell starts and ends in its line, and its text
 _TEX = (
     (re.compile(r"\\(?:textbf|textit|emph|text|mathrm|mathbf|num|textsc)\{([^{}]*)\}"), r"\1"),
@@ -41,6 +43,8 @@ _TEX = (
     (re.compile(r"\\times|\\cdot"), "×"),
     (re.compile(r"\\rightarrow|\\to\b"), "→"),
     (re.compile(r"\\approx|\\sim"), "≈"),
+    (re.compile(r"\\leq?\b"), "≤"),
+    (re.compile(r"\\geq?\b"), "≥"),
     (re.compile(r"\^\{(\d+)\}"), r"^\1"),
     (re.compile(r"\\([%&#_$])"), r"\1"),
     (re.compile(r"\\[,;: ]|~"), " "),
@@ -201,7 +205,10 @@ def _splitter(text: str) -> tuple[Callable[[str], list[str]], bool]:
         counts = Counter(len(_separated(line, mark)) for line in parted)
         if counts and max(counts.values()) * 3 >= 2 * len(lines) and wide * 2 < len(lines):
             return lambda line, mark=mark: _separated(line, mark) if mark in line else [line], False
-    if wide * 2 < len(lines) and sum(len(_tokens(line)) > 1 for line in lines) * 2 >= len(lines):
+    # A short table among longer notes is known by lines of equally many columns.
+    widths = Counter(count for line in lines if (count := len(_columns(line))) >= _MANY)
+    even = max(widths.values(), default=0) >= _FEWEST_EVEN
+    if wide * 2 < len(lines) and not even and sum(len(_tokens(line)) > 1 for line in lines) * 2 >= len(lines):
         return _tokens, False
     return _columns, True
 

@@ -119,6 +119,7 @@ PECULIAR = {
     "a transposed convolution": ("dcgan_generator", "table", "  conv_transpose2d", "  conv2d          "),
     "the states of a recurrent layer": ("lstm_classifier", "table", "41.00 KiB", "43.00 KiB"),
     "the bound of a receptive field": ("unet", "shapes", "≤ 140", "≤ 139"),
+    "two rows above longer notes": ("dcgan", "folded", "3,576,704", "3,576,714"),
 }
 
 

@@ -239,7 +239,12 @@ def _others(graph: Graph, chosen: Selection, quantity: str, value: int) -> Itera
         each = BYTES if quantity.endswith("bytes") else 1
         yield Reading(kept * each, f"non-trainable as in Keras: {kept_beside(nodes)}", "statistics")
     if quantity in ("activations", "activation_bytes", "forward_backward_bytes"):
-        yield from _stored(graph, chosen, quantity)
+        # Of ways that come to the same, the first is enough; what comes to our own figure is no other way.
+        known = {value}
+        for reading in _stored(graph, chosen, quantity):
+            if reading.value not in known:
+                known.add(reading.value)
+                yield reading
 
 
 def _stored(graph: Graph, chosen: Selection, quantity: str) -> Iterator[Reading]:

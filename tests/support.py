@@ -6,8 +6,9 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,13 @@ def in_folder(folder: Path) -> Iterator[None]:
     finally:
         os.chdir(before)
         sys.path[:] = path
-        for name in set(sys.modules) - modules if folder != ROOT else ():
-            file = getattr(sys.modules[name], "__file__", None) or ""
-            if Path(file).is_relative_to(folder):
-                del sys.modules[name]
+        forget_own_modules(set(sys.modules) - modules)
+
+
+def forget_own_modules(names: Iterable[str]) -> None:
+    """Forget which of these modules are a test's own: they come from a folder for temporary files."""
+    for name in names:
+        file = Path(getattr(sys.modules[name], "__file__", None) or ROOT)
+        ours = any(file.is_relative_to(place) for place in (ROOT, sys.prefix, sys.base_prefix))
+        if not ours and file.is_relative_to(tempfile.gettempdir()):
+            del sys.modules[name]

@@ -23,7 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..support import DOCS, ROOT, clean_environment, in_folder, printed_on, run_here, text_stream
+from ..support import (
+    DOCS,
+    ROOT,
+    clean_environment,
+    forget_own_modules,
+    in_folder,
+    printed_on,
+    run_here,
+    text_stream,
+)
 
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 # a command of ours that asks nothing of a shell: no pipe, redirection, variable or second command
@@ -79,6 +88,7 @@ class Page:
 
     def run(self) -> str:
         """Run every block in order; the page's text with the output that the commands really print."""
+        forget_own_modules(list(sys.modules))  # also what a test imported that knows nothing of pages
         with in_folder(self.folder):  # a user's net.py is another one on another page
             return self._run()
 

@@ -14,8 +14,6 @@ from .conventions import Counts, Difference, difference
 EXECUTION = "execution"  # the quantity of a layer that did not run, or should not have
 
 Verdict = Literal["agrees", "differs", "not installed", "failed", "not run"]
-#: `at least`: a layer has no rule, and ours is a lower bound
-MemoryVerdict = Literal["agrees", "differs", "at least", "not run"]
 
 
 @dataclass(frozen=True)
@@ -106,22 +104,6 @@ class ToolCheck:
             "unknown": dict(self.predicted.unknown),
             "message": self.message,
         }
-
-
-@dataclass(frozen=True)
-class MemoryCheck:
-    """A figure of memory, or of a step's work, beside that of the real module; `message` says why there is none."""
-
-    quantity: str
-    batch: int
-    verdict: MemoryVerdict
-    predicted: int | None = None
-    found: int | None = None
-    message: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True)

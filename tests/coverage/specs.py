@@ -46,11 +46,11 @@ def reason(model: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.coverage.specs", description=__doc__)
-    parser.add_argument("library", choices=["torchvision", "timm"])
+    parser.add_argument("source", choices=["torchvision", "timm"])
     parser.add_argument("--only", default="*", help="a pattern that names must match")
     parser.add_argument("--every", type=int, default=1, help="try only every so many of the models")
     asked = parser.parse_args()
-    names = [name for name in names_of(asked.library) if fnmatch(name, asked.only)][:: asked.every]
+    names = [name for name in names_of(asked.source) if fnmatch(name, asked.only)][:: asked.every]
     reasons = Counter[str]()
     back = 0
     for name in names:

@@ -17,14 +17,13 @@ import archinspect
 from archinspect.analysis import peak_activation_bytes
 from archinspect.analysis.memory import Storages
 from archinspect.analysis.step import Step, step, trained_parameters
-from archinspect.check.memory import check_memory
-from archinspect.check.witnesses.live_storage import LiveStorage, key, observe_memory, own_tensors
 from archinspect.graph import Graph, Node
 from archinspect.ops import REGISTRY, Op, Shapes
 from archinspect.ops.memory import Call, footprint, knows
 from archinspect.pytorch.construct import construct, target
 
 from ..support import SPECS
+from .live_storage import LiveStorage, check_memory, key, observe_memory, own_tensors
 
 #: networks with layers without a rule
 BOUNDED = ["lstm_classifier"]

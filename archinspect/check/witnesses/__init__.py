@@ -1,8 +1,7 @@
 """The witnesses: other tools, and the real module itself.  The only room of `check` that imports torch.
 
 `replicas` copies the module, `tools` runs the tools on copies, `module` watches the module's own layers,
-`live_storage` its memory, `watch` records what tools can see of a module that is not ours, and `testimony` holds what
-all of them said.
+`watch` records what tools can see of a module that is not ours, and `testimony` holds what all of them said.
 """
 
 from __future__ import annotations
@@ -19,16 +18,14 @@ import torch
 from torch import nn
 
 from ...ops import Shape
-from .live_storage import observe_memory
 from .module import MISFITS, examples, observe, state
-from .testimony import MemoryObservation, Observation, State, Step, Testimony
+from .testimony import Observation, State, Step, Testimony
 from .tools import TOOLS, Subject, ToolError
 
 __all__ = [
     "MISFITS",
     "TOOLS",
     "TORCH_VERSION",
-    "MemoryObservation",
     "Observation",
     "State",
     "Step",
@@ -38,7 +35,6 @@ __all__ = [
     "hear",
     "hear_about",
     "observe",
-    "observe_memory",
     "state",
 ]
 

@@ -58,22 +58,6 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class MemoryObservation:
-    """Bytes of the real module beside parameters and buffers, and its multiply-accumulates.
-
-    The peak of inference, what autograd keeps, and the peak of a step without an optimiser; MACs of the forward pass in
-    evaluation and in training, and of the backward pass.
-    """
-
-    inference_peak: int
-    saved: int
-    training_peak: int
-    evaluated_macs: int
-    forward_macs: int
-    backward_macs: int
-
-
-@dataclass(frozen=True)
 class State:
     """Parameters and buffers of the real module, as shapes by their full names."""
 

@@ -2,13 +2,14 @@
 
 The module runs on the meta device, where a tensor has a storage of the right size and no memory: a pass takes as long
 as its operations take to be called.  Storages are held weakly, so that each counts as long as PyTorch or the module
-holds it.
+holds it.  `check_memory` holds our own rules against what was seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,43 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
-from .testimony import MemoryObservation
+from archinspect.analysis.memory import Storages, peak_activation_bytes, without_rule
+from archinspect.analysis.step import Step, step, trained_parameters
+from archinspect.check.witnesses import MISFITS
+from archinspect.graph import Graph
 
-__all__ = ["LiveStorage", "key", "observe_memory", "own_tensors"]
+INFERENCE = "peak of inference"
+SAVED = "saved for the backward pass"
+TRAINING = "peak of a step"
+BACKWARD = "MACs of the backward pass"
+
+
+@dataclass(frozen=True)
+class MemoryObservation:
+    """Bytes of the real module beside parameters and buffers, and its multiply-accumulates.
+
+    The peak of inference, what autograd keeps, and the peak of a step without an optimiser; MACs of the forward pass in
+    evaluation and in training, and of the backward pass.
+    """
+
+    inference_peak: int
+    saved: int
+    training_peak: int
+    evaluated_macs: int
+    forward_macs: int
+    backward_macs: int
+
+
+@dataclass(frozen=True)
+class MemoryCheck:
+    """A figure of memory, or of a step's work, beside that of the real module; `message` says why there is none."""
+
+    quantity: str
+    batch: int
+    verdict: Literal["agrees", "differs", "at least", "not run"]
+    predicted: int | None = None
+    found: int | None = None
+    message: str = ""
 
 
 class LiveStorage(TorchDispatchMode):
@@ -154,3 +189,61 @@ def _lost(outputs: Any) -> Tensor | None:
     }
     loss: Tensor | None = _Loss.apply(*tensors.values()) if tensors else None  # type: ignore[no-untyped-call]
     return loss
+
+
+def check_memory(
+    graph: Graph, module: nn.Module, args: Any, kwargs: Any, batch: int
+) -> tuple[MemoryCheck, ...]:
+    """Hold our figures for one batch against a replica of the module, which is run and changed.
+
+    A figure is a lower bound where a layer has no rule; it then must not be larger than the module's.
+    """
+    try:
+        seen = observe_memory(module, args, kwargs)
+    except MISFITS as error:
+        return _not_run(f"the module fails: {type(error).__name__}: {error}".partition("\n")[0], batch)
+    return tuple(_checks(graph, seen, batch))
+
+
+def _not_run(why: str, batch: int) -> tuple[MemoryCheck, ...]:
+    """No figure was held against anything, and why."""
+    return (MemoryCheck("memory", batch, "not run", message=why),)
+
+
+def _checks(graph: Graph, seen: MemoryObservation, batch: int) -> Iterator[MemoryCheck]:
+    found = step(
+        graph,
+        Storages(graph, training=True, watched=True),
+        base=0,
+        trained=trained_parameters(graph, lambda node, name, parameter: True),
+    )
+    bound = bool(without_rule(Storages(graph)))
+    yield _check(INFERENCE, peak_activation_bytes(graph), seen.inference_peak, bound, batch)
+    if seen.forward_macs != seen.evaluated_macs:
+        why = (
+            f"in training the module computes {seen.forward_macs:,} MACs, in evaluation {seen.evaluated_macs:,}: "
+            "another network, of which nothing is predicted"
+        )
+        yield MemoryCheck("training", batch, "not run", message=why)
+        return
+    bound = bool(found.unknown)
+    yield _check(SAVED, sum(found.saved), seen.saved, bound, batch)
+    if bound:
+        what = f"{next(iter(found.unknown.values()))} has no rule of memory"
+        yield MemoryCheck(TRAINING, batch, "not run", message=what)
+    else:
+        yield _check(TRAINING, found.peak.bytes, seen.training_peak, bound, batch)
+    work_known = all(macs is not None for macs in found.forward_macs)
+    yield _check(BACKWARD, _as_counted(graph, found), seen.backward_macs, not work_known, batch)
+
+
+def _check(quantity: str, ours: int, theirs: int, bound: bool, batch: int) -> MemoryCheck:
+    if ours == theirs:
+        return MemoryCheck(quantity, batch, "agrees", ours, theirs)
+    return MemoryCheck(quantity, batch, "at least" if bound and ours < theirs else "differs", ours, theirs)
+
+
+def _as_counted(graph: Graph, found: Step) -> int:
+    """FlopCounterMode counts the gradient of a grouped convolution's weight as if it were dense."""
+    weights = zip(graph.nodes, found.weight_macs, strict=True)
+    return sum(found.input_macs) + sum([macs * getattr(node.op, "groups", 1) for node, macs in weights])
